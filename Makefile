@@ -1,0 +1,50 @@
+# Everything is installed into .venv; `make` alone lists what there is.
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+BIN := .venv/bin
+STAMP := .venv/.installed
+
+help:  ## list the targets
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 10
+
+$(STAMP): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "tollbook needs Python 3.11 or newer; try: make PYTHON=python3.12")'
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@echo "installing into .venv (a minute, once) …"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+setup: $(STAMP)
+
+demo: $(STAMP)  ## replay a real trace through real clients and show what it cost (ARGS="--exit --calls 5000")
+	@$(BIN)/tollbook demo $(ARGS)
+
+test: $(STAMP)  ## run all tests (ARGS="-k spool")
+	@$(BIN)/python -m pytest -q $(ARGS)
+
+check: $(STAMP)  ## formatting, lint and types
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+
+bench: $(STAMP)  ## print the first figures: SDK overhead, ingest rate
+	@$(BIN)/python benchmarks/overhead.py $(ARGS)
+	@$(BIN)/python benchmarks/ingest.py $(ARGS)
+
+schema: $(STAMP)  ## write sql/schema.sql from the migrations and views
+	@$(BIN)/python -m tollbook_collector.store.sql > schema.sql.new && mv schema.sql.new collector/tollbook_collector/store/sql/schema.sql
+
+docs: $(STAMP)  ## write the tables into docs/sql.md
+	@$(BIN)/python -m tollbook_collector.answer.reference docs/sql.md
+
+rates: $(STAMP)  ## write the SDK's copy of the price book
+	@$(BIN)/python -m tollbook_collector.money.agent_book > rates.json.new && mv rates.json.new agent/tollbook/rates.json
+
+wheel: $(STAMP)  ## build the sdist and the wheel into dist/
+	@rm -rf dist && $(BIN)/python -m build --no-isolation
+
+clean:
+	@rm -rf .venv dist .pytest_cache .mypy_cache .ruff_cache
+
+.PHONY: help setup demo test check bench schema docs rates wheel clean

@@ -1,0 +1,299 @@
+"""Holds calls to the limits of their scope: before a call all of them must agree.
+
+A program without limits never loads this. One lock orders all decisions, so that what a limit has
+left is looked at and taken in one step. The end of a call may come from a finalizer, inside any of
+our functions, so it takes no lock that is taken: it leaves a note, and the next decision reads it.
+"""
+
+import inspect
+import threading
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from logging import getLogger
+from typing import Any, Final, Protocol, runtime_checkable
+
+from tollbook import estimate
+from tollbook.clients.hosts import provider_at
+from tollbook.guard import Attempt, Guard, Hold, Outcome, Refused
+from tollbook.meter import Observation
+from tollbook.model_call import Call, Request, Response, Usage
+from tollbook.price import RATES_PATH, PriceBook
+from tollbook.reading import read, server
+from tollbook.tally import FAULT, Losses
+
+DECISIONS_MAX: Final = 8  # of one call: fallbacks, approvals and warnings one after another
+# Errors after which the provider may have worked, and billed, all the same.
+BILLED_ERRORS: Final = ("Timeout", "Cancelled")
+
+logger = getLogger("tollbook")
+
+
+@runtime_checkable
+class Adjustable(Protocol):
+    """A client library whose requests can be read and given another model."""
+
+    def body(self, options: Any) -> Mapping[str, Any]:
+        """Return the body of a request."""
+
+    def use_model(self, options: Any, model: str) -> None:
+        """Ask another model, without touching an object of the caller's."""
+
+
+class Limits:
+    """What all limits of a process share: the lock, the prices, and the ends to be noted.
+
+    Args:
+        losses: Where faults are counted.
+    """
+
+    def __init__(self, losses: Losses) -> None:
+        self.lock = threading.Lock()
+        self.losses = losses
+        self._prices = PriceBook(RATES_PATH, losses)
+        self._ended: deque[tuple[Reservation, Observation | Call]] = deque()
+
+    def note(self, reservation: "Reservation", ended: "Observation | Call") -> None:
+        """Take the end of a call. Never waits, never raises."""
+        self._ended.append((reservation, ended))
+        if self.lock.acquire(blocking=False):
+            try:
+                self.settle_all()
+            finally:
+                self.lock.release()
+
+    def settle_all(self) -> None:
+        """Settle the calls that ended. With the lock held."""
+        while self._ended:
+            try:
+                reservation, ended = self._ended.popleft()
+            except IndexError:  # a finalizer in between was faster
+                return
+            try:
+                self._settle(reservation, ended)
+            except Exception:
+                self.losses.count(FAULT)
+
+    def _settle(self, reservation: "Reservation", ended: "Observation | Call") -> None:
+        call = ended if isinstance(ended, Call) else read(ended, {})
+        outcome = outcome_of(call, reservation.attempt, self._prices)
+        for hold in reservation.holds:
+            hold.settle(outcome)
+
+    def estimate(self, attempt: Attempt, start_time_ns: int) -> Attempt:
+        """Return the attempt with what it would cost. With the lock held."""
+        usage = Usage(input_tokens=attempt.input_tokens, output_tokens=attempt.output_tokens)
+        call = Call(
+            operation=attempt.operation,
+            api_type=None,
+            provider=attempt.provider,
+            server_address="",
+            server_port=None,
+            request=Request(model=attempt.model),
+            response=Response(usage=usage),
+            trace_id=b"",
+            span_id=b"",
+            parent_span_id=b"",
+            start_time_ns=start_time_ns,
+            end_time_ns=start_time_ns,
+            first_chunk_ns=None,
+            error_type=None,
+            tags={},
+        )
+        cost = self._prices.cost(call)
+        return Attempt(
+            attempt.provider,
+            attempt.operation,
+            attempt.model,
+            attempt.input_tokens,
+            attempt.output_tokens,
+            cost.usd if cost is not None else None,
+            attempt.body,
+        )
+
+
+def outcome_of(call: Call, attempt: Attempt, prices: PriceBook) -> Outcome:
+    """Return what a call used; what the provider did not say counts as it was estimated.
+
+    A call that failed before an answer began costs nothing, unless it was given up by our side.
+    """
+    usage = call.response.usage
+    failed = call.error_type is not None
+    if usage is not None and usage.input_tokens is not None and call.response.usage_complete:
+        cost = prices.cost(call)
+        return Outcome(
+            usage.input_tokens + (usage.output_tokens or 0),
+            cost.usd if cost is not None else attempt.cost_usd,
+            failed,
+            call.end_time_ns - call.start_time_ns,
+        )
+    answered = call.first_chunk_ns is not None or call.response.response_id is not None
+    given_up = any(name in (call.error_type or "") for name in BILLED_ERRORS)
+    free = failed and not answered and not given_up
+    return Outcome(
+        0 if free else attempt.input_tokens + attempt.output_tokens,
+        attempt.cost_usd if not free else attempt.cost_usd and attempt.cost_usd * 0,
+        failed,
+        call.end_time_ns - call.start_time_ns,
+    )
+
+
+class Reservation:
+    """What the limits hold for one call."""
+
+    __slots__ = ("_limits", "attempt", "holds")
+
+    def __init__(self, limits: Limits, attempt: Attempt, holds: Sequence[Hold]) -> None:
+        self._limits = limits
+        self.attempt = attempt
+        self.holds = holds
+
+    def settle(self, ended: "Observation | Call") -> None:
+        """Replace what is held by what the call used. Takes no lock that is taken."""
+        self._limits.note(self, ended)
+
+
+class Admission:
+    """The decision about one call.
+
+    Args:
+        limits: What the limits share.
+        guards: The limits, outer ones first.
+        attempt: The call, without its cost.
+        start_time_ns: When it is made, for its price; Unix time in nanoseconds.
+        use_model: Asks another model instead, or None where that cannot be.
+    """
+
+    def __init__(
+        self,
+        limits: Limits,
+        guards: Sequence[Guard],
+        attempt: Attempt,
+        start_time_ns: int,
+        use_model: Callable[[str], None] | None,
+    ) -> None:
+        self._limits = limits
+        self._guards = guards
+        self._attempt = attempt
+        self._start_time_ns = start_time_ns
+        self._use_model = use_model
+        self._forced: set[int] = set()
+
+    def decide(self) -> Reservation:
+        """Return what is held for the call, or raise `Refused`."""
+        for _ in range(DECISIONS_MAX):
+            held, refused = self._try()
+            if held is not None:
+                return held
+            if refused is None or not self._resolved(refused, self._answer(refused)):
+                break
+        assert refused is not None
+        raise refused
+
+    async def decide_async(self) -> Reservation:
+        """Return what is held for the call, or raise `Refused`; waits for a hook that is async."""
+        for _ in range(DECISIONS_MAX):
+            held, refused = self._try()
+            if held is not None:
+                return held
+            if refused is None:
+                break
+            answer = self._answer(refused)
+            if inspect.isawaitable(answer):
+                answer = await answer
+            if not self._resolved(refused, answer):
+                break
+        assert refused is not None
+        raise refused
+
+    def _try(self) -> tuple[Reservation | None, Refused | None]:
+        holds: list[Hold] = []
+        with self._limits.lock:
+            self._limits.settle_all()
+            attempt = self._limits.estimate(self._attempt, self._start_time_ns)
+            try:
+                for number, guard in enumerate(self._guards):
+                    self._number = number
+                    hold = guard.admit(attempt, forced=number in self._forced)
+                    if hold is not None:
+                        holds.append(hold)
+            except Refused as refused:
+                for hold in holds:
+                    hold.release()
+                return None, refused.with_traceback(None)
+            return Reservation(self._limits, attempt, holds), None
+
+    def _answer(self, refused: Refused) -> Any:
+        """Return what the program's hook says, True where the limit only warns."""
+        if self._can_fall_back(refused):
+            return None
+        if refused.approve is not None:
+            return refused.approve(refused)
+        if not refused.insist:
+            logger.warning("tollbook: %s", refused)
+        return not refused.insist
+
+    def _resolved(self, refused: Refused, answer: Any) -> bool:
+        if self._can_fall_back(refused) and self._use_model is not None:
+            model = str(refused.fallback)
+            self._use_model(model)
+            before = self._attempt
+            self._attempt = Attempt(
+                before.provider,
+                before.operation,
+                model,
+                before.input_tokens,
+                before.output_tokens,
+                None,
+                before.body,
+            )
+            return True
+        if answer is True:
+            self._forced.add(self._number)
+            return True
+        if inspect.iscoroutine(answer):  # a hook that is async, for a call that is not
+            answer.close()
+            self._limits.losses.count(FAULT)
+        return False
+
+    def _can_fall_back(self, refused: Refused) -> bool:
+        return (
+            refused.fallback is not None
+            and self._use_model is not None
+            and self._attempt.model != refused.fallback
+        )
+
+
+def admission_of(
+    observation: Observation,
+    limits: Limits,
+    guards: Sequence[Guard],
+    library: object,
+    options: Any,
+) -> Admission:
+    """Return the decision about a call of a client library."""
+    adjustable = library if isinstance(library, Adjustable) else None
+    body = adjustable.body(options) if adjustable is not None else {}
+    asked, api = observation.asked, observation.api
+
+    def use_model(model: str) -> None:
+        if adjustable is not None:
+            adjustable.use_model(options, model)
+            observation.asked = observation.asked._replace(model=model)
+
+    address, _ = server(observation.base_url)
+    attempt = Attempt(
+        provider=provider_at(address, api.provider),
+        operation=api.operation,
+        model=asked.model if isinstance(asked.model, str) else None,
+        input_tokens=estimate.input_tokens(body),
+        output_tokens=estimate.output_tokens(asked.max_tokens, asked.choice_count, api.operation),
+        cost_usd=None,
+        body=body,
+    )
+    return Admission(
+        limits,
+        guards,
+        attempt,
+        observation.start_time_ns,
+        use_model if adjustable is not None else None,
+    )

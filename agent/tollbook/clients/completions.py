@@ -1,0 +1,150 @@
+"""Chat completions as OpenAI shaped them, and what others who speak the shape count otherwise."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from typing import Any, Final
+
+from tollbook.clients.field import (
+    decimal_text,
+    field,
+    first_count,
+    latest,
+    together,
+    token_count,
+)
+from tollbook.meter import Asked, Facts
+from tollbook.model_call import Usage
+
+TICKS_PER_USD_DIGITS: Final = 10  # xAI counts money in ticks, 10^10 of them a dollar
+
+
+@dataclass(frozen=True)
+class Completions:
+    """Chat completions, and the older interfaces of the same shape.
+
+    Attributes:
+        operation: The operation in the conventions.
+        api_type: The interface's name in the conventions, or None.
+        provider: Who answers where the host does not tell.
+    """
+
+    operation: str = "chat"
+    api_type: str | None = "chat_completions"
+    provider: str = "openai"
+    # Some servers repeat the usage in every chunk: only the last one is whole.
+    complete_at_end: bool = True
+
+    def asked(self, body: Mapping[str, Any]) -> Asked:
+        """Return the plain values of a request body."""
+        get = body.get
+        return Asked(
+            get("model"),
+            get("stream"),
+            get("max_completion_tokens") or get("max_tokens"),
+            get("temperature"),
+            get("top_p"),
+            get("n"),
+            get("seed"),
+            get("reasoning_effort"),
+            get("service_tier"),
+        )
+
+    def answer(self, answer: Any) -> Facts:
+        """Return the facts of a whole answer."""
+        facts = self.event(answer, True)
+        return facts if facts is not None else Facts()
+
+    def event(self, event: Any, first: bool) -> Facts | None:
+        """Return the facts of a chunk: the first one, or one with a usage or a finish reason."""
+        if not first and says_nothing(event):
+            return None
+        # Groq puts the usage of a stream beside the choices of its last chunk.
+        usage = field(event, "usage") or field(field(event, "x_groq"), "usage")
+        choices = field(event, "choices") or ()
+        reasons: tuple[tuple[int, object], ...] = ()
+        for choice in choices:
+            reason = field(choice, "finish_reason")
+            if reason is not None:
+                reasons = (*reasons, (field(choice, "index") or 0, reason))
+        if usage is None and not reasons and not first:
+            return None
+        return Facts(
+            field(event, "id"),
+            field(event, "model"),
+            field(event, "service_tier"),
+            usage,
+            reasons,
+            # The chunk that `stream_options.include_usage` asks for has no choices.
+            usage is not None and not choices,
+        )
+
+    def usage(self, usages: Sequence[Any], provider: str) -> Usage:
+        """Return the tokens, with totals made inclusive; every detail is part of a total."""
+        inputs = latest(usages, "prompt_tokens_details")
+        outputs = latest(usages, "completion_tokens_details")
+        reasoning = token_count(field(outputs, "reasoning_tokens"))
+        usage = Usage(
+            input_tokens=token_count(latest(usages, "prompt_tokens")),
+            cache_read_tokens=first_count(
+                field(inputs, "cached_tokens"),
+                latest(usages, "prompt_cache_hit_tokens"),  # DeepSeek
+                latest(usages, "cached_tokens"),  # Moonshot, Together
+            ),
+            cache_write_tokens=token_count(field(inputs, "cache_write_tokens")),
+            input_audio_tokens=token_count(field(inputs, "audio_tokens")),
+            input_image_tokens=token_count(field(inputs, "image_tokens")),
+            output_tokens=token_count(latest(usages, "completion_tokens")),
+            reasoning_tokens=reasoning,
+            output_audio_tokens=token_count(field(outputs, "audio_tokens")),
+            reported_cost_usd=reported_cost_usd(usages, provider),
+        )
+        return made_inclusive(usage, usages, provider)
+
+
+def says_nothing(event: Any) -> bool:
+    """Return whether a chunk is one of the many with a piece of the answer only."""
+    try:
+        choices = event.choices
+        return event.usage is None and len(choices) == 1 and choices[0].finish_reason is None
+    except (AttributeError, TypeError):  # not the library's model: look closer
+        return False
+
+
+def made_inclusive(usage: Usage, usages: Sequence[Any], provider: str) -> Usage:
+    """Return a usage whose totals hold what some providers count beside them."""
+    if provider == "x_ai" and usage.reasoning_tokens and usage.output_tokens is not None:
+        counted = together(usage.input_tokens, usage.output_tokens)
+        if latest(usages, "total_tokens") != counted:  # else the reasoning is in there already
+            return replace(usage, output_tokens=usage.output_tokens + usage.reasoning_tokens)
+    if provider == "perplexity":
+        reasoning = token_count(latest(usages, "reasoning_tokens"))
+        citations = token_count(latest(usages, "citation_tokens"))
+        if usage.output_tokens is not None and usage.input_tokens is not None:
+            return replace(
+                usage,
+                input_tokens=usage.input_tokens + (citations or 0),
+                output_tokens=usage.output_tokens + (reasoning or 0),
+                reasoning_tokens=reasoning,
+            )
+    return usage
+
+
+def reported_cost_usd(usages: Sequence[Any], provider: str) -> str | None:
+    """Return what the provider says that it charges for the call, in decimal digits."""
+    if provider == "openrouter":
+        cost = decimal_text(latest(usages, "cost"))
+        if cost is not None and latest(usages, "is_byok") is True:
+            return with_upstream(cost, latest(usages, "cost_details"))
+        return cost
+    ticks = token_count(latest(usages, "cost_in_usd_ticks")) if provider == "x_ai" else None
+    if ticks is None:
+        return None
+    digits = str(ticks).rjust(TICKS_PER_USD_DIGITS + 1, "0")
+    return f"{digits[:-TICKS_PER_USD_DIGITS]}.{digits[-TICKS_PER_USD_DIGITS:]}"
+
+
+def with_upstream(cost: str, details: Any) -> str | None:
+    """Return OpenRouter's fee with what the caller's own key was charged, None if unknown."""
+    upstream = decimal_text(field(details, "upstream_inference_cost"))
+    return format(Decimal(cost) + Decimal(upstream), "f") if upstream is not None else None

@@ -1,0 +1,198 @@
+"""The Google Gen AI library: content and embeddings, of the Gemini API and of Vertex AI."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from types import MappingProxyType, ModuleType
+from typing import Any, Final
+
+from tollbook.clients.field import field, first_count, latest, together, token_count
+from tollbook.export import Exporter
+from tollbook.meter import Asked, Facts, Meter, Observation
+from tollbook.model_call import Usage
+from tollbook.process import Process
+from tollbook.stream import AsyncEventTap, Watch, tapped_when_read
+
+# What Vertex calls the ways that it serves a call, and the service tiers that they are.
+TIERS: Final = MappingProxyType(
+    {
+        "ON_DEMAND_PRIORITY": "priority",
+        "ON_DEMAND_FLEX": "flex",
+        "PROVISIONED_THROUGHPUT": "provisioned_throughput",
+    }
+)
+
+
+@dataclass(frozen=True)
+class Content:
+    """Generated content, whole or streamed; the usage of a stream is cumulative in every chunk."""
+
+    provider: str = "gcp.gemini"
+    operation: str = "generate_content"
+    api_type: str | None = None
+    complete_at_end: bool = True
+
+    def asked(self, body: Mapping[str, Any]) -> Asked:
+        """Return the plain values of a request body."""
+        config = body.get("generationConfig")
+        get = config.get if type(config) is dict else {}.get
+        return Asked(
+            max_tokens=get("maxOutputTokens"),
+            temperature=get("temperature"),
+            top_p=get("topP"),
+            choice_count=get("candidateCount"),
+            seed=get("seed"),
+            reasoning_level=field(get("thinkingConfig"), "thinkingLevel"),
+            service_tier=body.get("serviceTier"),
+        )
+
+    def answer(self, answer: Any) -> Facts:
+        """Return the facts of an answer or of a chunk of one."""
+        usage = field(answer, "usageMetadata")
+        reasons = tuple(
+            (field(candidate, "index") or 0, reason)
+            for candidate in field(answer, "candidates") or ()
+            if (reason := field(candidate, "finishReason")) is not None
+        )
+        blocked = field(field(answer, "promptFeedback"), "blockReason")
+        return Facts(
+            field(answer, "responseId"),
+            field(answer, "modelVersion"),
+            field(usage, "serviceTier") or TIERS.get(field(usage, "trafficType") or ""),
+            usage,
+            reasons or (((0, blocked),) if blocked is not None else ()),
+            usage is not None and bool(reasons or blocked),
+        )
+
+    def event(self, event: Any, first: bool) -> Facts | None:
+        """Return the facts of a chunk: the first one, or one that says a usage."""
+        text = event.body
+        if not first and '"usageMetadata"' not in text and '"finishReason"' not in text:
+            return None
+        return self.answer(json.loads(text))
+
+    def usage(self, usages: Sequence[Any], provider: str) -> Usage:
+        """Return the tokens, with totals made inclusive.
+
+        On the wire the thoughts are beside the candidates, and what tools put into the prompt is
+        beside the prompt. A count of zero is left out there, but the total tells it apart from one
+        that was not said.
+        """
+        prompt = token_count(latest(usages, "promptTokenCount"))
+        tool_use = token_count(latest(usages, "toolUsePromptTokenCount"))
+        total = token_count(latest(usages, "totalTokenCount"))
+        thoughts = token_count(latest(usages, "thoughtsTokenCount"))
+        output = together(
+            first_count(
+                latest(usages, "candidatesTokenCount"), latest(usages, "responseTokenCount")
+            ),
+            thoughts,
+        )
+        inputs = together(prompt, tool_use) if prompt is not None else None
+        if output is None and total is not None and inputs is not None:
+            output = max(total - inputs, 0)
+        cached_audio = of_modality(usages, "AUDIO", "cacheTokensDetails") or 0
+        audio = of_modality(usages, "AUDIO", "promptTokensDetails", "toolUsePromptTokensDetails")
+        return Usage(
+            input_tokens=inputs,
+            cache_read_tokens=token_count(latest(usages, "cachedContentTokenCount")),
+            input_audio_tokens=max(audio - cached_audio, 0) if audio is not None else None,
+            output_tokens=output,
+            reasoning_tokens=thoughts,
+            output_audio_tokens=of_modality(usages, "AUDIO", *OUTPUT_DETAILS),
+            output_image_tokens=of_modality(usages, "IMAGE", *OUTPUT_DETAILS),
+        )
+
+
+OUTPUT_DETAILS: Final = ("candidatesTokensDetails", "responseTokensDetails")
+
+
+def of_modality(usages: Sequence[Any], modality: str, *names: str) -> int | None:
+    """Return the tokens of a modality, None where the details do not name it."""
+    return together(
+        *(
+            field(detail, "tokenCount")
+            for name in names
+            for detail in latest(usages, name) or ()
+            if field(detail, "modality") == modality
+        )
+    )
+
+
+@dataclass(frozen=True)
+class Embeddings(Content):
+    """Embeddings. The Gemini API says no usage for them; Vertex says it for each text."""
+
+    operation: str = "embeddings"
+
+    def answer(self, answer: Any) -> Facts:
+        """Return the facts of an answer."""
+        usage = field(answer, "usageMetadata")
+        return Facts(usage=usage if usage is not None else {"predictions": answer})
+
+    def usage(self, usages: Sequence[Any], provider: str) -> Usage:
+        """Return the tokens of all texts."""
+        predictions = field(latest(usages, "predictions"), "predictions") or ()
+        counts = [
+            field(field(field(one, "embeddings"), "statistics"), "token_count")
+            for one in predictions
+        ]
+        whole = counts if all(type(count) in (int, float) for count in counts) else []
+        said = first_count(latest(usages, "promptTokenCount"), latest(usages, "totalTokenCount"))
+        return Usage(input_tokens=said if said is not None else together(*map(int, whole)))
+
+
+# By the verb at the end of a request's path.
+APIS: Final = MappingProxyType(
+    {
+        "generateContent": Content(),
+        "streamGenerateContent": Content(),
+        "embedContent": Embeddings(),
+        "batchEmbedContents": Embeddings(),
+    }
+)
+
+
+class GoogleLibrary:
+    """Reads the arguments and results of the request methods of the library's API client."""
+
+    def begin(
+        self, client: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any], exporter: Exporter
+    ) -> Observation | None:
+        """Return an observation if the request is for content or embeddings."""
+        path = args[1] if len(args) > 1 else kwargs["path"]
+        body = args[2] if len(args) > 2 else kwargs["request_dict"]
+        name, _, verb = path.partition("?")[0].rpartition(":")
+        model = name.rpartition("/")[2]
+        api: Content | None = APIS.get(verb)
+        if api is None and verb == "predict" and "embedding" in model:
+            api = APIS["embedContent"]
+        if api is None:
+            return None
+        if client.vertexai:
+            api = replace(api, provider="gcp.vertex_ai")
+        stream = verb == "streamGenerateContent"
+        asked = api.asked(body if type(body) is dict else {})._replace(model=model, stream=stream)
+        return Observation(api, asked, field(client._http_options, "base_url") or "", exporter)
+
+    def settle(self, observation: Observation, result: Any) -> Any:
+        """Keep an answer's text for the export thread, or tap the chunks that will come."""
+        if hasattr(result, "__anext__"):
+            observation.streamed = True
+            return AsyncEventTap(result, Watch(observation))
+        if hasattr(result, "__next__"):
+            return tapped_when_read(result, observation)
+        text = result.body
+        if isinstance(text, str):
+            observation.body = [text.encode()]
+        observation.finish()
+        return result
+
+
+def patch(module: ModuleType, process: Process) -> None:
+    """Meter the library, given its module `google.genai._api_client`."""
+    meter, client = Meter(GoogleLibrary(), process), module.BaseApiClient
+    client.request = meter.wrap(client.request)
+    client.request_streamed = meter.wrap(client.request_streamed)
+    client.async_request = meter.wrap_async(client.async_request)
+    client.async_request_streamed = meter.wrap_async(client.async_request_streamed)

@@ -1,0 +1,53 @@
+"""An HTTP response as the answer: where a library hands on the bytes, they are what we learn from.
+
+The caller reads the response and has it unchanged; the export thread decodes a copy of its bytes.
+"""
+
+import re
+from collections.abc import Callable
+from typing import Any, Final
+
+from tollbook.meter import Observation
+from tollbook.stream import Watch, tap_body
+
+ERROR_STATUS_MIN: Final = 400
+# Kinds of content that say a usage; sound and pictures do not, and are not kept.
+READABLE: Final = re.compile("json|event-stream|text")
+
+
+def settle_response(observation: Observation, response: Any) -> None:
+    """Learn from the bytes of a response: those that are there, or those that will be read.
+
+    Args:
+        observation: The call.
+        response: The response of httpx or httpx2. One with an error's status ends the call.
+    """
+    if response.status_code >= ERROR_STATUS_MIN:
+        observation.finish(str(response.status_code))
+        return
+    keep = READABLE.search(response.headers.get("content-type", "json")) is not None
+    content = vars(response).get("_content")
+    if content is not None:
+        if keep:
+            observation.body = [content]
+            observation.body_bytes = len(content)
+        observation.finish()
+        return
+    observation.streamed = bool(observation.asked.stream)
+    if keep:
+        observation.body = []
+        encoding = response.headers.get("content-encoding")
+        if encoding:
+            observation.decode = decoder(type(response), encoding)
+    tap_body(response, Watch(observation), keep=keep)
+
+
+def decoder(response_class: type, encoding: str) -> Callable[[list[bytes]], bytes]:
+    """Return what undoes a content encoding, by the HTTP library's own decoders."""
+
+    def decode(chunks: list[bytes]) -> bytes:
+        headers = {"content-encoding": encoding}
+        response = response_class(200, headers=headers, content=iter(chunks))
+        return b"".join(response.iter_bytes())
+
+    return decode

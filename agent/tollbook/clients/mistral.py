@@ -1,0 +1,55 @@
+"""The Mistral library, and its clients for Azure and Google Cloud."""
+
+import json
+from collections.abc import Mapping
+from types import MappingProxyType, ModuleType
+from typing import Any, Final
+
+from tollbook.clients.completions import Completions
+from tollbook.clients.http_response import settle_response
+from tollbook.export import Exporter
+from tollbook.meter import Meter, Observation
+from tollbook.process import Process
+
+CHAT: Final = Completions("chat", None, "mistral_ai")
+# By the end of a request's path.
+APIS: Final = MappingProxyType(
+    {
+        "/chat/completions": CHAT,
+        "/agents/completions": CHAT,
+        "/fim/completions": Completions("text_completion", None, "mistral_ai"),
+        "/embeddings": Completions("embeddings", None, "mistral_ai"),
+        ":rawPredict": CHAT,
+        ":streamRawPredict": CHAT,
+    }
+)
+
+
+class MistralLibrary:
+    """Reads the arguments and results of `do_request`, which holds the retries."""
+
+    def begin(
+        self, client: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any], exporter: Exporter
+    ) -> Observation | None:
+        """Return an observation if the request is for one of the interfaces."""
+        request = args[1] if len(args) > 1 else kwargs["request"]
+        path = request.url.path
+        api = next((api for end, api in APIS.items() if path.endswith(end)), None)
+        if api is None:
+            return None
+        body = json.loads(request.content)
+        stream = bool(args[3] if len(args) > 3 else kwargs.get("stream"))
+        asked = api.asked(body)._replace(stream=stream, seed=body.get("random_seed"))
+        return Observation(api, asked, str(request.url), exporter)
+
+    def settle(self, observation: Observation, result: Any) -> Any:
+        """Learn from the HTTP response, which the library is still to read."""
+        settle_response(observation, result)
+        return result
+
+
+def patch(module: ModuleType, process: Process) -> None:
+    """Meter the library, given a module of its clients' `BaseSDK`."""
+    meter, client = Meter(MistralLibrary(), process), module.BaseSDK
+    client.do_request = meter.wrap(client.do_request)
+    client.do_request_async = meter.wrap_async(client.do_request_async)

@@ -1,0 +1,43 @@
+"""The OpenAI library, its client for Azure, and all who speak its interface at a host of theirs."""
+
+from dataclasses import replace
+from types import MappingProxyType, ModuleType
+from typing import Final
+
+from tollbook.clients.completions import Completions
+from tollbook.clients.media import Media
+from tollbook.clients.responses import Responses
+from tollbook.clients.stainless import Apis, StainlessLibrary, patch_requests
+from tollbook.process import Process
+
+
+def apis_at(provider: str) -> Apis:
+    """Return the interfaces by path, with the provider that answers where the host is unknown."""
+    images, speech = Media("image", provider), Media("speech", provider)
+    text, chat = Media("text", provider), Completions(provider=provider)
+    return MappingProxyType(
+        {
+            "/chat/completions": chat,
+            "/responses": Responses(provider),
+            "/responses/compact": Responses(provider),
+            "/embeddings": replace(chat, operation="embeddings", api_type=None),
+            "/completions": replace(chat, operation="text_completion", api_type=None),
+            "/images/generations": images,
+            "/images/edits": images,
+            "/images/variations": images,
+            "/audio/transcriptions": text,
+            "/audio/translations": text,
+            "/audio/speech": speech,
+        }
+    )
+
+
+APIS: Final = apis_at("openai")
+VARIANTS: Final = MappingProxyType(
+    {"openai.lib.azure": apis_at("azure.ai.openai"), "openai.lib.bedrock": apis_at("aws.bedrock")}
+)
+
+
+def patch(module: ModuleType, process: Process) -> None:
+    """Meter the library, given its module `openai._base_client`."""
+    patch_requests(module, StainlessLibrary(module, APIS, VARIANTS), process)

@@ -1,0 +1,344 @@
+"""The meter: measures one call of a client library's request method, and never is in its way.
+
+On the caller's path only clocks, ids and references are taken; reading them is the export thread's
+work. Whatever fails in here is counted and hidden: the caller gets what the library gave.
+"""
+
+import functools
+import os
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from time import perf_counter_ns, time_ns
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, TypeVar
+
+from tollbook.export import Exporter
+from tollbook.model_call import Usage
+from tollbook.parent import parent_of
+from tollbook.process import Process
+from tollbook.scope import CURRENT
+from tollbook.tally import BODY_DROPPED, FAULT
+
+if TYPE_CHECKING:  # only programs with a limit load it
+    from tollbook.admission import Admission, Reservation
+
+TRACE_ID_BYTES: Final = 16
+SPAN_ID_BYTES: Final = 8
+# Facts of a stream that are kept: a provider that repeats its usage in every chunk must not make
+# us hold them all, the last one counts.
+STREAM_FACTS_MAX: Final = 64
+
+Result = TypeVar("Result")
+
+
+class Facts(NamedTuple):
+    """What one answer or one event of a stream says; references into the library's objects."""
+
+    response_id: object = None
+    model: object = None
+    service_tier: object = None
+    usage: object = None
+    finish_reasons: tuple[tuple[int, object], ...] = ()
+    last: bool = False  # whether the provider says no more about usage after this
+    error: object = None
+
+
+class Asked(NamedTuple):
+    """What the caller asked for; immutable values only, as they may change the rest."""
+
+    model: object = None
+    stream: object = None
+    max_tokens: object = None
+    temperature: object = None
+    top_p: object = None
+    choice_count: object = None
+    seed: object = None
+    reasoning_level: object = None
+    service_tier: object = None
+    conversation_id: object = None
+    output_type: object = None
+
+
+class Api(Protocol):
+    """One interface of a provider: chat completions, messages, …."""
+
+    @property
+    def operation(self) -> str:
+        """The operation in the GenAI conventions: chat, embeddings, …."""
+
+    @property
+    def api_type(self) -> str | None:
+        """Which of OpenAI's interfaces it is, None for other providers."""
+
+    @property
+    def provider(self) -> str:
+        """The provider whose interface it is; a known host says otherwise."""
+
+    @property
+    def complete_at_end(self) -> bool:
+        """Whether a stream that was read to its end has said its whole usage."""
+
+    def asked(self, body: Mapping[str, Any]) -> Asked:
+        """Return the plain values of a request body. On the caller's path."""
+
+    def answer(self, answer: Any) -> Facts:
+        """Return the facts of a whole answer, a model or a dict. On the caller's path."""
+
+    def event(self, event: Any, first: bool) -> Facts | None:
+        """Return the facts of a stream's event, None if it has none. On the caller's path."""
+
+    def usage(self, usages: Sequence[Any], provider: str) -> Usage:
+        """Return the `Usage` that the usage objects of one call make. On the export thread.
+
+        Args:
+            usages: What the answer or the events of a stream said, in their order.
+            provider: Who answered, which decides about what is part of a total.
+        """
+
+
+class Observation:
+    """One call under way: what the meter saw of it, until the export thread reads it."""
+
+    __slots__ = (
+        "_open",
+        "api",
+        "asked",
+        "base_url",
+        "body",
+        "body_bytes",
+        "decode",
+        "duration_ns",
+        "ended",
+        "error_type",
+        "exporter",
+        "facts",
+        "first_chunk_ns",
+        "ids",
+        "parent",
+        "reservation",
+        "scope",
+        "start_time_ns",
+        "started_ns",
+        "streamed",
+    )
+
+    def __init__(self, api: Api, asked: Asked, base_url: object, exporter: Exporter) -> None:
+        self.api = api
+        self.asked = asked
+        self.base_url = base_url
+        self.exporter = exporter
+        self.scope = scope = CURRENT.get()
+        self.parent = parent_of(scope)
+        # What the limits of the scope hold back for this call until its cost is known.
+        self.reservation: Reservation | None = None
+        self.ids = os.urandom(TRACE_ID_BYTES + SPAN_ID_BYTES)
+        self.facts: list[Facts] = []
+        # Of a raw response: its bytes, their number, and what decodes them (None: nothing).
+        self.body: list[bytes] | None = None
+        self.body_bytes = 0
+        self.decode: Callable[[list[bytes]], bytes] | None = None
+        self.error_type: str | None = None
+        self.streamed = False  # whether the caller got a stream
+        self.ended = False  # whether a stream was read to its end
+        self.first_chunk_ns: int | None = None
+        self.duration_ns = 0
+        # Finishing takes this token: only one of several threads or a finalizer can.
+        self._open = [True]
+        self.begin_now()
+
+    def begin_now(self) -> None:
+        """Take this moment for the start of the call."""
+        self.start_time_ns = time_ns()
+        self.started_ns = perf_counter_ns()
+
+    def fail(self, error: BaseException) -> None:
+        """Record that the call ended with an exception, of which only the class is kept."""
+        self.finish(type(error).__qualname__)
+
+    def finish(self, error_type: str | None = None) -> None:
+        """Record the end of the call; the first end counts. Takes no lock, never raises."""
+        try:
+            duration_ns = perf_counter_ns() - self.started_ns
+            self._open.pop()
+        except IndexError:
+            return
+        try:
+            self.duration_ns = duration_ns
+            self.error_type = error_type
+            if self.reservation is not None:
+                self.reservation.settle(self)
+            self.exporter.put(self)
+        except Exception:
+            self.exporter.losses.count(FAULT)
+
+    def saw_first_chunk(self) -> None:
+        """Record that the first chunk of a stream is here."""
+        self.first_chunk_ns = perf_counter_ns() - self.started_ns
+
+    def saw(self, event: Any) -> None:
+        """Keep the facts of a stream's event. Never raises."""
+        try:
+            facts = self.api.event(event, not self.facts)
+            if facts is not None:
+                self.keep(facts)
+        except Exception:
+            self.exporter.losses.count(FAULT)
+
+    def drop_body(self) -> None:
+        """Forget the raw body: the call is recorded without its usage."""
+        self.body = None
+        self.body_bytes = 0
+        self.exporter.losses.count(BODY_DROPPED)
+
+    def keep(self, facts: Facts) -> None:
+        """Keep these facts; of very many, the first and the last ones."""
+        kept = self.facts
+        if len(kept) >= STREAM_FACTS_MAX:
+            del kept[STREAM_FACTS_MAX // 2]
+        kept.append(facts)
+
+
+class Library(Protocol):
+    """How to read the arguments and results of one client library's request method."""
+
+    def begin(
+        self, client: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any], exporter: Exporter
+    ) -> Observation | None:
+        """Return an observation if the request is a model call."""
+
+    def settle(self, observation: Observation, result: Any) -> Any:
+        """Record what came back: finish the observation, or tap the stream that will.
+
+        Returns what the caller gets: the result, or a generator of the same kind in its place.
+        """
+
+
+class Meter:
+    """Wraps the request methods of one library."""
+
+    def __init__(self, library: Library, process: Process) -> None:
+        self._library = library
+        self._process = process
+
+    def wrap(self, request: Callable[..., Result]) -> Callable[..., Result]:
+        """Return a request method that is metered and otherwise `request`."""
+
+        @functools.wraps(request)
+        def metered(client: Any, *args: Any, **kwargs: Any) -> Result:
+            observation = self._begin(client, args, kwargs)
+            if observation is None:
+                return request(client, *args, **kwargs)
+            if observation.scope.guards or self._process.guards:
+                self._admit(observation, args, kwargs)
+            try:
+                result = request(client, *args, **kwargs)
+            except BaseException as error:
+                observation.fail(error)
+                raise
+            return self._settle(observation, result)
+
+        return metered
+
+    def wrap_async(
+        self, request: Callable[..., Awaitable[Result]]
+    ) -> Callable[..., Awaitable[Result]]:
+        """Return an async request method that is metered and otherwise `request`."""
+
+        @functools.wraps(request)
+        async def metered(client: Any, *args: Any, **kwargs: Any) -> Result:
+            observation = self._begin(client, args, kwargs)
+            if observation is None:
+                return await request(client, *args, **kwargs)
+            if observation.scope.guards or self._process.guards:
+                await self._admit_async(observation, args, kwargs)
+            try:
+                result = await request(client, *args, **kwargs)
+            except BaseException as error:
+                observation.fail(error)
+                raise
+            return self._settle(observation, result)
+
+        return metered
+
+    @contextmanager
+    def observed(
+        self, client: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Iterator[Callable[[Any], None]]:
+        """Observe a method that hands out its result inside a context, as a stream is opened.
+
+        Yields what is to be told the result. An exception inside of the context ends the call.
+        """
+        observation = self._begin(client, args, kwargs)
+
+        def settle(result: Any) -> None:
+            if observation is not None:
+                self._settle(observation, result)
+
+        try:
+            yield settle
+        except GeneratorExit:  # the caller's own generator was closed early
+            if observation is not None:
+                observation.finish()
+            raise
+        except BaseException as error:
+            if observation is not None:
+                observation.fail(error)
+            raise
+
+    def _begin(
+        self, client: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Observation | None:
+        try:
+            exporter = self._process.exporter
+            if exporter is None or not exporter.enabled:
+                return None
+            return self._library.begin(client, args, kwargs, exporter)
+        except Exception:
+            self._process.losses.count(FAULT)
+            return None
+
+    def _admit(
+        self, observation: Observation, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> None:
+        """Hold the call to the limits of its scope; what stops it is the one thing that raises."""
+        admission = self._admission(observation, args, kwargs)
+        if admission is not None:
+            try:
+                observation.reservation = admission.decide()
+            except BaseException as refused:
+                observation.fail(refused)
+                raise
+
+    async def _admit_async(
+        self, observation: Observation, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> None:
+        admission = self._admission(observation, args, kwargs)
+        if admission is not None:
+            try:
+                observation.reservation = await admission.decide_async()
+            except BaseException as refused:
+                observation.fail(refused)
+                raise
+
+    def _admission(
+        self, observation: Observation, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> "Admission | None":
+        try:
+            from tollbook.admission import admission_of
+
+            guards = (*self._process.guards, *observation.scope.guards)
+            options = args[1] if len(args) > 1 else kwargs["options"]
+            limits = self._process.shared_limits()
+            return admission_of(observation, limits, guards, self._library, options)
+        except Exception:
+            self._process.losses.count(FAULT)
+            return None
+
+    def _settle(self, observation: Observation, result: Result) -> Result:
+        try:
+            settled: Result = self._library.settle(observation, result)
+            return settled
+        except Exception:
+            self._process.losses.count(FAULT)
+            # The call happened: without its usage it is still counted.
+            observation.finish()
+            return result

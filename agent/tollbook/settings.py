@@ -1,0 +1,229 @@
+"""Settings of the SDK: the one place that reads the environment.
+
+Arguments of `instrument()` win over `TOLLBOOK_*`, these win over the standard `OTEL_*`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+from urllib.parse import unquote, urlsplit
+
+from tollbook import attributes
+
+DEFAULT_ENDPOINT: Final = "http://localhost:4318"
+DEFAULT_SERVICE_NAME: Final = "unknown_service:python"
+TRACES_PATH: Final = "/v1/traces"
+SETTING_CHARS_MAX: Final = 4096  # characters of one value, in the environment or as an argument
+TRUE: Final = frozenset({"true", "1", "yes", "on"})
+FALSE: Final = frozenset({"", "false", "0", "no", "off"})
+
+
+class SettingInvalid(ValueError):
+    """A setting has a value that cannot be used; the message names the setting and the way out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How a process sends its spans.
+
+    Attributes:
+        traces_url: Where spans are posted, a full http or https URL. From the argument `endpoint`
+            or `TOLLBOOK_ENDPOINT` (the path `/v1/traces` is added), else from
+            `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT` (taken as it is), else from
+            `OTEL_EXPORTER_OTLP_ENDPOINT`; default `http://localhost:4318/v1/traces`.
+        service_name: Resource attribute `service.name`. From the argument `service`,
+            `TOLLBOOK_SERVICE`, `OTEL_SERVICE_NAME`, `OTEL_RESOURCE_ATTRIBUTES`; default
+            `unknown_service:python`.
+        headers: Pairs of header name (lower case) and value sent with every request. From
+            `OTEL_EXPORTER_OTLP_HEADERS` and `OTEL_EXPORTER_OTLP_TRACES_HEADERS`
+            (`name=value,name=value`, percent-encoded); `TOLLBOOK_KEY` is sent as
+            `authorization: Bearer …`. Default none. Never printed.
+        resource: Further resource attributes, from `OTEL_RESOURCE_ATTRIBUTES`. Default none.
+        tags: Tags of every call that names no other value, from the argument `tags`. Default none.
+        disabled: Whether nothing is metered: `TOLLBOOK_DISABLED` (true or false), else
+            `OTEL_SDK_DISABLED` (true). Default false.
+        handed_over: Whether spans go to the program's own TracerProvider and nothing is sent: the
+            argument `exporter=None`. Default false.
+        span_directory: Where spans are on disk until they are delivered, so that those of a process
+            that was killed are delivered by the next one: `TOLLBOOK_SPAN_DIRECTORY`. Costs a write
+            per call on the caller's thread. Default none.
+        handle_sigterm: Whether SIGTERM delivers what is there before it ends the process, at most
+            1.6 seconds later: `TOLLBOOK_HANDLE_SIGTERM` (true or false). Default true.
+        budget_usd: US dollars that all model calls of the process together may cost; the call that
+            would cross them raises `BudgetExceeded`: `TOLLBOOK_BUDGET_USD`. Default none.
+    """
+
+    traces_url: str
+    service_name: str
+    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    resource: tuple[tuple[str, str], ...] = ()
+    tags: tuple[tuple[str, str], ...] = ()
+    disabled: bool = False
+    handed_over: bool = False
+    span_directory: str | None = None
+    handle_sigterm: bool = True
+    budget_usd: str | None = None
+
+
+def read_settings(
+    environment: Mapping[str, str],
+    *,
+    service: str | None = None,
+    endpoint: str | None = None,
+    tags: Mapping[str, str] | None = None,
+    handed_over: bool = False,
+) -> Settings:
+    """Return the settings that the arguments and the environment make.
+
+    Args:
+        environment: Variables by name, as `os.environ`.
+        service: Name of the service, or None.
+        endpoint: Base URL of the collector, or None.
+        tags: Tags of every call, or None.
+        handed_over: Whether spans go to the program's own TracerProvider.
+
+    Raises:
+        SettingInvalid: A value cannot be used.
+    """
+    resource = _pairs("OTEL_RESOURCE_ATTRIBUTES", environment.get("OTEL_RESOURCE_ATTRIBUTES", ""))
+    if service is not None and not isinstance(service, str):
+        raise SettingInvalid(f"service is {service!r}, but must be text; pass service='checkout'")
+    return Settings(
+        traces_url=_traces_url(environment, endpoint),
+        service_name=service
+        or environment.get("TOLLBOOK_SERVICE")
+        or environment.get("OTEL_SERVICE_NAME")
+        or resource.get(attributes.SERVICE_NAME)
+        or DEFAULT_SERVICE_NAME,
+        headers=_headers(environment),
+        resource=tuple((k, v) for k, v in resource.items() if k != attributes.SERVICE_NAME),
+        tags=_tags(tags),
+        disabled=_disabled(environment),
+        handed_over=handed_over,
+        span_directory=environment.get("TOLLBOOK_SPAN_DIRECTORY") or None,
+        handle_sigterm=_truth("TOLLBOOK_HANDLE_SIGTERM", environment, default=True),
+        budget_usd=_dollars(environment.get("TOLLBOOK_BUDGET_USD", "").strip()),
+    )
+
+
+def _traces_url(environment: Mapping[str, str], endpoint: str | None) -> str:
+    candidates = [
+        ("endpoint", endpoint, TRACES_PATH),
+        ("TOLLBOOK_ENDPOINT", environment.get("TOLLBOOK_ENDPOINT"), TRACES_PATH),
+        (
+            "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
+            environment.get("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"),
+            "",
+        ),
+        (
+            "OTEL_EXPORTER_OTLP_ENDPOINT",
+            environment.get("OTEL_EXPORTER_OTLP_ENDPOINT"),
+            TRACES_PATH,
+        ),
+    ]
+    for name, value, path in candidates:
+        if value:
+            _check_url(name, value)
+            return value if not path else value.rstrip("/") + path
+    return DEFAULT_ENDPOINT + TRACES_PATH
+
+
+def _check_url(name: str, value: str) -> None:
+    way_out = f"give a URL like {DEFAULT_ENDPOINT}"
+    if not isinstance(value, str) or len(value) > SETTING_CHARS_MAX:
+        raise SettingInvalid(
+            f"{name} is {str(value)[:80]!r}, but must be text of at most {SETTING_CHARS_MAX}"
+            f" characters; {way_out}"
+        )
+    try:
+        url = urlsplit(value)
+        port = url.port
+    except ValueError as error:
+        raise SettingInvalid(f"{name} is {value!r}: {error}; {way_out}") from error
+    if url.scheme not in ("http", "https") or not url.hostname or port == 0:
+        raise SettingInvalid(f"{name} is {value!r}, but must be an http or https URL; {way_out}")
+    if not value.isascii() or any(c <= " " or c == "\x7f" for c in value):
+        raise SettingInvalid(f"{name} is {value!r}, which has a blank or non-ASCII character")
+    if url.query or url.fragment:
+        raise SettingInvalid(f"{name} is {value!r}, but a query has no place there; {way_out}")
+    if url.username is not None or url.password is not None:
+        raise SettingInvalid(f"{name} holds a user name or password; give TOLLBOOK_KEY instead")
+
+
+def _headers(environment: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    headers: dict[str, str] = {}
+    for name in ("OTEL_EXPORTER_OTLP_HEADERS", "OTEL_EXPORTER_OTLP_TRACES_HEADERS"):
+        pairs = _pairs(name, environment.get(name, ""), secret=True)
+        headers.update({key.lower(): value for key, value in pairs.items()})
+        for key, value in pairs.items():
+            _check_header(name, key, value)
+    if key := environment.get("TOLLBOOK_KEY", "").strip():
+        _check_header("TOLLBOOK_KEY", "authorization", key)
+        headers["authorization"] = f"Bearer {key}"
+    return tuple(headers.items())
+
+
+def _check_header(name: str, key: str, value: str) -> None:
+    """Refuse what cannot stand in a header; the value may be a secret and is never shown."""
+    token = key.isascii() and key.replace("-", "").replace("_", "").replace(".", "").isalnum()
+    printable = value.isascii() and value.isprintable()
+    if not token or not printable or len(value) > SETTING_CHARS_MAX:
+        raise SettingInvalid(
+            f"{name} holds the header {key[:80]!r} with a name or value that cannot be sent: only"
+            f" printable ASCII, at most {SETTING_CHARS_MAX} characters; percent-encode the rest"
+        )
+
+
+def _pairs(name: str, text: str, *, secret: bool = False) -> dict[str, str]:
+    pairs: dict[str, str] = {}
+    for part in filter(None, (part.strip() for part in text.split(","))):
+        key, equals, value = part.partition("=")
+        if not equals or not key.strip():
+            shown = "a part" if secret else repr(part[:80])
+            raise SettingInvalid(f"{name} has {shown} without '='; write name=value,name=value")
+        pairs[unquote(key.strip())] = unquote(value.strip())
+    return pairs
+
+
+def _tags(tags: Mapping[str, str] | None) -> tuple[tuple[str, str], ...]:
+    if tags is None:
+        return ()
+    if not isinstance(tags, Mapping):
+        raise SettingInvalid(f"tags is {tags!r}, but must be a mapping; pass tags={{'team': 'x'}}")
+    for key, value in tags.items():
+        if not isinstance(key, str) or not key or not isinstance(value, str | int | float):
+            raise SettingInvalid(
+                f"tags has {key!r}: {value!r}, but a tag is a name and a text; pass tags={{'team':"
+                " 'search'}"
+            )
+    return tuple((key, str(value)) for key, value in tags.items())
+
+
+def _disabled(environment: Mapping[str, str]) -> bool:
+    ours = environment.get("TOLLBOOK_DISABLED")
+    if ours is None:
+        # The standard says that every other value means false.
+        return environment.get("OTEL_SDK_DISABLED", "").strip().lower() == "true"
+    return _truth("TOLLBOOK_DISABLED", environment, default=False)
+
+
+def _dollars(text: str) -> str | None:
+    if not text:
+        return None
+    whole, _, part = text.partition(".")
+    digits = (whole + part).strip("0")
+    if not (whole + part).isdecimal() or not text.isascii() or not digits or len(text) > 30:
+        raise SettingInvalid(
+            f"TOLLBOOK_BUDGET_USD is {text[:80]!r}, but must be dollars, more than 0; give 5.00"
+        )
+    return text
+
+
+def _truth(name: str, environment: Mapping[str, str], *, default: bool) -> bool:
+    value = environment.get(name)
+    if value is None:
+        return default
+    text = value.strip().lower()
+    if text not in TRUE | FALSE:
+        raise SettingInvalid(f"{name} is {value!r}, but must be true or false")
+    return text in TRUE

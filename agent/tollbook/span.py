@@ -1,0 +1,270 @@
+"""Turns a `Call` into an OTLP span, in the bytes that protobuf gives it.
+
+The messages of opentelemetry-proto take more than twice as long for the same bytes, during which
+the program's own threads wait for the interpreter's lock; `benchmarks/overhead.py` prints both.
+The tests decode what is written here with protobuf.
+"""
+
+import struct
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache, lru_cache
+from types import MappingProxyType
+from typing import Final
+
+from tollbook import attributes as names
+from tollbook.model_call import Call, Usage
+from tollbook.price import Cost
+from tollbook.tally import VALUE_CUT, Losses
+
+ATTRIBUTE_CHARS_MAX: Final = 1024  # of one text
+FINISH_REASONS_MAX: Final = 128  # choices of one call
+
+KIND_CLIENT: Final = b"\x30\x03"  # field 6, SPAN_KIND_CLIENT
+STATUS_ERROR: Final = b"\x7a\x02\x18\x02"  # field 15, {code: STATUS_CODE_ERROR}
+TEXTS_MAX: Final = 2048  # remembered attributes
+TEXT_CHARS_MAX: Final = 100  # of a remembered attribute
+# Texts that are another one in every span.
+UNIQUE: Final = frozenset({names.RESPONSE_ID, names.COST_USD, names.CONVERSATION_ID, names.RUN_ID})
+# Tags that have an attribute of their own.
+IDENTITIES: Final = MappingProxyType(
+    {
+        "user": names.USER_ID,
+        "session": names.SESSION_ID,
+        "conversation": names.CONVERSATION_ID,
+    }
+)
+UNSIGNED: Final = 0xFFFF_FFFF_FFFF_FFFF
+LENGTHS: Final = tuple(bytes((length,)) for length in range(0x80))
+TRUE_VALUE: Final = b"\x10\x01"
+FALSE_VALUE: Final = b"\x10\x00"
+
+Value = str | bool | int | float | Sequence[str]
+
+
+def varint(number: int) -> bytes:
+    """Return a non-negative integer in base 128, low digits first."""
+    if number < 0x80:
+        return bytes((number,))
+    digits = bytearray()
+    while number >= 0x80:
+        digits.append(number & 0x7F | 0x80)
+        number >>= 7
+    digits.append(number)
+    return bytes(digits)
+
+
+def delimited(tag: bytes, content: bytes) -> bytes:
+    """Return a field whose content is preceded by its length."""
+    return tag + varint(len(content)) + content
+
+
+def any_value(value: Value) -> bytes:
+    """Return an `AnyValue`."""
+    if isinstance(value, str):
+        return delimited(b"\x0a", value.encode("utf-8", "replace"))
+    if isinstance(value, bool):
+        return TRUE_VALUE if value else FALSE_VALUE
+    if isinstance(value, int):
+        return b"\x18" + varint(value & UNSIGNED)
+    if isinstance(value, float):
+        return b"\x21" + struct.pack("<d", value)
+    return delimited(b"\x2a", b"".join(delimited(b"\x0a", any_value(item)) for item in value))
+
+
+@cache
+def constant_key(name: str) -> bytes:
+    """Return the key part of a `KeyValue`; for names of ours, which are few."""
+    return delimited(b"\x0a", name.encode())
+
+
+@lru_cache(TEXTS_MAX)
+def repeated_text(name: str, text: str) -> bytes:
+    """Return an attribute of a span whose text is one of few: a model, a host, a tier."""
+    return span_attribute(constant_key(name), any_value(text))
+
+
+def span_attribute(key: bytes, value: bytes) -> bytes:
+    """Return the `attributes` field of a span for a key part and an `AnyValue`."""
+    size = len(value)
+    total = len(key) + 2 + size
+    if total < 0x80:
+        return b"".join((b"\x4a", LENGTHS[total], key, b"\x12", LENGTHS[size], value))
+    return delimited(b"\x4a", key + delimited(b"\x12", value))
+
+
+def attribute(key: bytes, value: Value) -> bytes:
+    """Return a `KeyValue` of a key part and a value."""
+    return key + delimited(b"\x12", any_value(value))
+
+
+def span_bytes(call: Call, cost: Cost | None, losses: Losses) -> bytes:
+    """Return a `Span` message.
+
+    Args:
+        call: The call.
+        cost: What it cost, None where that is unknown.
+        losses: Where cut texts are counted.
+    """
+    model = call.request.model
+    name = cut(f"{call.operation} {model}" if model else call.operation, losses)
+    parts = [
+        delimited(b"\x0a", call.trace_id),
+        delimited(b"\x12", call.span_id),
+        delimited(b"\x22", call.parent_span_id) if call.parent_span_id else b"",
+        delimited(b"\x2a", name.encode("utf-8", "replace")),
+        KIND_CLIENT,
+        b"\x39" + struct.pack("<Q", call.start_time_ns),
+        b"\x41" + struct.pack("<Q", call.end_time_ns),
+    ]
+    for key, value in span_attributes(call, cost):
+        if type(value) is int:
+            content = b"\x18" + varint(value & UNSIGNED)
+            parts.append(span_attribute(constant_key(key), content))
+        elif isinstance(value, str):
+            text = cut(value, losses)
+            unique = key in UNIQUE or len(text) > TEXT_CHARS_MAX
+            make = repeated_text.__wrapped__ if unique else repeated_text
+            parts.append(make(key, text))
+        elif value is not None:
+            parts.append(span_attribute(constant_key(key), any_value(value)))
+    for key, text in tag_attributes(call.tags, call.request.conversation_id is not None):
+        key_part = delimited(b"\x0a", key.encode("utf-8", "replace"))
+        parts.append(span_attribute(key_part, any_value(text)))
+    if call.error_type is not None:
+        parts.append(STATUS_ERROR)
+    return b"".join(parts)
+
+
+def tag_attributes(
+    tags: Mapping[str, str], has_conversation: bool = False
+) -> Iterable[tuple[str, str]]:
+    """Yield the attributes that tags become, most of them `tollbook.tags.…`.
+
+    Args:
+        tags: Tags by name.
+        has_conversation: Whether the request itself names the conversation, which then counts.
+    """
+    for tag, text in tags.items():
+        name = IDENTITIES.get(tag)
+        if name is None:
+            yield names.TAG_PREFIX + tag, text
+        elif name != names.CONVERSATION_ID or not has_conversation:
+            yield name, text
+
+
+def cut(text: str, losses: Losses) -> str:
+    """Return a text within the limit; one that was cut is counted."""
+    if len(text) <= ATTRIBUTE_CHARS_MAX:
+        return text
+    losses.count(VALUE_CUT)
+    return text[:ATTRIBUTE_CHARS_MAX]
+
+
+def span_attributes(call: Call, cost: Cost | None) -> Iterable[tuple[str, Value | None]]:
+    """Yield the attributes of a call; what is None was not said and is left out."""
+    request = call.request
+    yield names.OPERATION_NAME, call.operation
+    yield names.PROVIDER_NAME, call.provider
+    yield names.REQUEST_MODEL, request.model
+    yield names.SERVER_ADDRESS, call.server_address or None
+    yield names.SERVER_PORT, call.server_port
+    yield names.REQUEST_STREAM, True if request.stream else None
+    yield names.REQUEST_MAX_TOKENS, request.max_tokens
+    yield names.REQUEST_TEMPERATURE, request.temperature
+    yield names.REQUEST_TOP_P, request.top_p
+    yield names.REQUEST_CHOICE_COUNT, request.choice_count if request.choice_count != 1 else None
+    yield names.REQUEST_SEED, request.seed
+    yield names.REQUEST_REASONING_LEVEL, request.reasoning_level
+    yield names.CONVERSATION_ID, request.conversation_id
+    yield names.OUTPUT_TYPE, request.output_type
+    yield names.OPENAI_API_TYPE, call.api_type
+    yield names.ERROR_TYPE, call.error_type
+    yield names.RUN_ID, call.run_id
+    yield names.RUN_NAME, call.run_name
+    yield from response_attributes(call)
+    if call.response.usage is not None:
+        yield from usage_attributes(call.response.usage)
+    if cost is not None:
+        yield from cost_attributes(cost)
+
+
+def response_attributes(call: Call) -> Iterable[tuple[str, Value | None]]:
+    """Yield what came back."""
+    response, asked_tier = call.response, call.request.service_tier
+    yield names.RESPONSE_ID, response.response_id
+    yield names.RESPONSE_MODEL, response.model
+    if response.finish_reasons:
+        reasons = response.finish_reasons[:FINISH_REASONS_MAX]
+        yield (
+            names.RESPONSE_FINISH_REASONS,
+            tuple(reason[:ATTRIBUTE_CHARS_MAX] for reason in reasons),
+        )
+    if call.first_chunk_ns is not None:
+        yield names.RESPONSE_TIME_TO_FIRST_CHUNK, call.first_chunk_ns / 1e9
+    if call.api_type is not None:
+        yield names.OPENAI_REQUEST_SERVICE_TIER, asked_tier if asked_tier != "auto" else None
+        yield names.OPENAI_RESPONSE_SERVICE_TIER, response.service_tier
+    else:
+        yield names.ANTHROPIC_RESPONSE_SERVICE_TIER, response.service_tier
+    if not response.usage_complete:
+        yield names.USAGE_COMPLETE, False
+
+
+def usage_attributes(usage: Usage) -> Iterable[tuple[str, int | float | None]]:
+    """Yield the tokens; a zero is a zero, and what the provider did not say is left out."""
+    yield names.USAGE_INPUT_TOKENS, usage.input_tokens
+    yield names.USAGE_CACHE_READ_INPUT_TOKENS, usage.cache_read_tokens
+    yield names.USAGE_CACHE_WRITE_INPUT_TOKENS, usage.cache_write_tokens
+    yield names.USAGE_CACHE_CREATION_INPUT_TOKENS, usage.cache_write_tokens
+    yield names.USAGE_CACHE_WRITE_5M_INPUT_TOKENS, usage.cache_write_5m_tokens
+    yield names.USAGE_CACHE_WRITE_1H_INPUT_TOKENS, usage.cache_write_1h_tokens
+    yield names.USAGE_AUDIO_INPUT_TOKENS, usage.input_audio_tokens
+    yield names.USAGE_IMAGE_INPUT_TOKENS, usage.input_image_tokens
+    yield names.USAGE_OUTPUT_TOKENS, usage.output_tokens
+    yield names.USAGE_REASONING_OUTPUT_TOKENS, usage.reasoning_tokens
+    yield names.USAGE_AUDIO_OUTPUT_TOKENS, usage.output_audio_tokens
+    yield names.USAGE_IMAGE_OUTPUT_TOKENS, usage.output_image_tokens
+    yield names.USAGE_INPUT_AUDIO_SECONDS, usage.input_audio_seconds
+    yield names.USAGE_WEB_SEARCH_REQUESTS, usage.web_search_requests
+
+
+def cost_attributes(cost: Cost) -> Iterable[tuple[str, str | float | None]]:
+    """Yield the cost: exact as text, and as a double in the conventions' draft."""
+    yield names.COST_USD, plain(cost)
+    yield names.COST_AMOUNT, float(cost.usd)
+    yield names.COST_CURRENCY, "USD"
+    yield names.COST_SOURCE, cost.source
+    yield names.PRICE_ID, cost.price_id
+
+
+def plain(cost: Cost) -> str:
+    """Return dollars as decimal digits without an exponent and without idle zeros."""
+    digits = format(cost.usd, "f")
+    return digits.rstrip("0").rstrip(".") if "." in digits else digits
+
+
+def resource_bytes(resource: Mapping[str, str | int]) -> bytes:
+    """Return the `Resource` field of a `ResourceSpans`."""
+    pairs = b"".join(
+        delimited(b"\x0a", attribute(delimited(b"\x0a", key.encode("utf-8", "replace")), value))
+        for key, value in resource.items()
+    )
+    return delimited(b"\x0a", pairs)
+
+
+def scope_bytes(name: str, version: str) -> bytes:
+    """Return the `InstrumentationScope` field of a `ScopeSpans`."""
+    content = delimited(b"\x0a", name.encode()) + delimited(b"\x12", version.encode())
+    return delimited(b"\x0a", content)
+
+
+def export_request(resource: bytes, scope: bytes, spans: Iterable[bytes]) -> bytes:
+    """Return an `ExportTraceServiceRequest` of one resource and scope.
+
+    Args:
+        resource: From `resource_bytes`.
+        scope: From `scope_bytes`.
+        spans: `Span` messages.
+    """
+    scope_spans = scope + b"".join(delimited(b"\x12", span) for span in spans)
+    return delimited(b"\x0a", resource + delimited(b"\x12", scope_spans))

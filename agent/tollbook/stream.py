@@ -1,0 +1,279 @@
+"""Taps of streams, in place: the caller keeps the library's own stream object.
+
+Two taps see all ends of a stream. The one in the stream's private iterator sees events, the normal
+end and errors. The one around the body of the HTTP response sees `close()`, which every way of
+stopping early comes down to; where the body is all that the caller gets, it sees the bytes too.
+A dropped stream ends when what its taps share is finalized.
+"""
+
+import functools
+import re
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from typing import Any, Final, cast
+
+from tollbook.meter import Observation
+from tollbook.tally import FAULT
+
+BODY_KINDS: Final = ("SyncByteStream", "AsyncByteStream")
+# The end of chat completions, and of messages: the delta with the reason has the whole usage.
+LAST_EVENT: Final = re.compile(
+    rb'(?:^|\n)data: ?(?:\[DONE\]|\{"type": ?"message_delta"[^\n]*"stop_reason": ?"'
+    rb'|\{"type": ?"message_stop")'
+)
+BODY_BYTES_MAX: Final = 4 * 2**20  # kept of one raw body, as it came over the wire
+
+
+class Watch:
+    """What the taps of one stream share: the observation, and whether a read is under way.
+
+    While a read is under way, a close is not the end of the story: the library closes the response
+    before the read's exception reaches the caller, and the exception says more.
+    """
+
+    __slots__ = ("observation", "reading")
+
+    def __init__(self, observation: Observation) -> None:
+        self.observation = observation
+        self.reading = False
+
+    def closed(self) -> None:
+        """Record a stream that was closed or dropped before its end."""
+        if not self.reading:
+            self.observation.finish()
+
+    def __del__(self) -> None:
+        self.observation.finish()
+
+    def read_to_the_end(self) -> None:
+        """Record a stream's normal end."""
+        self.observation.ended = True
+        self.observation.finish()
+
+
+def tapped(source: Iterator[Any], watch: Watch) -> Iterator[Any]:
+    """Yield the events of a synchronous stream.
+
+    A generator, as the least that can stand between a stream and its reader.
+    """
+    observation = watch.observation
+    first = True
+    try:
+        watch.reading = True
+        for event in source:
+            watch.reading = False
+            if first:
+                first = False
+                observation.saw_first_chunk()
+            observation.saw(event)
+            yield event
+            watch.reading = True
+        watch.read_to_the_end()
+    except GeneratorExit:
+        observation.finish()
+        raise
+    except BaseException as error:
+        observation.fail(error)
+        raise
+    finally:
+        watch.reading = False
+
+
+def tapped_when_read(source: Iterator[Any], observation: Observation) -> Iterator[Any]:
+    """Yield the events of a generator whose request is sent when it is first read.
+
+    The call begins then; one that is never read is none.
+    """
+    observation.begin_now()
+    observation.streamed = True
+    yield from tapped(source, Watch(observation))
+
+
+async def tapped_async(
+    source: AsyncGenerator[Any, None], observation: Observation
+) -> AsyncGenerator[Any, None]:
+    """Yield the events of an async generator whose request is sent when it is first read."""
+    observation.begin_now()
+    observation.streamed = True
+    tap = AsyncEventTap(source, Watch(observation))
+    try:
+        async for event in tap:
+            yield event
+    finally:
+        observation.finish()
+        await source.aclose()
+
+
+class AsyncEventTap:
+    """The iterator of an asynchronous stream, passing every event on.
+
+    Not a generator: the end of a dropped one would be left to the event loop.
+    """
+
+    __slots__ = ("_first", "_source", "_watch")
+
+    def __init__(self, source: AsyncIterator[Any], watch: Watch) -> None:
+        self._source = source
+        self._watch = watch
+        self._first = True
+
+    def __aiter__(self) -> "AsyncEventTap":
+        return self
+
+    async def __anext__(self) -> Any:
+        watch = self._watch
+        watch.reading = True
+        try:
+            event = await self._source.__anext__()
+        except StopAsyncIteration:
+            watch.read_to_the_end()
+            raise
+        except BaseException as error:
+            watch.observation.fail(error)
+            raise
+        finally:
+            watch.reading = False
+        if self._first:
+            self._first = False
+            watch.observation.saw_first_chunk()
+        watch.observation.saw(event)
+        return event
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._source, name)
+
+
+class BodyTap:
+    """The body of a streamed HTTP response, passed on; `tap_body` makes it the body's own kind."""
+
+    # What the Anthropic library looks for on a body, per event; found here, it need not look on.
+    stream_observer: None = None
+
+    def __init__(self, body: Any, watch: Watch, keep: bool) -> None:
+        self._body = body
+        self._watch = watch
+        self._keep = keep
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._body, name)
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self._kept(iter(self._body)) if self._keep else iter(self._body)
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        body = self._body.__aiter__()
+        return self._kept_async(body) if self._keep else cast(AsyncIterator[bytes], body)
+
+    def close(self) -> None:
+        """Record the end, and close the body."""
+        self._watch.closed()
+        self._body.close()
+
+    async def aclose(self) -> None:
+        """Record the end, and close the body."""
+        self._watch.closed()
+        await self._body.aclose()
+
+    def _kept(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
+        watch = self._watch
+        try:
+            watch.reading = True
+            for chunk in chunks:
+                watch.reading = False
+                keep_bytes(watch.observation, chunk)
+                if says_all(chunk):
+                    watch.read_to_the_end()
+                yield chunk
+                watch.reading = True
+            watch.read_to_the_end()
+        except GeneratorExit:
+            raise
+        except BaseException as error:
+            watch.observation.fail(error)
+            raise
+        finally:
+            watch.reading = False
+
+    async def _kept_async(self, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        watch = self._watch
+        try:
+            watch.reading = True
+            async for chunk in chunks:
+                watch.reading = False
+                keep_bytes(watch.observation, chunk)
+                if says_all(chunk):
+                    watch.read_to_the_end()
+                yield chunk
+                watch.reading = True
+            watch.read_to_the_end()
+        except GeneratorExit:
+            raise
+        except BaseException as error:
+            watch.observation.fail(error)
+            raise
+        finally:
+            watch.reading = False
+            if isinstance(chunks, AsyncGenerator):
+                await chunks.aclose()
+
+
+def says_all(chunk: bytes) -> bool:
+    """Return whether a piece of a body has the event after which there is nothing to learn.
+
+    Some libraries read no further, and hold the response for good. Inside of an event a line
+    cannot begin: its JSON has no line feeds.
+    """
+    return LAST_EVENT.search(chunk) is not None
+
+
+def keep_bytes(observation: Observation, chunk: bytes) -> None:
+    """Keep a piece of a raw body, and none of it once it is over the limit. Never raises."""
+    try:
+        if observation.first_chunk_ns is None:
+            observation.saw_first_chunk()
+        if observation.body is None:
+            return
+        observation.body_bytes += len(chunk)
+        if observation.body_bytes > BODY_BYTES_MAX:
+            observation.drop_body()
+        else:
+            observation.body.append(chunk)
+    except Exception:
+        observation.exporter.losses.count(FAULT)
+
+
+@functools.cache
+def _tap_class(body_class: Any) -> type[BodyTap]:
+    """Return a tap that is of the kinds of stream that `body_class` is, as the response checks.
+
+    Inheriting is what the check asks for; the kinds are interfaces without a state of their own.
+    """
+    kinds = [kind for kind in body_class.__mro__ if kind.__name__ in BODY_KINDS]
+    return type("BodyTap", (BodyTap, *kinds), {})
+
+
+def tap_events(stream: Any, observation: Observation) -> None:
+    """Tap a synchronous stream object of a client library."""
+    watch = Watch(observation)
+    stream._iterator = tapped(stream._iterator, watch)
+    observation.streamed = True
+    tap_body(stream.response, watch, keep=False)
+
+
+def tap_events_async(stream: Any, observation: Observation) -> None:
+    """Tap an asynchronous stream object of a client library."""
+    watch = Watch(observation)
+    stream._iterator = AsyncEventTap(stream._iterator, watch)
+    observation.streamed = True
+    tap_body(stream.response, watch, keep=False)
+
+
+def tap_body(response: Any, watch: Watch, *, keep: bool) -> None:
+    """Tap the body of an HTTP response that is still to be read.
+
+    Args:
+        response: The response of httpx or httpx2.
+        watch: What the taps of this stream share.
+        keep: Whether the bytes are the only thing to learn from.
+    """
+    body = response.stream
+    response.stream = _tap_class(body.__class__)(body, watch, keep)

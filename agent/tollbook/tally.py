@@ -1,0 +1,80 @@
+"""Counts that threads, signal handlers and finalizers add to without taking a lock."""
+
+import itertools
+import threading
+from collections.abc import Mapping
+from typing import Final
+
+# What was lost on the way, by reason; the first group are whole spans.
+QUEUE_FULL: Final = "queue_full"  # more calls ended than the export thread could take
+BACKLOG_FULL: Final = "backlog_full"  # the collector was away for longer than the backlog holds
+REJECTED: Final = "rejected"  # the collector refused the span for good
+UNREADABLE: Final = "unreadable"  # our own fault: the call could not be turned into a span
+# Parts of a span.
+BODY_DROPPED: Final = "body_dropped"  # a raw body over the limit, so the call has no usage
+TAG_DROPPED: Final = "tag_dropped"  # a tag over the limit of names, or without text
+TAG_CUT: Final = "tag_cut"  # a tag's name or value over its length
+VALUE_CUT: Final = "value_cut"  # an attribute's text over its length
+RATES_UNREADABLE: Final = "rates_unreadable"  # the price file is absent or broken: no cost
+BUDGET_FORGOTTEN: Final = "budget_forgotten"  # spending of a key, over the limit of keys
+SPOOL_FULL: Final = "spool_full"  # a span that the spool file had no room for, sent all the same
+FAULT: Final = "fault"  # an exception of ours that was caught before it reached the caller
+
+REASONS: Final = (
+    QUEUE_FULL,
+    BACKLOG_FULL,
+    REJECTED,
+    UNREADABLE,
+    BODY_DROPPED,
+    TAG_DROPPED,
+    TAG_CUT,
+    VALUE_CUT,
+    RATES_UNREADABLE,
+    BUDGET_FORGOTTEN,
+    SPOOL_FULL,
+    FAULT,
+)
+SPAN_REASONS: Final = REASONS[:4]
+
+
+class Tally:
+    """A number that only grows, exact without a lock on the adding side.
+
+    A finalizer may run while its own thread is inside any of our functions, so adding must not
+    lock; `itertools.count` advances atomically. Reading advances it too and subtracts the reads.
+    """
+
+    __slots__ = ("_count", "_lock", "_reads")
+
+    def __init__(self) -> None:
+        self._count = itertools.count()
+        self._reads = 0
+        self._lock = threading.Lock()
+
+    def add(self) -> None:
+        """Add one."""
+        next(self._count)
+
+    def value(self) -> int:
+        """Return how often `add` was called. Not for finalizers: it locks."""
+        with self._lock:
+            number = next(self._count) - self._reads
+            self._reads += 1
+            return number
+
+
+class Losses:
+    """How often each thing was lost in this process, by reason."""
+
+    __slots__ = ("_tallies",)
+
+    def __init__(self) -> None:
+        self._tallies = {reason: Tally() for reason in REASONS}
+
+    def count(self, reason: str) -> None:
+        """Add one loss of one of the `REASONS`."""
+        self._tallies[reason].add()
+
+    def values(self) -> Mapping[str, int]:
+        """Return the counts of all reasons, zeros too."""
+        return {reason: tally.value() for reason, tally in self._tallies.items()}

@@ -1,0 +1,1 @@
+"""Tollbook's collector: OTLP in, priced calls in ClickHouse, answers and alerts out."""

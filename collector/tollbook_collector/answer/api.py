@@ -1,0 +1,162 @@
+"""REST: the questions over HTTP, and what the collector says about itself."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Annotated, Any, Final, Protocol
+
+from fastapi import Body, FastAPI, Query, Request
+from fastapi.responses import JSONResponse, Response
+
+from tollbook_collector import prometheus
+from tollbook_collector.answer import questions
+from tollbook_collector.answer.guard import SqlRefused
+from tollbook_collector.answer.questions import Answerer, Period, WrongQuestion
+from tollbook_collector.store.client import StoreRefused, StoreUnavailable
+
+MEDIA_TYPES: Final = {
+    "json": "application/x-ndjson",
+    "csv": "text/csv; charset=utf-8",
+    "parquet": "application/vnd.apache.parquet",
+    "table": "application/json",
+}
+# How long a health check may take before the store counts as away.
+HEALTH_TIMEOUT_S: Final = 5.0
+
+
+class Collected(Protocol):
+    """What the API needs of the collector."""
+
+    tenant: str
+
+    @property
+    def store(self) -> Answerer:
+        """The store; raises StoreUnavailable while it is not connected."""
+
+    @property
+    def user_sql(self) -> bool:
+        """Whether statements of users may reach the store."""
+
+    def status(self) -> dict[str, Any]:
+        """Return what the parts have counted."""
+
+    def faults(self) -> list[str]:
+        """Return what keeps the collector from doing its work; empty: nothing."""
+
+
+def create_api(collector: Collected) -> FastAPI:
+    """Return the application behind the API port."""
+    api = FastAPI(title="tollbook", docs_url=None, redoc_url=None)
+    _add_errors(api)
+    _add_health(api, collector)
+    _add_questions(api, collector)
+    return api
+
+
+def _add_errors(api: FastAPI) -> None:
+    def answer(status: int) -> Callable[[Request, Exception], Response]:
+        def respond(request: Request, error: Exception) -> Response:
+            return JSONResponse({"error": str(error)}, status)
+
+        return respond
+
+    api.add_exception_handler(WrongQuestion, answer(400))
+    api.add_exception_handler(SqlRefused, answer(400))
+    api.add_exception_handler(StoreRefused, answer(400))
+    api.add_exception_handler(StoreUnavailable, answer(503))
+
+
+def _add_health(api: FastAPI, collector: Collected) -> None:
+    @api.get("/health")
+    async def health() -> Response:
+        """Say what the collector has done and holds; 503: it cannot do its work."""
+        faults = collector.faults()
+        stored: dict[str, int] = {}
+        try:
+            asking = asyncio.to_thread(lambda: questions.health(collector.store))
+            stored = await asyncio.wait_for(asking, HEALTH_TIMEOUT_S)
+        except TimeoutError:
+            faults.append(f"the store did not answer within {HEALTH_TIMEOUT_S} s")
+        except (StoreUnavailable, StoreRefused) as error:
+            faults.append(f"the store does not answer: {error}")
+        body = {
+            "status": "degraded" if faults else "ok",
+            "faults": faults,
+            "store": stored,
+            **collector.status(),
+        }
+        return JSONResponse(body, 503 if faults else 200)
+
+    @api.get("/ready")
+    async def ready() -> Response:
+        """Say whether spans are taken and questions answered, by asking one."""
+        asking = asyncio.to_thread(lambda: questions.health(collector.store))
+        try:
+            await asyncio.wait_for(asking, HEALTH_TIMEOUT_S)
+        except (TimeoutError, StoreUnavailable, StoreRefused) as error:
+            return JSONResponse({"ready": False, "error": str(error)}, 503)
+        faults = collector.faults()
+        return JSONResponse({"ready": not faults, "faults": faults}, 503 if faults else 200)
+
+    @api.get("/metrics")
+    def metrics() -> Response:
+        """Return the collector's own counts as Prometheus reads them."""
+        text = prometheus.exposition(collector.status(), len(collector.faults()))
+        return Response(text, media_type=prometheus.CONTENT_TYPE)
+
+
+def _add_questions(api: FastAPI, collector: Collected) -> None:
+    @api.get("/v1/spend")
+    def spend(by: str = "model", since: str = "7d") -> dict[str, Any]:
+        """Return spend by one or more dimensions, dearest first, and its total."""
+        period = _period(since)
+        rows = questions.spend(collector.store, collector.tenant, period, by.split(","))
+        total = questions.spend_total(collector.store, collector.tenant, period)
+        return {
+            "since": period.since,
+            "until": period.until,
+            "rows": [_spend(row) for row in rows],
+            "total": _spend(total),
+        }
+
+    @api.get("/v1/latency")
+    def latency(since: str = "7d") -> dict[str, Any]:
+        """Return how long the successful calls of each model took."""
+        rows = questions.latency(collector.store, collector.tenant, _period(since))
+        return {"rows": [{k: _number(v) for k, v in asdict(row).items()} for row in rows]}
+
+    @api.get("/v1/unpriced")
+    def unpriced(since: str = "7d") -> dict[str, Any]:
+        """Return the models whose calls have no price, and why."""
+        rows = questions.unpriced(collector.store, collector.tenant, _period(since))
+        return {"rows": [asdict(row) for row in rows]}
+
+    @api.post("/v1/sql")
+    def run_sql(
+        text: Annotated[str, Body(media_type="text/plain")],
+        format: Annotated[str, Query()] = "json",
+    ) -> Response:
+        """Run one SELECT over the tables of the tenant and return its rows."""
+        if not collector.user_sql:
+            message = (
+                "SQL of users is off: the embedded store runs without its sandbox, because this"
+                " kernel has no Landlock; use a ClickHouse of your own with --clickhouse-url"
+            )
+            return JSONResponse({"error": message}, 403)
+        body = questions.run_sql(collector.store, collector.tenant, text, format)
+        return Response(body, media_type=MEDIA_TYPES[format])
+
+
+def _period(since: str) -> Period:
+    return Period.back(since, datetime.now(UTC))
+
+
+def _spend(row: questions.Spend) -> dict[str, Any]:
+    # Money is a string in JSON: a number would be read as a float by most.
+    return {**asdict(row), "cost_usd": format(row.cost_usd, "f")}
+
+
+def _number(value: Any) -> Any:
+    """Return a value that JSON has: NaN, a percentile of nothing, is null there."""
+    return None if isinstance(value, float) and value != value else value

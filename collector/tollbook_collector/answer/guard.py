@@ -1,0 +1,144 @@
+"""The guard of user SQL: parse, allow, and re-emit with the tenant's own rows in place of tables.
+
+The text of a user never reaches the engine: what reaches it is written anew from the parsed tree.
+Only one SELECT passes, over the views named here, with functions named here; a function or a view
+that a newer engine brings is refused until it is listed. Behind this guard stand the engine's
+`readonly` and limits, and the operating system's sandbox.
+"""
+
+import re
+from importlib.resources import files
+from typing import Final
+
+import sqlglot
+from sqlglot import exp
+from sqlglot.errors import SqlglotError
+
+QUERY_CHARACTERS_MAX: Final = 65_536
+QUERY_NODES_MAX: Final = 5_000
+TABLES: Final = frozenset(
+    {"calls", "spend", "spend_hourly", "spend_minutely", "spans", "rate_cards", "price_books"}
+)
+# The prices are everybody's; the other tables have a tenant.
+SHARED_TABLES: Final = frozenset({"rate_cards", "price_books"})
+ENGINE_SETTINGS: Final = {
+    "max_execution_time": 10,
+    "max_memory_usage": 500_000_000,
+    "max_result_rows": 100_000,
+    "max_result_bytes": 100_000_000,
+    # Money is text in JSON: a number would be read as a float by most.
+    "output_format_json_quote_decimals": 1,
+    "result_overflow_mode": "throw",
+    "timeout_overflow_mode": "throw",
+    "max_ast_elements": 50_000,
+    "max_subquery_depth": 20,
+    "allow_ddl": 0,
+    "allow_introspection_functions": 0,
+    "readonly": 1,
+}
+
+FUNCTIONS: Final = frozenset(
+    files(__package__).joinpath("functions.txt").read_text(encoding="utf-8").split()
+)
+_CALL = re.compile(r"""^[`"]?(?P<name>[^\s`"(]+)[`"]?\(""")
+# Nodes that are not part of reading: they write, reach outside, or change how the engine behaves.
+_REFUSED_NODES: Final = (
+    exp.DDL,
+    exp.DML,
+    exp.Command,
+    exp.Final,
+    exp.Into,
+    exp.Parameter,
+    exp.Placeholder,
+    exp.Lock,
+    exp.QueryOption,
+    exp.SessionParameter,
+    exp.TableSample,
+)
+
+
+class SqlRefused(Exception):
+    """A statement is not one that users may run; the message says what and what else to do."""
+
+
+def guarded(text: str, tenant_parameter: str = "tenant") -> str:
+    """Return the statement that may be run for `text`, with a parameter for the tenant.
+
+    Args:
+        text: SQL of a user.
+        tenant_parameter: Name of the parameter, of type String, that the statement will need.
+
+    Raises:
+        SqlRefused: It is not one SELECT over the tables and functions that are allowed.
+    """
+    if len(text) > QUERY_CHARACTERS_MAX:
+        raise SqlRefused(
+            f"the statement has {len(text)} characters, the limit is {QUERY_CHARACTERS_MAX}"
+        )
+    query = _parsed(text)
+    nodes = list(query.walk())
+    if len(nodes) > QUERY_NODES_MAX:
+        raise SqlRefused(f"the statement has {len(nodes)} parts, the limit is {QUERY_NODES_MAX}")
+    for node in nodes:
+        _check(node)
+    _confine(query, tenant_parameter)
+    return query.sql(dialect="clickhouse", comments=False)
+
+
+def _parsed(text: str) -> exp.Query:
+    try:
+        statements = sqlglot.parse(text, dialect="clickhouse")
+    except (SqlglotError, RecursionError) as error:
+        message = str(error).split("\n")[0] or "it nests too deep"
+        raise SqlRefused(f"the statement cannot be read: {message}") from error
+    if len(statements) != 1 or not isinstance(statements[0], exp.Select | exp.SetOperation):
+        raise SqlRefused("one SELECT is allowed here, and nothing else")
+    return statements[0]
+
+
+def _check(node: exp.Expr) -> None:
+    if isinstance(node, _REFUSED_NODES):
+        raise SqlRefused(f"{node.sql(dialect='clickhouse')[:80]} is not allowed here")
+    if isinstance(node, exp.Select) and not node.expressions:
+        raise SqlRefused("SELECT without anything to select")
+    if isinstance(node, exp.Query) and (node.args.get("settings") or node.args.get("format")):
+        raise SqlRefused("SETTINGS and FORMAT are not allowed here; ask for a format outside")
+    if isinstance(node, exp.In) and isinstance(node.args.get("field"), exp.Expr):
+        # ClickHouse reads `x IN name` as the table of that name.
+        raise SqlRefused(
+            "IN takes a list or a subquery here, not a name; for arrays there is has()"
+        )
+    if isinstance(node, exp.Func | exp.AggFunc | exp.Anonymous):
+        written = node.sql(dialect="clickhouse", comments=False)
+        match = _CALL.match(written)
+        if match and match["name"].lower() not in FUNCTIONS:
+            raise SqlRefused(f"the function {match['name']} is not allowed here")
+
+
+def _confine(query: exp.Query, tenant_parameter: str) -> None:
+    """Put a subquery of the tenant's own rows in place of each table."""
+    names = {cte.alias for cte in query.find_all(exp.CTE)}
+    if shadowed := names & TABLES:
+        raise SqlRefused(f"WITH may not name {', '.join(sorted(shadowed))}: that is a table")
+    for table in list(query.find_all(exp.Table)):
+        if not isinstance(table.this, exp.Identifier):
+            raise SqlRefused(
+                f"{table.sql(dialect='clickhouse')[:80]} is a table function; none is allowed"
+            )
+        if table.db or table.catalog or table.args.get("final"):
+            raise SqlRefused(
+                f"{table.sql(dialect='clickhouse')} names another database, or more than a table"
+            )
+        if table.name in names:
+            continue
+        if table.name not in TABLES:
+            raise SqlRefused(
+                f"there is no table {table.name} here; there are {', '.join(sorted(TABLES))}"
+            )
+        rows = exp.select("*").from_(exp.to_table(table.name))
+        if table.name not in SHARED_TABLES:
+            rows = rows.where(f"tenant = {{{tenant_parameter}: String}}", dialect="clickhouse")
+        alias = table.alias or table.name
+        subquery = rows.subquery(alias, copy=False)
+        subquery.set("joins", table.args.get("joins"))
+        table.replace(subquery)

@@ -1,0 +1,215 @@
+"""What people ask: each question is one file of SQL, with the tenant as its first parameter.
+
+The command line, REST and the page ask through here, so there is one query for one question.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any, Final, Protocol
+
+from tollbook_collector.answer.guard import ENGINE_SETTINGS, guarded
+from tollbook_collector.store import sql
+
+DIMENSIONS: Final = (
+    "hour",
+    "day",
+    "service",
+    "environment",
+    "provider",
+    "model",
+    "operation",
+    "team",
+    "feature",
+    "customer",
+    "service_tier",
+)
+ROWS_MAX: Final = 10_000
+UNITS: Final = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+FORMATS: Final = {
+    "json": "JSONEachRow",
+    "csv": "CSVWithNames",
+    "parquet": "Parquet",
+    "table": "JSONCompact",
+}
+
+
+class WrongQuestion(ValueError):
+    """A parameter of a question is not one of those it may be."""
+
+
+class Answerer(Protocol):
+    """What questions need of the store."""
+
+    def rows(
+        self,
+        statement: str,
+        parameters: Mapping[str, Any] | None = None,
+        settings: Mapping[str, Any] | None = None,
+    ) -> Sequence[Sequence[Any]]:
+        """Return the rows of a query."""
+
+    def formatted(
+        self,
+        statement: str,
+        format_name: str,
+        parameters: Mapping[str, Any] | None = None,
+        settings: Mapping[str, Any] | None = None,
+    ) -> bytes:
+        """Return the answer of a query in one of ClickHouse's output formats."""
+
+
+@dataclass(frozen=True)
+class Spend:
+    """Calls, tokens and cost of one combination of dimensions.
+
+    Args:
+        dimensions: Values by dimension, in the order asked for; empty for a total.
+        calls: Model calls.
+        errors: Of them, those that failed.
+        unpriced_calls: Calls that used tokens at an unknown cost, not in `cost_usd`.
+        input_tokens: Cached ones included.
+        cache_read_tokens: Of the input.
+        output_tokens: Reasoning included.
+        cost_usd: Of the priced calls, exact.
+    """
+
+    dimensions: dict[str, str]
+    calls: int
+    errors: int
+    unpriced_calls: int
+    input_tokens: int
+    cache_read_tokens: int
+    output_tokens: int
+    cost_usd: Decimal
+
+
+@dataclass(frozen=True)
+class Latency:
+    """How long the successful calls of a model took, in milliseconds; NaN: never streamed."""
+
+    provider: str
+    model: str
+    calls: int
+    p50_ms: float
+    p95_ms: float
+    p99_ms: float
+    first_chunk_p50_ms: float
+    first_chunk_p95_ms: float
+
+
+@dataclass(frozen=True)
+class Unpriced:
+    """Calls of a model that used tokens at an unknown cost, and why it is unknown."""
+
+    provider: str
+    model: str
+    reason: str
+    calls: int
+    input_tokens: int
+    output_tokens: int
+
+
+@dataclass(frozen=True)
+class Period:
+    """From `since` to `until`, UTC; `until` is excluded."""
+
+    since: datetime
+    until: datetime
+
+    @classmethod
+    def back(cls, text: str, now: datetime) -> "Period":
+        """Return the period that ends now and is as long as `text` says: 90m, 24h, 7d, 4w.
+
+        Raises:
+            WrongQuestion: `text` is not a number and one of m, h, d, w, or longer than ten years.
+        """
+        number, unit = text[:-1], text[-1:]
+        if not number.isdigit() or unit not in UNITS:
+            raise WrongQuestion(f"{text!r} is not a length of time, as in 90m, 24h, 7d or 4w")
+        length = timedelta(**{UNITS[unit]: min(int(number), 1_000_000)})
+        if length > timedelta(days=3660):
+            raise WrongQuestion(f"{text!r} is longer than ten years")
+        # Spend is kept by the hour, and the hour that runs belongs to the answer.
+        return cls(since=now - length, until=now + timedelta(hours=1))
+
+    def parameters(self, tenant: str) -> dict[str, Any]:
+        """Return the parameters that every question about a period has."""
+        return {
+            "tenant": tenant,
+            "since": self.since.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S"),
+            "until": self.until.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S"),
+            "limit": ROWS_MAX,
+        }
+
+
+def spend(store: Answerer, tenant: str, period: Period, by: Sequence[str]) -> list[Spend]:
+    """Return spend by dimensions, dearest first.
+
+    Raises:
+        WrongQuestion: A dimension is not one of DIMENSIONS.
+        StoreUnavailable, StoreRefused: The store did not answer.
+    """
+    for dimension in by:
+        if dimension not in DIMENSIONS:
+            raise WrongQuestion(f"{dimension!r} is not a dimension; {', '.join(DIMENSIONS)} are")
+    parameters = {**period.parameters(tenant), "by": list(by)}
+    return [
+        _spend(dict(zip(by, values, strict=True)), numbers)
+        for values, *numbers in store.rows(sql.read("queries/spend"), parameters)
+    ]
+
+
+def spend_total(store: Answerer, tenant: str, period: Period) -> Spend:
+    """Return the spend of a period as one sum."""
+    (numbers,) = store.rows(sql.read("queries/spend_total"), period.parameters(tenant))
+    return _spend({}, numbers)
+
+
+def latency(store: Answerer, tenant: str, period: Period) -> list[Latency]:
+    """Return the latency of each model, most called first."""
+    rows = store.rows(sql.read("queries/latency"), period.parameters(tenant))
+    return [Latency(*row) for row in rows]
+
+
+def unpriced(store: Answerer, tenant: str, period: Period) -> list[Unpriced]:
+    """Return the models that have no price, most called first."""
+    rows = store.rows(sql.read("queries/unpriced"), period.parameters(tenant))
+    return [Unpriced(*row) for row in rows]
+
+
+def health(store: Answerer) -> dict[str, int]:
+    """Return what the store holds, by asking it."""
+    ((spans, price_books),) = store.rows(sql.read("queries/health"))
+    return {"spans": int(spans), "price_books": int(price_books)}
+
+
+def run_sql(store: Answerer, tenant: str, text: str, format_name: str) -> bytes:
+    """Return the answer to a user's SQL in one of FORMATS.
+
+    Raises:
+        SqlRefused: It is not one SELECT over what users may read.
+        WrongQuestion: The format is not one of FORMATS.
+        StoreUnavailable, StoreRefused: The store did not answer, or refused the statement.
+    """
+    if format_name not in FORMATS:
+        raise WrongQuestion(f"{format_name!r} is not a format; {', '.join(FORMATS)} are")
+    statement = guarded(text)
+    return store.formatted(
+        statement, FORMATS[format_name], {"tenant": tenant}, dict(ENGINE_SETTINGS)
+    )
+
+
+def _spend(dimensions: dict[str, str], numbers: Sequence[Any]) -> Spend:
+    calls, errors, unpriced_calls, input_tokens, cache_read_tokens, output_tokens, cost = numbers
+    return Spend(
+        dimensions=dimensions,
+        calls=int(calls),
+        errors=int(errors),
+        unpriced_calls=int(unpriced_calls),
+        input_tokens=int(input_tokens),
+        cache_read_tokens=int(cache_read_tokens),
+        output_tokens=int(output_tokens),
+        cost_usd=Decimal(cost),
+    )

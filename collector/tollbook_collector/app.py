@@ -1,0 +1,259 @@
+"""The collector: the only place where the parts are joined, in the order of a call's path."""
+
+import asyncio
+import contextlib
+import logging
+import signal
+import socket
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+import uvicorn
+
+from tollbook_collector.answer.api import create_api
+from tollbook_collector.answer.questions import Answerer
+from tollbook_collector.intake.accept import Door
+from tollbook_collector.intake.connection import Connection
+from tollbook_collector.intake.grpc import AddressInUse, GrpcDoor
+from tollbook_collector.intake.http import HttpDoor
+from tollbook_collector.intake.signals import LOGS, METRICS, TRACES
+from tollbook_collector.money.book import put_in_force
+from tollbook_collector.money.seed import read_book
+from tollbook_collector.settings import OPEN_TENANT, Settings, split_address
+from tollbook_collector.spool.append import Spool
+from tollbook_collector.store.client import ClickHouse, StoreAddress
+from tollbook_collector.store.embedded.process import EmbeddedStore
+from tollbook_collector.store.load import INSERTERS, Loader
+from tollbook_collector.store.open import Store
+
+# What is still in the spool when the collector stops is loaded for so long, then at the next start.
+DRAIN_S: Final = 10.0
+BACKLOG_CONNECTIONS: Final = 512
+# More connections at a time are answered 503.
+CONNECTIONS_MAX: Final = 1024
+KEEP_ALIVE_S: Final = 5
+# Of the bytes that may wait for the store.
+SPOOL_SHARES: Final = {TRACES.name: 1.0, LOGS.name: 0.25, METRICS.name: 0.25}
+SHUTDOWN_S: Final = 10
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Addresses:
+    """Where a running collector can be reached."""
+
+    otlp_http: str
+    otlp_grpc: str
+    api: str
+    store: str
+
+
+class Collector:
+    """A collector: its parts, started and stopped in order.
+
+    Args:
+        settings: What it is told.
+
+    Raises:
+        SpoolInUse, NewerSegment: The spool's directory cannot be used.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self.tenant = OPEN_TENANT
+        self.spools = {
+            name: Spool(settings.data / "spool" / name, int(settings.spool_bytes_max * share))
+            for name, share in SPOOL_SHARES.items()
+        }
+        self.door = Door(self.spools)
+        self.embedded: EmbeddedStore | None = None
+        self._opened: Store | None = None
+        self._loaders: dict[str, Loader] = {}
+
+    def open_store(self) -> None:
+        """Start the embedded store or connect to the configured one, and begin to load.
+
+        Raises:
+            EditedMigration, NewerDatabase: The database must not be touched by this version.
+            StoreRefused: The user or password is wrong, or a right is missing.
+        """
+        prices = partial(_put_prices_in_force, self._settings.data / "prices")
+        self._opened = Store(self._store_address(), prices)
+        self._opened.open()
+        for name, spool in self.spools.items():
+            inserters = INSERTERS if name == TRACES.name else 1
+            self._loaders[name] = Loader(spool, self._opened, inserters, name)
+            self._loaders[name].start()
+
+    def close(self) -> None:
+        """Load what is in the spool, for DRAIN_S at most, and stop everything."""
+        deadline = time.monotonic() + DRAIN_S
+        for name, loader in self._loaders.items():
+            if not self.spools[name].wait_empty(max(0.0, deadline - time.monotonic())):
+                log.warning("the rest of the spool of %s is loaded at the next start", name)
+            loader.stop()
+        self.door.close()
+        for spool in self.spools.values():
+            spool.close()
+        if self._opened is not None:
+            self._opened.close()
+        if self.embedded is not None:
+            self.embedded.stop()
+
+    @property
+    def store(self) -> Answerer:
+        """The store that answers; raises StoreUnavailable while it is not connected."""
+        assert self._opened is not None, "open_store comes first"
+        return self._opened.clickhouse
+
+    @property
+    def user_sql(self) -> bool:
+        """Whether SQL of users may reach the store: in its sandbox, or a server's own users."""
+        return self.embedded is None or self.embedded.address.sandboxed
+
+    def status(self) -> dict[str, Any]:
+        """Return what the parts have counted."""
+        return {
+            "intake": self.door.outcomes(),
+            "rejected": self.door.rejected(),
+            **self._counts(TRACES.name),
+            LOGS.name: self._counts(LOGS.name),
+            METRICS.name: self._counts(METRICS.name),
+            "store_restarts": self.embedded.restarts if self.embedded else 0,
+        }
+
+    def faults(self) -> list[str]:
+        """Return what keeps the collector from doing its work; empty: nothing."""
+        faults = [spool.broken for spool in self.spools.values() if spool.broken]
+        if self.embedded is not None and not self.embedded.healthy:
+            faults.append("the embedded store keeps failing; see its log")
+        for name, loader in self._loaders.items():
+            if error := loader.counts().last_error:
+                faults.append(f"the store does not take {name}: {error}")
+        return faults
+
+    def _counts(self, signal: str) -> dict[str, Any]:
+        loader = self._loaders.get(signal)
+        return {
+            "spool": asdict(self.spools[signal].counts()),
+            "load": asdict(loader.counts()) if loader else {},
+        }
+
+    def _store_address(self) -> StoreAddress:
+        settings = self._settings
+        if settings.clickhouse_url:
+            return StoreAddress(
+                settings.clickhouse_url,
+                settings.clickhouse_user,
+                settings.clickhouse_password,
+                settings.clickhouse_database,
+            )
+        self.embedded = EmbeddedStore(settings.data / "store")
+        self.embedded.start()
+        address = self.embedded.address
+        return StoreAddress(
+            address.url, address.user, address.password, settings.clickhouse_database
+        )
+
+
+async def serve(settings: Settings, on_ready: Callable[[Addresses], None]) -> None:
+    """Run a collector until SIGTERM or SIGINT.
+
+    Args:
+        settings: What it is told.
+        on_ready: Called once everything listens and the store answers or is being tried.
+
+    Raises:
+        AddressInUse: A port belongs to another program; nothing was started.
+    """
+    http_socket = _listen(settings.otlp_http)
+    api_socket = _listen(settings.api)
+    collector = Collector(settings)
+    try:
+        await asyncio.to_thread(collector.open_store)
+        grpc = GrpcDoor(collector.door, collector.tenant, settings.otlp_grpc)
+        grpc_port = await grpc.start()
+        servers = [
+            _server(HttpDoor(collector.door, collector.tenant)),
+            _server(create_api(collector)),
+        ]
+        stopping = _stop_on_signal()
+        tasks = [
+            asyncio.create_task(server.serve([listener]))
+            for server, listener in zip(servers, (http_socket, api_socket), strict=True)
+        ]
+        grpc_host, _ = split_address(settings.otlp_grpc)
+        store = collector.embedded.address.url if collector.embedded else settings.clickhouse_url
+        on_ready(Addresses(_url(http_socket), f"{grpc_host}:{grpc_port}", _url(api_socket), store))
+        await stopping.wait()
+        await grpc.stop()
+        for server in servers:
+            server.should_exit = True
+        await asyncio.gather(*tasks)
+    finally:
+        await asyncio.to_thread(collector.close)
+
+
+class _QuietServer(uvicorn.Server):
+    """A server that leaves signals to the collector, of which it is one of two."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def _server(application: Any) -> uvicorn.Server:
+    return _QuietServer(
+        uvicorn.Config(
+            application,
+            http=Connection,
+            limit_concurrency=CONNECTIONS_MAX,
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_keep_alive=KEEP_ALIVE_S,
+            timeout_graceful_shutdown=SHUTDOWN_S,
+        )
+    )
+
+
+def _listen(address: str) -> socket.socket:
+    host, port = split_address(address)
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        raise AddressInUse(
+            f"cannot listen on {address}: {error.strerror}; is another collector running?"
+            " Choose other ports with --otlp-http, --otlp-grpc and --api"
+        ) from error
+    listener.listen(BACKLOG_CONNECTIONS)
+    return listener
+
+
+def _url(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def _stop_on_signal() -> asyncio.Event:
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    return stopping
+
+
+def _put_prices_in_force(own: Path, clickhouse: ClickHouse) -> None:
+    if put_in_force(clickhouse, read_book(own)):
+        log.info("a new price book is in force")

@@ -1,0 +1,69 @@
+"""Asks a running collector, for the command line."""
+
+import json
+from http.client import HTTPException
+from typing import Any, Final
+from urllib.error import HTTPError, URLError
+from urllib.parse import urlencode, urlsplit
+from urllib.request import OpenerDirector, ProxyHandler, Request, build_opener
+
+TIMEOUT_S: Final = 60.0
+
+
+class CollectorAway(Exception):
+    """No collector answers at an address."""
+
+
+class CollectorRefused(Exception):
+    """The collector answered that it will not; the message is its reason."""
+
+
+def ask(api: str, path: str, body: str | None = None, **parameters: str) -> bytes:
+    """Return the body of an answer.
+
+    Args:
+        api: Address of the API, as http://127.0.0.1:4319.
+        path: As /v1/spend.
+        body: Sent as text by POST; None: GET.
+        parameters: Of the query.
+
+    Raises:
+        CollectorAway: Nothing answers there.
+        CollectorRefused: The answer is an error.
+    """
+    url = f"{api.rstrip('/')}{path}?{urlencode(parameters)}"
+    if not url.startswith(("http://", "https://")):
+        raise CollectorRefused(f"{api!r} is not an address, as in http://127.0.0.1:4319")
+    data = None if body is None else body.encode()
+    request = Request(url, data=data, headers={"content-type": "text/plain"})
+    try:
+        with _opener(url).open(request, timeout=TIMEOUT_S) as answer:
+            return bytes(answer.read())
+    except HTTPError as error:
+        raise CollectorRefused(_reason(error.read(), error.code)) from error
+    except (URLError, HTTPException, OSError) as error:
+        reason = getattr(error, "reason", error)
+        raise CollectorAway(
+            f"no collector answers at {api} ({reason}); start one with `tollbook up`,"
+            " or name another with --api"
+        ) from error
+
+
+def ask_json(api: str, path: str, **parameters: str) -> Any:
+    """Return an answer that is JSON; see `ask`."""
+    return json.loads(ask(api, path, **parameters))
+
+
+def _opener(url: str) -> OpenerDirector:
+    """Return what opens an address: a proxy of the environment never stands before this machine."""
+    host = urlsplit(url).hostname or ""
+    here = host in ("localhost", "::1") or host.startswith("127.")
+    return build_opener(ProxyHandler({})) if here else build_opener()
+
+
+def _reason(body: bytes, status: int) -> str:
+    try:
+        answer = json.loads(body)
+    except ValueError:
+        return f"the collector answered {status}"
+    return str(answer.get("error") or answer.get("faults") or answer.get("detail") or answer)

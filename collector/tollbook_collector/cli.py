@@ -1,0 +1,248 @@
+"""The command line: each command calls one part and shows what came of it."""
+
+import asyncio
+import json
+import logging
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import typer
+from pydantic import ValidationError
+from rich.console import Console
+from rich.text import Text
+
+from tollbook_collector import prices, quarantine, screens
+from tollbook_collector.ask import CollectorAway, CollectorRefused, ask, ask_json
+from tollbook_collector.settings import Settings
+
+DEFAULT_API: Final = "http://127.0.0.1:4319"
+DEMO_DATA: Final = Path("tollbook-data/demo")
+EXIT_FAILED: Final = 1
+EXIT_USAGE: Final = 2
+
+app = typer.Typer(
+    name="tollbook",
+    help="Meters every model call, prices it to the last digit, and tells you when spend changes.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+app.add_typer(prices.app, name="prices")
+app.add_typer(quarantine.commands)
+console = Console()
+errors = Console(stderr=True)
+
+Api = Annotated[str, typer.Option(envvar="TOLLBOOK_API_URL", help="Address of a collector's API.")]
+Since = Annotated[str, typer.Option(help="How far back: 90m, 24h, 7d, 4w.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+Data = Annotated[
+    Path | None, typer.Option(help="Directory of the spool and the store. [./tollbook-data]")
+]
+OtlpHttp = Annotated[
+    str | None, typer.Option(help="HOST:PORT for OTLP over HTTP. [127.0.0.1:4318]")
+]
+OtlpGrpc = Annotated[
+    str | None, typer.Option(help="HOST:PORT for OTLP over gRPC. [127.0.0.1:4317]")
+]
+ApiAddress = Annotated[
+    str | None, typer.Option("--api", help="HOST:PORT for questions. [127.0.0.1:4319]")
+]
+ClickHouseUrl = Annotated[
+    str | None, typer.Option(help="A ClickHouse of yours, http://host:8123. [the embedded store]")
+]
+
+
+def run(arguments: list[str]) -> int:
+    """Run the command line and return the process exit status."""
+    try:
+        app(arguments)
+    except SystemExit as leaving:
+        return leaving.code if isinstance(leaving.code, int) else EXIT_FAILED
+    except (CollectorAway, CollectorRefused) as failure:
+        _fail(str(failure))
+        return EXIT_FAILED
+    return 0
+
+
+@app.command()
+def up(
+    data: Data = None,
+    otlp_http: OtlpHttp = None,
+    otlp_grpc: OtlpGrpc = None,
+    api: ApiAddress = None,
+    clickhouse_url: ClickHouseUrl = None,
+) -> None:
+    """Start a collector, with its embedded store unless a ClickHouse is named."""
+    from tollbook_collector.app import Addresses, serve
+    from tollbook_collector.intake.grpc import AddressInUse
+    from tollbook_collector.money.own_book import UnreadablePrices
+    from tollbook_collector.spool.files import SpoolInUse
+    from tollbook_collector.spool.segment import NewerSegment
+    from tollbook_collector.store.client import StoreRefused
+    from tollbook_collector.store.embedded.directory import AlreadyOwned, SecretExposed
+    from tollbook_collector.store.embedded.process import StoreFailedToStart
+    from tollbook_collector.store.sql import EditedMigration, NewerDatabase
+
+    settings = _settings(
+        data=data,
+        otlp_http=otlp_http,
+        otlp_grpc=otlp_grpc,
+        api=api,
+        clickhouse_url=clickhouse_url,
+    )
+
+    def on_ready(addresses: Addresses) -> None:
+        console.print(Text("tollbook takes spans and answers questions", style="bold green"))
+        rows = {
+            "OTLP/HTTP": f"{addresses.otlp_http}/v1/traces",
+            "OTLP/gRPC": addresses.otlp_grpc,
+            "API": addresses.api,
+            "store": addresses.store,
+            "data": str(settings.data.resolve()),
+        }
+        for name, value in rows.items():
+            console.print(Text(f"  {name:<10}{value}"), soft_wrap=True)
+        console.print(
+            Text("No keys are configured: it listens on this machine only, to anyone on it.")
+        )
+        console.print(Text(f"Next: tollbook spend --api {addresses.api}    Ctrl-C stops it."))
+
+    _log_to_stderr()
+    try:
+        asyncio.run(serve(settings, on_ready))
+    except (
+        AddressInUse,
+        AlreadyOwned,
+        EditedMigration,
+        NewerDatabase,
+        NewerSegment,
+        SecretExposed,
+        SpoolInUse,
+        StoreFailedToStart,
+        StoreRefused,
+        UnreadablePrices,
+    ) as failure:
+        _fail(str(failure))
+        raise typer.Exit(EXIT_FAILED) from None
+
+
+@app.command()
+def demo(
+    calls: Annotated[int, typer.Option(min=1, max=28_185, help="Calls to replay.")] = 2_000,
+    leave: Annotated[bool, typer.Option("--exit", help="End when done; JSON comes last.")] = False,
+    data: Data = None,
+    otlp_http: OtlpHttp = None,
+    otlp_grpc: OtlpGrpc = None,
+    api: ApiAddress = None,
+) -> None:
+    """Replay a real trace through real clients and show what it cost."""
+    from tollbook_collector.demo.run import run_demo
+
+    # Made-up calls have a directory of their own, so that they never mix with real ones.
+    settings = _settings(data=data or DEMO_DATA, otlp_http=otlp_http, otlp_grpc=otlp_grpc, api=api)
+    raise typer.Exit(run_demo(settings, calls, leave, console))
+
+
+@app.command()
+def spend(
+    by: Annotated[str, typer.Option(help="Dimensions, as model,team or day,service.")] = "model",
+    since: Since = "7d",
+    as_json: AsJson = False,
+    api: Api = DEFAULT_API,
+) -> None:
+    """Show what was spent, by one or more dimensions, dearest first."""
+    answer = ask_json(api, "/v1/spend", by=by, since=since)
+    if as_json:
+        typer.echo(json.dumps(answer))
+        return
+    if not answer["rows"]:
+        console.print(f"No model call in the last {since}. Instrument a program with one line:")
+        console.print(Text("    import tollbook; tollbook.instrument()", style="bold"))
+        return
+    table = screens.spend_table(answer, by.split(","), f"Spend of the last {since}")
+    screens.show(console, table, screens.spend_notes(answer))
+
+
+@app.command()
+def sql(
+    statement: Annotated[str, typer.Argument(help="One SELECT; - reads it from standard input.")],
+    format_name: Annotated[
+        str, typer.Option("--format", help="table, json, csv or parquet.")
+    ] = "table",
+    api: Api = DEFAULT_API,
+) -> None:
+    """Ask in SQL: over calls, spend, spans, rate_cards, …."""
+    text = sys.stdin.read() if statement == "-" else statement
+    if format_name == "parquet" and sys.stdout.isatty():
+        _fail("parquet is for a file: tollbook sql … --format parquet > calls.parquet")
+        raise typer.Exit(EXIT_USAGE)
+    answer = ask(api, "/v1/sql", text, format=format_name)
+    if format_name == "table":
+        screens.show(console, *_rows(json.loads(answer)))
+    else:
+        sys.stdout.buffer.write(answer)
+
+
+@app.command()
+def doctor(data: Data = None, api: Api = DEFAULT_API) -> None:
+    """Find what would keep tollbook from working here, and say what to do about it."""
+    from tollbook_collector.doctor import examine
+
+    findings = examine(_settings(data=data), api)
+    marks = {"ok": "[green]ok  [/]", "note": "[yellow]note[/]", "bad": "[red]bad [/]"}
+    for finding in findings:
+        console.print(marks[finding.verdict], Text(finding.text), soft_wrap=True)
+        if finding.remedy:
+            console.print("     ", Text(finding.remedy, style="dim"), soft_wrap=True)
+    if any(finding.verdict == "bad" for finding in findings):
+        raise typer.Exit(EXIT_FAILED)
+
+
+@app.command()
+def store(
+    path: Annotated[Path, typer.Option(help="Directory of the embedded store.")],
+    listen: Annotated[str, typer.Option(help="HOST:PORT.")] = "127.0.0.1:8123",
+) -> None:
+    """Run the embedded store alone, for any tool that speaks to ClickHouse."""
+    from tollbook_collector.store.embedded.standalone import serve
+
+    _log_to_stderr()
+    raise typer.Exit(serve(path, listen))
+
+
+@app.command()
+def version() -> None:
+    """Print the version."""
+    from importlib.metadata import version as distribution_version
+
+    typer.echo(distribution_version("tollbook"))
+
+
+def _settings(**arguments: Any) -> Settings:
+    given = {name: value for name, value in arguments.items() if value is not None}
+    try:
+        return Settings(**given)
+    except ValidationError as wrong:
+        for error in wrong.errors():
+            name = ".".join(str(part) for part in error["loc"])
+            _fail(f"{name}: {error['msg'].removeprefix('Value error, ')}")
+        raise typer.Exit(EXIT_USAGE) from None
+
+
+def _rows(answer: dict[str, Any]) -> tuple[Any, list[str]]:
+    left_out = len(answer["data"]) - screens.TERMINAL_ROWS_MAX
+    notes = [f"{left_out} more rows; all of them with --format csv"] if left_out > 0 else []
+    return screens.rows_table(answer), notes
+
+
+def _fail(message: str) -> None:
+    errors.print(Text(f"tollbook: {message}", style="red"), soft_wrap=True)
+
+
+def _log_to_stderr() -> None:
+    logging.basicConfig(
+        level=os.environ.get("TOLLBOOK_LOG_LEVEL", "WARNING").upper(),
+        format="%(asctime)s %(levelname)s %(name)s %(message)s",
+        stream=sys.stderr,
+    )

@@ -1,0 +1,1 @@
+"""The demo: a real trace replayed through real clients against a provider on this machine."""

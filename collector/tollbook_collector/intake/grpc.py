@@ -1,0 +1,93 @@
+"""OTLP over gRPC: Export of the three services, on raw bytes, with the same fates as over HTTP."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+import grpc
+import grpc.aio
+
+from tollbook_collector.intake.accept import Body, Busy, Door, answer
+from tollbook_collector.intake.decompress import REQUEST_BYTES_MAX, TooLarge
+from tollbook_collector.intake.examine import Undecodable
+from tollbook_collector.intake.signals import SIGNALS, Signal
+from tollbook_collector.intake.status import UNAVAILABLE, Status, retry_after_s
+from tollbook_collector.spool.append import SpoolFailed, SpoolFull
+
+STOP_GRACE_S: Final = 5.0
+METADATA_BYTES_MAX: Final = 32 * 1024
+CONNECTION_IDLE_MAX_MS: Final = 600_000
+STATUS_DETAILS: Final = "grpc-status-details-bin"
+
+
+class AddressInUse(Exception):
+    """A port that the collector should listen on belongs to another program."""
+
+
+class GrpcDoor:
+    """The gRPC server.
+
+    Args:
+        door: What takes the requests.
+        tenant: Whose data they are.
+        address: Where it listens, HOST:PORT.
+    """
+
+    def __init__(self, door: Door, tenant: str, address: str) -> None:
+        self._door = door
+        self._tenant = tenant
+        self._address = address
+        options = [
+            ("grpc.max_receive_message_length", REQUEST_BYTES_MAX),
+            ("grpc.max_metadata_size", METADATA_BYTES_MAX),
+            ("grpc.max_connection_idle_ms", CONNECTION_IDLE_MAX_MS),
+            # SO_REUSEPORT would let a second collector share the port without a word.
+            ("grpc.so_reuseport", 0),
+        ]
+        self._server = grpc.aio.server(options=options)
+        for signal in filter(door.takes, SIGNALS):
+            export = grpc.unary_unary_rpc_method_handler(self._exporting(signal))
+            self._server.add_generic_rpc_handlers(
+                (grpc.method_handlers_generic_handler(signal.service, {"Export": export}),)
+            )
+
+    async def start(self) -> int:
+        """Listen, and return the port.
+
+        Raises:
+            AddressInUse: Another program listens there.
+        """
+        try:
+            port = self._server.add_insecure_port(self._address)
+        except RuntimeError as error:
+            raise AddressInUse(f"cannot listen on {self._address} for gRPC: {error}") from error
+        await self._server.start()
+        return int(port)
+
+    async def stop(self) -> None:
+        """Stop, after the requests under way."""
+        await self._server.stop(STOP_GRACE_S)
+
+    def _exporting(self, signal: Signal) -> Callable[[bytes, Any], Awaitable[bytes]]:
+        async def export(request: bytes, context: Any) -> bytes:
+            try:
+                with self._door.room(len(request)):
+                    body = Body(signal, request)
+                    examined = await self._door.accept(self._tenant, "", body)
+            except Undecodable as error:
+                return await self._abort(context, grpc.StatusCode.INVALID_ARGUMENT, error)
+            except TooLarge as error:
+                # Without a RetryInfo this tells the sender not to come back with it.
+                return await self._abort(context, grpc.StatusCode.RESOURCE_EXHAUSTED, error)
+            except (Busy, SpoolFull, SpoolFailed) as error:
+                status = Status(UNAVAILABLE, str(error), retry_after_s())
+                context.set_trailing_metadata(((STATUS_DETAILS, status.protobuf()),))
+                return await self._abort(context, grpc.StatusCode.UNAVAILABLE, error)
+            self._door.count("OK")
+            return answer(signal, examined)
+
+        return export
+
+    async def _abort(self, context: Any, code: grpc.StatusCode, error: Exception) -> bytes:
+        self._door.count(code.name)
+        await context.abort(code, str(error))
+        raise AssertionError("abort raises")

@@ -1,0 +1,114 @@
+"""What a price book is made of: patterns that name a model, rates, and windows of time."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import ROUND_HALF_EVEN, Decimal
+from typing import Final
+
+RATE_SCALE: Final = Decimal("1e-12")
+TOKENS_PER_MTOK: Final = Decimal(1_000_000)
+STANDARD: Final = "standard"
+BEGINNING: Final = datetime(1970, 1, 1, tzinfo=UTC)
+# The last instant of DateTime in ClickHouse, which stands for "until further notice".
+END: Final = datetime(2106, 1, 1, tzinfo=UTC)
+METERS: Final = (
+    "input",
+    "cache_read",
+    "cache_write",
+    "cache_write_1h",
+    "input_audio",
+    "input_image",
+    "output",
+    "reasoning",
+    "output_audio",
+    "output_image",
+)
+
+
+@dataclass(frozen=True)
+class ModelPattern:
+    """A rule that names the model of the price book for a model string; the first match wins.
+
+    Args:
+        provider: Provider as the GenAI conventions name it.
+        pattern: Regular expression (RE2) for the whole lower-cased model string.
+        model: Name in the price book; empty: the string is of no model that is priced.
+    """
+
+    provider: str
+    pattern: str
+    model: str
+
+
+@dataclass(frozen=True)
+class Rate:
+    """What one unit of one meter costs, and when.
+
+    Args:
+        price_id: The rate card it belongs to: provider/model/tier/context/first day.
+        provider: Provider as the GenAI conventions name it.
+        model: Name in the price book.
+        service_tier: standard, flex, priority, fast or batch.
+        context_over: The card holds for calls with more input tokens than this; 0: for all.
+        meter: What is billed: input, cache_read, output, …
+        rate_usd: USD per token, 12 decimals.
+        valid_from: First instant, UTC.
+        valid_to: First instant at which it no longer holds, UTC.
+        source: Where the rate was read.
+        variant: `region:us` or `window:peak`: the card holds there or then; empty: else.
+    """
+
+    price_id: str
+    provider: str
+    model: str
+    service_tier: str
+    context_over: int
+    meter: str
+    rate_usd: Decimal
+    valid_from: datetime
+    valid_to: datetime
+    source: str
+    variant: str = ""
+
+
+@dataclass(frozen=True)
+class Window:
+    """Hours of the week in which a model has other rates.
+
+    Args:
+        provider: Provider as the GenAI conventions name it.
+        model: Name in the price book.
+        variant: Of the cards that hold then: `window:peak`.
+        weekdays: 1 for Monday to 7 for Sunday, UTC.
+        start_minute: Of the day, UTC; 0 to 1439.
+        end_minute: First minute that is not in it any more; at most 1440.
+    """
+
+    provider: str
+    model: str
+    variant: str
+    weekdays: tuple[int, ...]
+    start_minute: int
+    end_minute: int
+
+
+@dataclass(frozen=True)
+class Book:
+    """A price book: patterns in order of precedence, and rates.
+
+    Args:
+        source: Where it comes from, with its version.
+        patterns: First match within a provider wins.
+        rates: One for each meter of each card.
+        windows: Hours with rates of their own.
+    """
+
+    source: str
+    patterns: tuple[ModelPattern, ...]
+    rates: tuple[Rate, ...]
+    windows: tuple[Window, ...] = ()
+
+
+def usd_per_token(usd_per_mtok: Decimal) -> Decimal:
+    """Return a price per million tokens as a rate per token, in 12 decimals."""
+    return (usd_per_mtok / TOKENS_PER_MTOK).quantize(RATE_SCALE, ROUND_HALF_EVEN)

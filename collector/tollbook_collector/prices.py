@@ -1,0 +1,256 @@
+"""The command line of the price book: `tollbook prices …`, answered without a collector."""
+
+import json
+import re
+import shutil
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Final, NoReturn
+
+import typer
+
+from tollbook_collector.ask import ask_json
+from tollbook_collector.money.cost import Asked, ImpossibleUsage, cost
+from tollbook_collector.money.own_book import UnreadablePrices, completed
+from tollbook_collector.money.rate import Book, Rate
+from tollbook_collector.money.seed import read_book
+
+EXIT_FAILED: Final = 1
+EXIT_USAGE: Final = 2
+FOUND_MAX: Final = 50
+# A rate that changes by more than this is taken for a slip of the decimal point.
+JUMP_MAX: Final = 100
+
+app = typer.Typer(
+    help="Look into the price book, check a price file, and price a call.", no_args_is_help=True
+)
+
+Own = Annotated[Path, typer.Option("--prices", help="Directory of your own price files.")]
+DEFAULT_OWN: Final = Path("tollbook-data/prices")
+Provider = Annotated[str, typer.Argument(help="As openai, anthropic, gcp.gemini, aws.bedrock.")]
+At = Annotated[str | None, typer.Option(help="When, as 2026-11-20T12:00Z. [now]")]
+
+
+@app.command("cost")
+def cost_command(
+    provider: Provider,
+    model: Annotated[str, typer.Argument(help="As the provider names it.")],
+    usage: Annotated[
+        str,
+        typer.Option(help="Tokens, as input=10000,cache_read=6000,output=2000; totals inclusive."),
+    ],
+    at: At = None,
+    tier: Annotated[str, typer.Option(help="Tier that served it.")] = "standard",
+    batch: Annotated[bool, typer.Option("--batch", help="It was part of a batch.")] = False,
+    region: Annotated[str, typer.Option(help="Where it was processed, as us.")] = "",
+    prices: Own = DEFAULT_OWN,
+) -> None:
+    """Price one call and print one JSON object."""
+    try:
+        asked = Asked(
+            provider.lower(), model, _instant(at), _usage(usage), "batch" if batch else tier, region
+        )
+        answer = cost(_book(prices), asked)
+    except ImpossibleUsage as wrong:
+        _leave(str(wrong), EXIT_USAGE)
+    typer.echo(
+        json.dumps(
+            {
+                "provider": asked.provider,
+                "model": answer.model or None,
+                "at": asked.at.strftime("%Y-%m-%dT%H:%M:%SZ"),
+                "cost": _plain(answer.cost_usd),
+                "currency": "USD",
+                "parts": {meter: _plain(amount) for meter, amount in answer.parts.items()},
+                "price_ids": [answer.price_id] if answer.price_id else [],
+                "source": answer.source or None,
+                "status": answer.status,
+                "reason": answer.reason or None,
+            }
+        )
+    )
+
+
+@app.command()
+def show(
+    provider: Provider,
+    model: Annotated[str, typer.Argument(help="Name in the price book; see find.")],
+    at: At = None,
+    prices: Own = DEFAULT_OWN,
+) -> None:
+    """Print the rates of a model, in USD per million tokens, with their source."""
+    instant = _instant(at) if at else None
+    rates = [
+        rate
+        for rate in _book(prices).rates
+        if (rate.provider, rate.model) == (provider.lower(), model)
+        and (instant is None or rate.valid_from <= instant < rate.valid_to)
+    ]
+    if not rates:
+        _leave(f"the book has no rates of {provider} {model}; try: tollbook prices find", 1)
+    for price_id in dict.fromkeys(rate.price_id for rate in rates):
+        card = [rate for rate in rates if rate.price_id == price_id]
+        amounts = " ".join(f"{r.meter}={_plain(r.rate_usd * 1_000_000)}" for r in card)
+        until = "" if card[0].valid_to.year > 2100 else f" until {card[0].valid_to:%Y-%m-%d}"
+        typer.echo(f"{price_id}{until}\n  {amounts}\n  {card[0].source}")
+
+
+@app.command()
+def find(
+    text: Annotated[str, typer.Argument(help="Part of a provider's or model's name.")],
+    prices: Own = DEFAULT_OWN,
+) -> None:
+    """List the models of the book whose name contains a text."""
+    book = _book(prices)
+    names = sorted({(rate.provider, rate.model) for rate in book.rates})
+    found = [f"{p} {m}" for p, m in names if text.lower() in f"{p}/{m}".lower()]
+    typer.echo("\n".join(found[:FOUND_MAX]) if found else f"no model of the book contains {text}")
+    if len(found) > FOUND_MAX:
+        typer.echo(f"and {len(found) - FOUND_MAX} more")
+
+
+@app.command()
+def missing(
+    since: Annotated[str, typer.Option(help="How far back: 24h, 7d.")] = "7d",
+    api: Annotated[
+        str, typer.Option(envvar="TOLLBOOK_API_URL", help="Address of a collector's API.")
+    ] = "http://127.0.0.1:4319",
+) -> None:
+    """List the models that were called and have no price, most calls first."""
+    answer = ask_json(api, "/v1/unpriced", since=since)
+    for row in answer["rows"]:
+        typer.echo(f"{row['calls']:>8} {row['provider']} {row['model']}: {row['unpriced_reason']}")
+    if not answer["rows"]:
+        typer.echo(f"every model called in the last {since} has a price")
+
+
+@app.command()
+def check(
+    files: Annotated[list[Path] | None, typer.Argument(help="Price files. [ours]")] = None,
+) -> None:
+    """Read price files and say what is wrong with them."""
+    try:
+        book = completed(read_book(), files or [])
+    except UnreadablePrices as wrong:
+        _leave(str(wrong), EXIT_FAILED)
+    typer.echo(f"{len(book.rates)} rates, {len(book.windows)} windows: nothing is wrong")
+
+
+@app.command()
+def diff(
+    file: Annotated[Path, typer.Argument(help="A price file.")], prices: Own = DEFAULT_OWN
+) -> None:
+    """Print what a price file would change."""
+    before = _book(prices)
+    for line in changes(before, _completed(before, file)):
+        typer.echo(line)
+
+
+@app.command("import")
+def import_file(
+    file: Annotated[Path, typer.Argument(help="A price file.")],
+    force: Annotated[
+        bool, typer.Option("--force", help=f"Also with rates that change over {JUMP_MAX} times.")
+    ] = False,
+    prices: Own = DEFAULT_OWN,
+) -> None:
+    """Check a price file and put it among your own; a collector reads them when it starts."""
+    before = _book(prices)
+    after = _completed(before, file)
+    slips = jumps(before, after)
+    if slips and not force:
+        _leave(
+            "these rates would change over "
+            f"{JUMP_MAX} times; --force if that is right:\n" + "\n".join(slips[:FOUND_MAX]),
+            EXIT_FAILED,
+        )
+    prices.mkdir(parents=True, exist_ok=True)
+    if (prices / file.name).resolve() != file.resolve():
+        shutil.copyfile(file, prices / file.name)
+    typer.echo(f"{len(list(changes(before, after)))} changes; {prices / file.name}")
+
+
+def changes(before: Book, after: Book) -> Iterator[str]:
+    """Yield a line for each rate that is added, changed or gone, in USD per million tokens."""
+    old, new = _by_key(before), _by_key(after)
+    for key in sorted(old.keys() | new.keys()):
+        was, now = old.get(key), new.get(key)
+        if was != now:
+            name = "/".join(key)
+            yield f"{name}: {_per_million(was)} -> {_per_million(now)}"
+
+
+def jumps(before: Book, after: Book) -> list[str]:
+    """Return a line for each rate of a model that changes by more than `JUMP_MAX` times."""
+    old: dict[tuple[str, ...], list[Decimal]] = {}
+    for rate in before.rates:
+        old.setdefault(_meter(rate), []).append(rate.rate_usd)
+    known = set(before.rates)
+    lines = []
+    for rate in after.rates:
+        others = [amount for amount in old.get(_meter(rate), []) if amount > 0]
+        if rate in known or not others or rate.rate_usd == 0:
+            continue
+        if rate.rate_usd > JUMP_MAX * max(others) or rate.rate_usd * JUMP_MAX < min(others):
+            known_rate = _per_million(max(others))
+            lines.append(
+                f"{rate.price_id} {rate.meter}: {known_rate} -> {_per_million(rate.rate_usd)}"
+            )
+    return lines
+
+
+def _meter(rate: Rate) -> tuple[str, ...]:
+    return rate.provider, rate.model, rate.service_tier, rate.meter
+
+
+def _by_key(book: Book) -> dict[tuple[str, ...], Decimal]:
+    return {(rate.price_id, rate.meter): rate.rate_usd for rate in book.rates}
+
+
+def _per_million(amount: Decimal | None) -> str:
+    return "none" if amount is None else str(_plain(amount * 1_000_000))
+
+
+def _plain(amount: Decimal | None) -> str | None:
+    return None if amount is None else format(amount.normalize(), "f")
+
+
+def _book(own: Path) -> Book:
+    try:
+        return read_book(own)
+    except UnreadablePrices as wrong:
+        _leave(str(wrong), EXIT_FAILED)
+
+
+def _completed(book: Book, file: Path) -> Book:
+    try:
+        return completed(book, [file])
+    except UnreadablePrices as wrong:
+        _leave(str(wrong), EXIT_FAILED)
+
+
+def _instant(text: str | None) -> datetime:
+    if text is None:
+        return datetime.now(UTC)
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        _leave(f"{text} is not a time; write it as 2026-11-20T12:00Z", EXIT_USAGE)
+    return at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
+
+
+def _usage(text: str) -> dict[str, int]:
+    usage: dict[str, int] = {}
+    for part in text.split(","):
+        pair = re.fullmatch(r"\s*(\w+)=(\d+)\s*", part)
+        if pair is None or pair[1] in usage:
+            raise ImpossibleUsage(f"{part!r}: write usage as input=10000,output=2000, each once")
+        usage[pair[1]] = int(pair[2])
+    return usage
+
+
+def _leave(message: str, status: int) -> NoReturn:
+    typer.echo(f"tollbook: {message}", err=True)
+    raise typer.Exit(status)

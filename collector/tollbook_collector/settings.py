@@ -1,0 +1,66 @@
+"""The collector's settings: arguments, then TOLLBOOK_* variables, then the defaults below."""
+
+import ipaddress
+from pathlib import Path
+from typing import Annotated, Final
+
+from pydantic import AfterValidator, Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+GIBIBYTE: Final = 1024**3
+# The tenant of a collector without keys.
+OPEN_TENANT: Final = "default"
+
+
+def _listening_address(value: str) -> str:
+    host, separator, port = value.rpartition(":")
+    if not separator or not port.isdigit() or not 0 <= int(port) <= 65535:
+        raise ValueError(f"{value!r} is not HOST:PORT, as in 127.0.0.1:4318")
+    name = host.strip("[]")
+    try:
+        loopback = name == "localhost" or ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        loopback = False
+    if not loopback:
+        raise ValueError(
+            f"{value!r} can be reached from other machines, and this collector has no keys yet:"
+            " listen on 127.0.0.1, and put a proxy that checks who calls in front of it"
+        )
+    return value
+
+
+Address = Annotated[str, AfterValidator(_listening_address)]
+
+
+class Settings(BaseSettings):
+    """What a collector is told; unknown or wrong values are errors at start.
+
+    Attributes:
+        data: Directory of the spool and of the embedded store.
+        otlp_http: Where OTLP over HTTP is received, HOST:PORT; port 0 takes a free one.
+        otlp_grpc: Where OTLP over gRPC is received, HOST:PORT.
+        api: Where questions are answered, HOST:PORT.
+        clickhouse_url: A ClickHouse of yours, as http://host:8123; empty: the embedded store.
+        clickhouse_user: Its user.
+        clickhouse_password: That user's password.
+        clickhouse_database: The database for tollbook's tables.
+        spool_bytes_max: Bytes that wait for the store before requests are refused.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="TOLLBOOK_", frozen=True, extra="forbid")
+
+    data: Path = Path("tollbook-data")
+    otlp_http: Address = "127.0.0.1:4318"
+    otlp_grpc: Address = "127.0.0.1:4317"
+    api: Address = "127.0.0.1:4319"
+    clickhouse_url: str = Field(default="", pattern=r"^(https?://[^/?#]+/?)?$")
+    clickhouse_user: str = "default"
+    clickhouse_password: str = Field(default="", repr=False)
+    clickhouse_database: str = Field(default="tollbook", pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")
+    spool_bytes_max: int = Field(default=4 * GIBIBYTE, ge=64 * 1024 * 1024)
+
+
+def split_address(address: str) -> tuple[str, int]:
+    """Return host and port of HOST:PORT."""
+    host, _, port = address.rpartition(":")
+    return host.strip("[]"), int(port)

@@ -1,0 +1,454 @@
+"""Step 6, spool: a request is on disk before its sender hears so.
+
+One thread writes. What arrives while it syncs is written and synced together next (group commit),
+so sixteen senders share one `fdatasync`. A segment is sealed when it is large or old enough, and
+then waits for the loader, oldest first.
+
+After a failed write or sync nothing of that group is acknowledged, the segment is cut back to what
+was synced before and sealed: the kernel may have marked the lost pages clean, so a later sync that
+succeeds on the same file would prove nothing.
+"""
+
+import contextlib
+import os
+import shutil
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+from tollbook_collector.spool.files import (
+    FILE_MODE,
+    OPEN,
+    REASON,
+    REFUSED,
+    RETRY,
+    SEALED,
+    Segment,
+    described,
+    lock,
+    recover,
+    set_damage_aside,
+    sync_directory,
+    write_durably,
+)
+from tollbook_collector.spool.segment import Envelope, Scan, header, record, scan
+
+# A segment is one insert. At this size the engine is near its best rate, and uses below 1 GB.
+SEGMENT_BYTES_MAX: Final = 16 * 1024 * 1024
+# How long the first request of a segment waits before it is sealed, so that spans are soon seen.
+SEGMENT_AGE_MAX_S: Final = 0.5
+# Requests that wait for the writer; more are refused, so that a slow disk costs no memory.
+PENDING_BYTES_MAX: Final = 128 * 1024 * 1024
+# Free space that the spool leaves on its disk, so that the store can still merge and delete.
+DISK_FREE_BYTES_MIN: Final = 512 * 1024 * 1024
+
+
+# How long a failed disk is left alone before it is tried again.
+DISK_RETRY_S: Final = 1.0
+_NOTHING: Final = Scan(0, 0, 0, 0, -1, 0)
+
+
+class SpoolFull(Exception):
+    """There is no room for a request now; nothing of it was kept."""
+
+
+class SpoolFailed(Exception):
+    """The disk refused a write or a sync; nothing of the request is promised."""
+
+
+@dataclass(frozen=True)
+class SpoolCounts:
+    """What the spool has seen since it was opened, and holds now.
+
+    Args:
+        requests: Requests made durable.
+        spans: Spans made durable.
+        request_bytes: Their bytes.
+        refused_requests: Requests refused because there was no room.
+        failed_requests: Requests not acknowledged because the disk failed.
+        torn_bytes: Bytes behind the last whole request of a segment, set aside at start.
+        damaged_records: Places where a segment had changed on disk, set aside.
+        damaged_spans: Spans in them, as far as it is known how many they were.
+        waiting_segments: Sealed segments not yet loaded.
+        waiting_spans: Spans that are not loaded yet.
+        waiting_bytes: Bytes on disk that are not loaded yet.
+        waiting_s: Age of the oldest request that is not loaded yet, by the wall clock; 0: none.
+    """
+
+    requests: int = 0
+    spans: int = 0
+    request_bytes: int = 0
+    refused_requests: int = 0
+    failed_requests: int = 0
+    torn_bytes: int = 0
+    damaged_records: int = 0
+    damaged_spans: int = 0
+    waiting_segments: int = 0
+    waiting_spans: int = 0
+    waiting_bytes: int = 0
+    waiting_s: float = 0.0
+
+
+@dataclass(frozen=True)
+class _Pending:
+    envelope: Envelope
+    durable: "Future[int]"
+
+
+class Spool:
+    """Requests on disk between the door and the store.
+
+    Args:
+        directory: Where the segments are; created if it is not there, and owned by this process.
+        bytes_max: Bytes on disk at which requests are refused.
+        segment_bytes_max: Bytes at which a segment is sealed.
+        segment_age_max_s: Seconds after which it is sealed.
+        disk_free_bytes_min: Free space of the disk below which requests are refused.
+        sync: What makes a written file durable; an argument so that a test can fail it.
+
+    Raises:
+        SpoolInUse: Another collector owns the directory.
+        NewerSegment: A newer version of tollbook wrote a segment there.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        bytes_max: int,
+        segment_bytes_max: int = SEGMENT_BYTES_MAX,
+        segment_age_max_s: float = SEGMENT_AGE_MAX_S,
+        disk_free_bytes_min: int = DISK_FREE_BYTES_MIN,
+        sync: Callable[[int], None] = os.fdatasync,
+    ) -> None:
+        self._directory = directory
+        self._bytes_max = bytes_max
+        self._segment_bytes_max = segment_bytes_max
+        self._segment_age_max_s = segment_age_max_s
+        self._disk_free_bytes_min = disk_free_bytes_min
+        self._sync = sync
+        self._lock_descriptor = lock(directory)
+        recovered = recover(directory)
+        self._changed = threading.Condition()
+        self._pending: deque[_Pending] = deque()
+        self._pending_bytes = 0
+        self._sealed: deque[Segment] = deque(recovered.segments)
+        self._claimed: dict[Path, Segment] = {}
+        self._counts = SpoolCounts(
+            torn_bytes=recovered.torn_bytes, damaged_records=recovered.damaged_records
+        )
+        self._sequence = max(
+            [time.time_ns(), *(segment.sequence_last + 1 for segment in recovered.segments)]
+        )
+        self._closing = False
+        self._broken = ""
+        self._file = -1
+        self._path = directory
+        self._content = _NOTHING
+        self._seal_at = 0.0
+        self._writer = threading.Thread(target=self._run, name="tollbook-spool", daemon=True)
+        self._writer.start()
+
+    def append(
+        self,
+        tenant: str,
+        key: str,
+        request: bytes,
+        spans: int,
+        rejected: tuple[tuple[str, int], ...] = (),
+    ) -> "Future[int]":
+        """Hand over a request and return a future: its sequence, once it is on disk.
+
+        The future raises `SpoolFailed` when the disk failed.
+
+        Args:
+            tenant: Whose data it is.
+            key: Public id of the key it came with.
+            request: Protobuf.
+            spans: Items in it.
+            rejected: Items that were taken out of it, by reason.
+
+        Raises:
+            SpoolFull: There is no room; nothing was kept.
+        """
+        durable: Future[int] = Future()
+        # A sender that goes away cannot take back what the writer is about to make durable.
+        durable.set_running_or_notify_cancel()
+        with self._changed:
+            self._refuse_without_room(len(request))
+            envelope = Envelope(
+                tenant, key, time.time_ns(), self._sequence, spans, request, rejected
+            )
+            self._sequence += 1
+            self._pending.append(_Pending(envelope, durable))
+            self._pending_bytes += len(request)
+            self._changed.notify_all()
+        return durable
+
+    def claim(self, timeout_s: float) -> Segment | None:
+        """Return the oldest sealed segment that nobody has claimed, waiting for one; None: none."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._sealed or self._closing, timeout_s)
+            if not self._sealed:
+                return None
+            segment = self._sealed.popleft()
+            self._claimed[segment.path] = segment
+            return segment
+
+    def release(self, segment: Segment) -> None:
+        """Give a claimed segment back, to be claimed again first."""
+        with self._changed:
+            del self._claimed[segment.path]
+            self._sealed.appendleft(segment)
+            self._changed.notify_all()
+
+    def remove(self, segment: Segment) -> None:
+        """Delete a claimed segment: it is durable elsewhere."""
+        segment.path.unlink()
+        sync_directory(self._directory)
+        with self._changed:
+            del self._claimed[segment.path]
+            self._changed.notify_all()
+
+    def postpone(self, segment: Segment) -> None:
+        """Give a claimed segment back, to be claimed again after those that wait."""
+        with self._changed:
+            del self._claimed[segment.path]
+            self._sealed.append(segment)
+            self._changed.notify_all()
+
+    def read(self, segment: Segment) -> bytes:
+        """Return the content of a claimed segment, without what changed on disk since it was whole.
+
+        What changed is set aside and counted, for a flipped byte must not become a number.
+        """
+        content = segment.path.read_bytes()
+        found = scan(content)
+        if not found.damaged and not found.torn_bytes:
+            return content
+        set_damage_aside(segment.path)
+        with self._changed:
+            self._counts = replace(
+                self._counts,
+                damaged_records=self._counts.damaged_records
+                + (segment.requests - found.requests or 1),
+                damaged_spans=self._counts.damaged_spans + segment.spans - found.spans,
+            )
+        return segment.path.read_bytes()
+
+    def set_aside(self, envelope: Envelope, part: int, reason: str) -> Path:
+        """Keep a request, or a part of one, that the store refuses, and return its file.
+
+        Args:
+            envelope: What is refused.
+            part: Number of the part, so that parts of a request have files of their own.
+            reason: Why.
+        """
+        path = self._directory / f"{envelope.sequence:020d}-{part}{REFUSED}"
+        write_durably(path.with_suffix(REASON), reason.encode())
+        write_durably(path, header() + record(envelope))
+        return path
+
+    def adopt_retries(self) -> None:
+        """Take requests that are to be tried again, see quarantine.py, as sealed segments."""
+        with self._changed:
+            for path in sorted(self._directory.glob(f"*{RETRY}")):
+                content = scan(path.read_bytes())
+                self._sealed.append(described(path.rename(path.with_suffix(SEALED)), content))
+
+    @property
+    def broken(self) -> str:
+        """Why nothing can be written at the moment; empty: it can."""
+        return self._broken
+
+    def counts(self) -> SpoolCounts:
+        """Return what was seen since the start, and what waits now."""
+        with self._changed:
+            waiting = [*self._sealed, *self._claimed.values()]
+            now_ns = time.time_ns()
+            oldest_ns = min((segment.received_first for segment in waiting), default=now_ns)
+            return replace(
+                self._counts,
+                waiting_segments=len(waiting),
+                waiting_spans=sum(segment.spans for segment in waiting) + self._content.spans,
+                waiting_bytes=self._waiting_bytes(),
+                waiting_s=max(0.0, (now_ns - oldest_ns) / 1e9),
+            )
+
+    def wait_empty(self, timeout_s: float) -> bool:
+        """Wait until every request was loaded, and return whether that is so."""
+        with self._changed:
+            return self._changed.wait_for(self._is_empty, timeout_s)
+
+    def close(self) -> None:
+        """Write what is pending, seal the open segment and give the directory back."""
+        with self._changed:
+            self._closing = True
+            self._changed.notify_all()
+        self._writer.join()
+        os.close(self._lock_descriptor)
+
+    # What follows runs with the condition held.
+
+    def _is_empty(self) -> bool:
+        return not (self._pending or self._content.requests or self._sealed or self._claimed)
+
+    def _waiting_bytes(self) -> int:
+        segments = [*self._sealed, *self._claimed.values()]
+        return sum(segment.size_bytes for segment in segments) + self._content.intact_bytes
+
+    def _refuse_without_room(self, request_bytes: int) -> None:
+        waiting = self._waiting_bytes() + self._pending_bytes + request_bytes
+        reason = self._broken
+        if self._closing:
+            reason = reason or "the collector is stopping"
+        elif self._pending_bytes + request_bytes > PENDING_BYTES_MAX:
+            reason = f"{self._pending_bytes} B wait for the disk, the limit is {PENDING_BYTES_MAX}"
+        elif waiting > self._bytes_max:
+            reason = f"{waiting} B would wait for the store, the limit is {self._bytes_max}"
+        elif shutil.disk_usage(self._directory).free < self._disk_free_bytes_min:
+            reason = f"less than {self._disk_free_bytes_min} B are free on the disk"
+        if reason:
+            self._counts = replace(self._counts, refused_requests=self._counts.refused_requests + 1)
+            raise SpoolFull(f"the spool is full: {reason}; try again later")
+
+    # What follows runs in the writer's thread, which alone touches the open file.
+
+    def _run(self) -> None:
+        while True:
+            try:
+                self._write()
+                return
+            except OSError as failure:
+                self._give_up_pending(failure)
+            with self._changed:
+                # A disk that is full or read-only may be well again; what is synced waits for that.
+                if self._changed.wait_for(lambda: self._closing, DISK_RETRY_S):
+                    return
+                self._broken = ""
+
+    def _give_up_pending(self, failure: OSError) -> None:
+        with self._changed:
+            self._broken = f"the disk of {self._directory} failed: {failure}"
+            pending, self._pending = list(self._pending), deque()
+            self._pending_bytes = 0
+            self._counts = replace(
+                self._counts, failed_requests=self._counts.failed_requests + len(pending)
+            )
+            self._changed.notify_all()
+        for request in pending:
+            request.durable.set_exception(SpoolFailed(self._broken))
+
+    def _write(self) -> None:
+        # What a failure of the disk left open is sealed first.
+        self._seal()
+        while True:
+            with self._changed:
+                wait_s = None
+                if self._content.requests:
+                    wait_s = max(0.0, self._seal_at - time.monotonic())
+                self._changed.wait_for(lambda: self._pending or self._closing, wait_s)
+                group = list(self._pending)
+                self._pending.clear()
+                self._pending_bytes = 0
+                closing = self._closing
+            if group:
+                self._commit(group)
+            if self._is_due() or (closing and not group):
+                self._seal()
+            if closing and not group:
+                return
+
+    def _commit(self, group: list[_Pending]) -> None:
+        envelopes = [pending.envelope for pending in group]
+        try:
+            if self._file < 0:
+                self._open(envelopes[0].sequence)
+            written = self._append(b"".join(map(record, envelopes)))
+            self._sync(self._file)
+        except OSError as failure:
+            self._fail(group, failure)
+            return
+        with self._changed:
+            self._content = Scan(
+                intact_bytes=self._content.intact_bytes + written,
+                torn_bytes=0,
+                requests=self._content.requests + len(group),
+                spans=self._content.spans + sum(envelope.spans for envelope in envelopes),
+                sequence_last=envelopes[-1].sequence,
+                received_first=self._content.received_first or envelopes[0].received_at,
+            )
+            self._counts = replace(
+                self._counts,
+                requests=self._counts.requests + len(group),
+                spans=self._counts.spans + sum(envelope.spans for envelope in envelopes),
+                request_bytes=self._counts.request_bytes
+                + sum(len(envelope.request) for envelope in envelopes),
+            )
+        for pending in group:
+            pending.durable.set_result(pending.envelope.sequence)
+
+    def _open(self, sequence: int) -> None:
+        self._path = self._directory / f"{sequence:020d}{OPEN}"
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+        self._file = os.open(self._path, flags, FILE_MODE)
+        self._seal_at = time.monotonic() + self._segment_age_max_s
+        self._append(header())
+        with self._changed:
+            self._content = Scan(len(header()), 0, 0, 0, -1, 0)
+        sync_directory(self._directory)
+
+    def _append(self, content: bytes) -> int:
+        view = memoryview(content)
+        while view:
+            view = view[os.write(self._file, view) :]
+        return len(content)
+
+    def _fail(self, group: list[_Pending], failure: OSError) -> None:
+        error = SpoolFailed(f"the disk of {self._directory} failed: {failure}; try again later")
+        with self._changed:
+            self._counts = replace(
+                self._counts, failed_requests=self._counts.failed_requests + len(group)
+            )
+        try:
+            if self._file >= 0:
+                # Where the cut fails too the tail stays, and its requests may be stored although
+                # their senders were told to try again: twice rather than never.
+                with contextlib.suppress(OSError):
+                    os.ftruncate(self._file, self._content.intact_bytes)
+                self._seal()
+        finally:
+            for pending in group:
+                pending.durable.set_exception(error)
+
+    def _is_due(self) -> bool:
+        return self._content.requests > 0 and (
+            self._content.intact_bytes >= self._segment_bytes_max
+            or time.monotonic() >= self._seal_at
+        )
+
+    def _seal(self) -> None:
+        """Close the segment and let it wait to be loaded; after a failure, call it again."""
+        was_open = self._file >= 0
+        if was_open:
+            descriptor, self._file = self._file, -1
+            os.close(descriptor)
+        sealed = self._path.with_suffix(SEALED)
+        if self._content.requests:
+            # It is gone where an earlier call renamed it, and could not make that durable.
+            with contextlib.suppress(FileNotFoundError):
+                self._path.rename(sealed)
+        elif was_open:
+            self._path.unlink(missing_ok=True)
+        else:
+            return
+        sync_directory(self._directory)
+        with self._changed:
+            if self._content.requests:
+                self._sealed.append(described(sealed, self._content))
+            self._content = _NOTHING
+            self._changed.notify_all()

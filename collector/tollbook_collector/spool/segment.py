@@ -1,0 +1,304 @@
+"""The segment file: a stream of length-delimited protobuf Envelopes, which is also the insert body.
+
+A record is `varint(length) envelope`, and an envelope, in this order of fields:
+
+    1  crc         fixed32  CRC-32 of everything after this field
+    2  tenant      string   whose data it is
+    3  key         string   public id of the key it came with
+    4  received_at fixed64  nanoseconds since 1970
+    5  sequence    fixed64  of the request, unique within the spool
+    6  spans       varint   spans in the request
+    7  version     varint   FORMAT_VERSION, in the first record of a file, which has no request
+    8  rejected    message  items that were taken out: their reason (1) and number (2); repeated
+    15 request     message  the OTLP export request
+
+The engine decodes all but the first and the seventh, so the file goes to it as it is. Version 1 had
+no field 8. A flipped byte costs the record that it is in: reading goes on at the next whole one.
+"""
+
+import re
+import struct
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+FORMAT_VERSION: Final = 2
+# A varint of 64 bits has at most ten bytes.
+VARINT_BYTES_MAX: Final = 10
+
+_CRC: Final = struct.Struct("<BI")
+_FIXED: Final = struct.Struct("<BQBQ")
+_TAG_CRC: Final = 0x0D
+_TAG_TENANT: Final = b"\x12"
+_TAG_KEY: Final = b"\x1a"
+_TAG_RECEIVED_AT: Final = 0x21
+_TAG_SEQUENCE: Final = 0x29
+_TAG_SPANS: Final = b"\x30"
+_TAG_VERSION: Final = b"\x38"
+_TAG_REJECTED: Final = b"\x42"
+_TAG_REQUEST: Final = b"\x7a"
+# What follows the length of a record: the checksum and the tag of the tenant, or of the version.
+_RECORD_HEAD: Final = re.compile(rb"\x0d[\s\S]{4}[\x12\x38]")
+
+
+class NewerSegment(Exception):
+    """A segment was written by a newer version of tollbook; it was left untouched."""
+
+
+@dataclass(frozen=True)
+class Envelope:
+    """One request as it lies in the spool.
+
+    Args:
+        tenant: Whose data it is.
+        key: Public id of the key it came with; empty: none.
+        received_at: Nanoseconds since 1970.
+        sequence: Number of the request, unique within the spool.
+        spans: How many spans it has.
+        request: The OTLP export request, protobuf, uncompressed; empty: it only accounts for items.
+        rejected: Items that were taken out of it, by reason; a negative number takes one back.
+    """
+
+    tenant: str
+    key: str
+    received_at: int
+    sequence: int
+    spans: int
+    request: bytes
+    rejected: tuple[tuple[str, int], ...] = ()
+
+
+@dataclass(frozen=True)
+class Scan:
+    """What a segment file holds.
+
+    Args:
+        intact_bytes: Length of its intact records.
+        torn_bytes: Length of what follows the last of them; 0: the file ends whole.
+        requests: Intact requests.
+        spans: Spans in them.
+        sequence_last: Greatest sequence; -1: none.
+        received_first: Earliest arrival in nanoseconds since 1970; 0: none.
+        damaged: Where damage between intact records starts and ends.
+    """
+
+    intact_bytes: int
+    torn_bytes: int
+    requests: int
+    spans: int
+    sequence_last: int
+    received_first: int
+    damaged: tuple[tuple[int, int], ...] = ()
+
+
+def varint(number: int) -> bytes:
+    """Return a number, 0 <= number < 2^64, as protobuf writes it."""
+    out = bytearray()
+    while number > 0x7F:
+        out.append(number & 0x7F | 0x80)
+        number >>= 7
+    out.append(number)
+    return bytes(out)
+
+
+def record(envelope: Envelope) -> bytes:
+    """Return an envelope as a record of a segment file."""
+    tenant, key = envelope.tenant.encode(), envelope.key.encode()
+    return _sealed(
+        b"".join(
+            (
+                _TAG_TENANT,
+                varint(len(tenant)),
+                tenant,
+                _TAG_KEY,
+                varint(len(key)),
+                key,
+                _FIXED.pack(
+                    _TAG_RECEIVED_AT, envelope.received_at, _TAG_SEQUENCE, envelope.sequence
+                ),
+                _TAG_SPANS,
+                varint(envelope.spans),
+                *map(_rejection, envelope.rejected),
+                _TAG_REQUEST,
+                varint(len(envelope.request)),
+                envelope.request,
+            )
+        )
+    )
+
+
+def _rejection(rejected: tuple[str, int]) -> bytes:
+    reason = rejected[0].encode()
+    # As protobuf's int64 does it, a negative number is written as its two's complement.
+    number = varint(rejected[1] & 0xFFFF_FFFF_FFFF_FFFF)
+    content = b"".join((b"\x0a", varint(len(reason)), reason, b"\x10", number))
+    return b"".join((_TAG_REJECTED, varint(len(content)), content))
+
+
+def header() -> bytes:
+    """Return the first record of a file: the version of its format and no request."""
+    return _sealed(_TAG_VERSION + varint(FORMAT_VERSION))
+
+
+def scan(content: bytes) -> Scan:
+    """Return what a segment's content holds.
+
+    Raises:
+        NewerSegment: The header names a version that this program does not know.
+    """
+    intact_bytes = torn_bytes = requests = spans = received_first = 0
+    sequence_last = -1
+    damaged = []
+    for start, body, end in _regions(content):
+        if body < 0:
+            if end == len(content):
+                torn_bytes = end - start
+            else:
+                damaged.append((start, end))
+            continue
+        intact_bytes += end - start
+        fields = _fields(content, body + _CRC.size, end)
+        if (version := fields.get(7, 0)) > FORMAT_VERSION:
+            raise NewerSegment(
+                f"the segment has format {version} and this version of tollbook knows"
+                f" {FORMAT_VERSION}; start the version that wrote it, or a newer one"
+            )
+        if 15 in fields:
+            requests += 1
+            spans += fields.get(6, 0)
+            sequence_last = max(sequence_last, fields.get(5, 0))
+            received_first = min(received_first or fields[4], fields[4])
+    return Scan(
+        intact_bytes=intact_bytes,
+        torn_bytes=torn_bytes,
+        requests=requests,
+        spans=spans,
+        sequence_last=sequence_last,
+        received_first=received_first,
+        damaged=tuple(damaged),
+    )
+
+
+def split(content: bytes) -> tuple[bytes, bytes]:
+    """Return the intact records of a segment's content, and the rest of it."""
+    intact: list[bytes] = []
+    rest: list[bytes] = []
+    for start, body, end in _regions(content):
+        (rest if body < 0 else intact).append(content[start:end])
+    return b"".join(intact), b"".join(rest)
+
+
+def envelopes(content: bytes) -> Iterator[Envelope]:
+    """Yield the intact requests of a segment's content, in order."""
+    for _, body, end in _regions(content):
+        if body < 0:
+            continue
+        texts: dict[int, bytes] = {}
+        rejected: list[bytes] = []
+        fields = _fields(content, body + _CRC.size, end, texts, rejected)
+        if 15 in texts:
+            yield Envelope(
+                tenant=texts.get(2, b"").decode(),
+                key=texts.get(3, b"").decode(),
+                received_at=fields[4],
+                sequence=fields[5],
+                spans=fields.get(6, 0),
+                request=texts[15],
+                rejected=tuple(map(_read_rejection, rejected)),
+            )
+
+
+def _regions(content: bytes) -> Iterator[tuple[int, int, int]]:
+    """Yield start, start of the envelope and end of each record; an envelope at -1: damage."""
+    position = 0
+    while position < len(content):
+        body = _intact_body(content, position)
+        if body is None:
+            end = _next_intact(content, position)
+            yield position, -1, end
+        else:
+            start, end = body
+            yield position, start, end
+        position = end
+
+
+def _next_intact(content: bytes, damaged: int) -> int:
+    """Return where the first intact record after a damaged one starts, or the end."""
+    length, start = _read_varint(content, damaged)
+    if 0 < start < start + length < len(content) and _intact_body(content, start + length):
+        return start + length
+    for head in _RECORD_HEAD.finditer(content, damaged + 1):
+        # The length before a head has one to five bytes, of which only the last is below 128.
+        for length_bytes in range(1, 6):
+            position = head.start() - length_bytes
+            if position <= damaged or (length_bytes > 1 and content[position] < 0x80):
+                break
+            if _intact_body(content, position) is not None:
+                return position
+    return len(content)
+
+
+def _read_rejection(content: bytes) -> tuple[str, int]:
+    texts: dict[int, bytes] = {}
+    items = _fields(content, 0, len(content), texts).get(2, 0)
+    return texts.get(1, b"").decode(), items - (1 << 64) if items >> 63 else items
+
+
+def _sealed(rest: bytes) -> bytes:
+    return b"".join((varint(_CRC.size + len(rest)), _CRC.pack(_TAG_CRC, zlib.crc32(rest)), rest))
+
+
+def _intact_body(content: bytes, position: int) -> tuple[int, int] | None:
+    """Return where the envelope of the record at `position` starts and ends, if it is intact."""
+    length, start = _read_varint(content, position)
+    end = start + length
+    if start < 0 or length < _CRC.size or end > len(content):
+        return None
+    tag, crc = _CRC.unpack_from(content, start)
+    intact = tag == _TAG_CRC and crc == zlib.crc32(memoryview(content)[start + _CRC.size : end])
+    return (start, end) if intact else None
+
+
+def _read_varint(content: bytes, position: int) -> tuple[int, int]:
+    """Return the varint at `position` and where it ends; an end of -1: there is none."""
+    number = shift = 0
+    for index in range(position, min(position + VARINT_BYTES_MAX, len(content))):
+        byte = content[index]
+        number |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            return number, index + 1
+        shift += 7
+    return 0, -1
+
+
+def _fields(
+    content: bytes,
+    position: int,
+    end: int,
+    texts: dict[int, bytes] | None = None,
+    rejected: list[bytes] | None = None,
+) -> dict[int, int]:
+    """Return the numbers of an intact envelope by field, and its lengths for strings.
+
+    The strings themselves go to `texts` and `rejected`, if given. The checksum was verified, so
+    the bytes are those that `record` wrote.
+    """
+    numbers: dict[int, int] = {}
+    while position < end:
+        tag, position = _read_varint(content, position)
+        field, wire_type = tag >> 3, tag & 7
+        if wire_type == 1:
+            numbers[field] = int.from_bytes(content[position : position + 8], "little")
+            position += 8
+        elif wire_type == 2:
+            length, position = _read_varint(content, position)
+            numbers[field] = length
+            if texts is not None:
+                texts[field] = content[position : position + length]
+            if rejected is not None and field == 8:
+                rejected.append(content[position : position + length])
+            position += length
+        else:
+            numbers[field], position = _read_varint(content, position)
+    return numbers

@@ -1,0 +1,1 @@
+"""Room 3, store: segments become rows of ClickHouse."""

@@ -1,0 +1,1 @@
+"""The embedded store: a process that owns chDB and speaks ClickHouse's HTTP interface."""

@@ -1,0 +1,206 @@
+"""Step 7, load: a sealed segment becomes one insert, and is deleted once the insert is durable.
+
+The insert's deduplication token is the digest of the segment's content, so an insert whose answer
+was lost is repeated without doubling anything, in the tables and in the roll-ups behind them. A
+store that is away is tried again for ever, oldest segment first; meanwhile the spool grows to its
+limit and then refuses. What the engine cannot read is set aside alone, see bisect.py.
+"""
+
+import hashlib
+import logging
+import random
+import threading
+import time
+from dataclasses import dataclass, replace
+from typing import Final, Protocol
+
+from tollbook_collector.spool.append import Spool
+from tollbook_collector.spool.files import Segment
+from tollbook_collector.spool.quarantine import QUARANTINED
+from tollbook_collector.spool.segment import Envelope, envelopes, header, record
+from tollbook_collector.store.bisect import insert_what_can_be
+from tollbook_collector.store.client import DATA_ERROR_CODES, StoreRefused, StoreUnavailable
+
+# One insert uses one core and waits for the disk at its end; two keep two cores busy.
+INSERTERS: Final = 2
+CLAIM_WAIT_S: Final = 1.0
+RETRY_FIRST_S: Final = 0.1
+RETRY_MAX_S: Final = 5.0
+# A segment refused so often, while the store may take others, goes behind those that wait.
+REFUSALS_MAX: Final = 5
+
+log = logging.getLogger(__name__)
+
+
+class SegmentStore(Protocol):
+    """Where segments are inserted."""
+
+    def insert_segment(self, content: bytes, token: str, signal: str) -> None:
+        """Insert length-delimited Envelopes; the same token and content are stored once."""
+
+
+@dataclass(frozen=True)
+class LoadCounts:
+    """What the loader has done since it started.
+
+    Args:
+        segments: Segments that are durable in the store.
+        spans: Spans in them.
+        retries: Inserts that failed and were or will be tried again.
+        refused_requests: Requests set aside because the engine could not read them.
+        refused_spans: Spans in them.
+        insert_s: Time that the inserts of segments took, together.
+        faults: Times that the loader itself failed and went on.
+        last_error: What the store said when it last failed; empty: nothing since it last worked.
+    """
+
+    segments: int = 0
+    spans: int = 0
+    retries: int = 0
+    refused_requests: int = 0
+    refused_spans: int = 0
+    insert_s: float = 0.0
+    faults: int = 0
+    last_error: str = ""
+
+
+class Loader:
+    """Moves segments from a spool to a store, in threads of its own.
+
+    Args:
+        spool: Where the segments are.
+        store: Where they go.
+        inserters: How many are inserted at a time.
+        signal: What the segments hold: traces, logs or metrics.
+    """
+
+    def __init__(
+        self,
+        spool: Spool,
+        store: SegmentStore,
+        inserters: int = INSERTERS,
+        signal: str = "traces",
+    ) -> None:
+        self._spool = spool
+        self._signal = signal
+        self._store = store
+        self._stopping = threading.Event()
+        self._lock = threading.Lock()
+        self._counts = LoadCounts()
+        self._threads = [
+            threading.Thread(target=self._run, name=f"tollbook-load-{number}", daemon=True)
+            for number in range(inserters)
+        ]
+
+    def start(self) -> None:
+        """Start loading."""
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> None:
+        """Stop after the inserts under way; what was not loaded waits in the spool."""
+        self._stopping.set()
+        for thread in self._threads:
+            thread.join()
+
+    def counts(self) -> LoadCounts:
+        """Return what was done since the start."""
+        with self._lock:
+            return self._counts
+
+    def _run(self) -> None:
+        wait_s = RETRY_FIRST_S
+        refusals = 0
+        while not self._stopping.is_set():
+            segment = self._next()
+            if segment is None:
+                continue
+            try:
+                self._load(segment)
+            except (StoreUnavailable, StoreRefused, OSError) as failure:
+                self._count_retry(failure)
+                refusals = refusals + 1 if isinstance(failure, StoreRefused) else 0
+                if refusals and refusals % REFUSALS_MAX == 0:
+                    self._spool.postpone(segment)
+                else:
+                    self._spool.release(segment)
+                # Jitter keeps the inserters of many collectors from coming back together.
+                self._stopping.wait(wait_s * random.uniform(0.5, 1.0))
+                wait_s = min(2 * wait_s, RETRY_MAX_S)
+            except Exception:
+                self._count_fault()
+                log.exception("the loader failed on %s and goes on", segment.path.name)
+                self._spool.release(segment)
+                self._stopping.wait(RETRY_MAX_S)
+            else:
+                wait_s = RETRY_FIRST_S
+                refusals = 0
+
+    def _next(self) -> Segment | None:
+        try:
+            self._spool.adopt_retries()
+        except OSError as failure:
+            self._count_retry(failure)
+        return self._spool.claim(CLAIM_WAIT_S)
+
+    def _load(self, segment: Segment) -> None:
+        content = self._spool.read(segment)
+        refused_requests = refused_spans = 0
+        started = time.monotonic()
+        try:
+            self._store.insert_segment(content, _token(content), self._signal)
+        except StoreRefused as refusal:
+            if refusal.code not in DATA_ERROR_CODES:
+                raise
+            refused = self._load_what_can_be(content)
+            refused_requests = len({envelope.sequence for envelope in refused})
+            refused_spans = sum(envelope.spans for envelope in refused)
+        insert_s = time.monotonic() - started
+        self._spool.remove(segment)
+        with self._lock:
+            self._counts = replace(
+                self._counts,
+                segments=self._counts.segments + 1,
+                spans=self._counts.spans + segment.spans - refused_spans,
+                refused_requests=self._counts.refused_requests + refused_requests,
+                refused_spans=self._counts.refused_spans + refused_spans,
+                insert_s=self._counts.insert_s + insert_s,
+                last_error="",
+            )
+
+    def _load_what_can_be(self, content: bytes) -> list[Envelope]:
+        """Insert what the engine can read, and return what it cannot, set aside."""
+        refused: list[Envelope] = []
+
+        def insert(together: list[Envelope]) -> None:
+            part = header() + b"".join(map(record, together))
+            self._store.insert_segment(part, _token(part), self._signal)
+
+        def set_aside(envelope: Envelope, reason: str) -> None:
+            # What the door rejected stays in the account below, and not with what is kept.
+            bare = replace(envelope, rejected=())
+            path = self._spool.set_aside(bare, len(refused), reason)
+            account = (*envelope.rejected, (QUARANTINED, envelope.spans))
+            insert([replace(envelope, request=b"", spans=0, rejected=account)])
+            log.warning("%d spans were set aside as %s: %s", envelope.spans, path.name, reason)
+            refused.append(bare)
+
+        insert_what_can_be(self._signal, list(envelopes(content)), insert, set_aside)
+        return refused
+
+    def _count_retry(self, failure: Exception) -> None:
+        with self._lock:
+            first = not self._counts.last_error
+            self._counts = replace(
+                self._counts, retries=self._counts.retries + 1, last_error=str(failure)
+            )
+        if first:
+            log.warning("the store does not take spans, which wait in the spool: %s", failure)
+
+    def _count_fault(self) -> None:
+        with self._lock:
+            self._counts = replace(self._counts, faults=self._counts.faults + 1)
+
+
+def _token(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()

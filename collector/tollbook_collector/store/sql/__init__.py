@@ -1,0 +1,111 @@
+"""SQL as files: reading them, bringing a database to their schema, and writing it down.
+
+`migrations/` hold tables, one re-runnable statement a file, frozen once released; `functions/` and
+`views/` are created anew when their text changed; `queries/` are what is asked. ClickHouse has no
+transactional DDL, so the file is the unit of progress: each is recorded in `schema_ledger` after
+it ran, and a run that was killed continues where it stopped.
+"""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from importlib.resources import files
+from typing import Any, Final, Protocol
+
+LEDGER: Final = "migrations/0001_schema_ledger"
+FROZEN_FOLDER: Final = "migrations"
+# In the order in which they are created: views use functions, and both use tables.
+FOLDERS: Final = (FROZEN_FOLDER, "functions", "views")
+
+
+class Database(Protocol):
+    """What migrations need of a ClickHouse client that is bound to one database."""
+
+    def command(self, statement: str, parameters: Mapping[str, Any] | None = None) -> None:
+        """Run a statement that returns no rows."""
+
+    def rows(
+        self, statement: str, parameters: Mapping[str, Any] | None = None
+    ) -> Sequence[Sequence[Any]]:
+        """Return the rows of a query."""
+
+
+class EditedMigration(Exception):
+    """A migration was edited after it had been applied to this database."""
+
+
+class NewerDatabase(Exception):
+    """The database was migrated by a newer version of tollbook."""
+
+
+def read(name: str) -> str:
+    """Return the text of a SQL file, named by folder and stem: `queries/spend`."""
+    return files(__name__).joinpath(f"{name}.sql").read_text(encoding="utf-8")
+
+
+def otlp_schema() -> str:
+    """Return the protobuf schema by which the engine decodes a segment."""
+    return files(__name__).joinpath("otlp.proto").read_text(encoding="utf-8")
+
+
+def names(folder: str) -> list[str]:
+    """Return the SQL files of a folder by number, as folder and stem: `views/10_decode`."""
+    entries = files(__name__).joinpath(folder).iterdir()
+    return sorted(
+        f"{folder}/{entry.name.removesuffix('.sql')}"
+        for entry in entries
+        if entry.name.endswith(".sql")
+    )
+
+
+def migrate(database: Database) -> list[str]:
+    """Bring a database to this version's schema and return the files that were applied, in order.
+
+    Raises:
+        EditedMigration: A migration that was applied has another text now; nothing was changed.
+        NewerDatabase: A migration was applied that this version does not have; nothing was changed.
+    """
+    database.command(read(LEDGER))
+    applied = {
+        str(file): str(sha256) for file, sha256 in database.rows(read("queries/schema_ledger"))
+    }
+    _refuse_to_guess(applied)
+    pending = [
+        name for folder in FOLDERS for name in names(folder) if applied.get(name) != _sha256(name)
+    ]
+    if pending:
+        # A view may read what a later one defines anew, so from the first change on all follow.
+        first = pending[0]
+        everything = [name for folder in FOLDERS for name in names(folder)]
+        following = everything[everything.index(first) :]
+        pending = [n for n in following if n in pending or not n.startswith(FROZEN_FOLDER)]
+    for name in pending:
+        database.command(read(name))
+        database.command(read("queries/schema_ledger_add"), {"file": name, "sha256": _sha256(name)})
+    return pending
+
+
+def snapshot(database: Database) -> str:
+    """Return every CREATE statement of a database as the engine prints it, by name."""
+    statements = [str(text) for (text,) in database.rows(read("queries/schema_statements"))]
+    header = "-- What the database is, as the engine prints it. Generated: make schema.\n"
+    return header + "".join(f"\n{statement};\n" for statement in statements)
+
+
+def _refuse_to_guess(applied: Mapping[str, str]) -> None:
+    known = {name: _sha256(name) for name in names(FROZEN_FOLDER)}
+    for file, sha256 in applied.items():
+        if not file.startswith(f"{FROZEN_FOLDER}/"):
+            continue
+        if file not in known:
+            raise NewerDatabase(
+                f"the database has {file}, which this version of tollbook does not know;"
+                " start the version that migrated it, or a newer one"
+            )
+        if known[file] != sha256:
+            raise EditedMigration(
+                f"{file} was edited after it was applied; restore it and add a new migration"
+            )
+
+
+def _sha256(name: str) -> str:
+    return hashlib.sha256(read(name).encode()).hexdigest()

@@ -1,0 +1,30 @@
+-- One row for each column of the tables asked for, in their order: its type and what it means.
+-- A view's column means what the column of that name means in the table behind it.
+WITH
+    (
+        SELECT mapFromArrays(groupArray(name), groupArray(meaning))
+        FROM
+        (
+            SELECT
+                name,
+                argMax(comment, table = 'spans') AS meaning
+            FROM system.columns
+            WHERE database = currentDatabase() AND comment != '' AND table IN ('spans', 'spend_hourly', 'rates')
+            GROUP BY name
+        )
+    ) AS meanings
+SELECT
+    table,
+    name,
+    type,
+    multiIf(
+        comment != '', comment,
+        name = 'failed', 'Whether it ended in an error',
+        name = 'last_second', 'Last second at which it holds, UTC',
+        name = 'input_known', 'Whether there is a rate for input',
+        name = 'output_known', 'Whether there is a rate for output',
+        endsWith(name, '_usd') AND table = 'rate_cards', concat('USD per token: ', replaceAll(replaceOne(name, '_usd', ''), '_', ' ')),
+        meanings[name]) AS meaning
+FROM system.columns
+WHERE database = currentDatabase() AND table IN {tables:Array(String)}
+ORDER BY table, position

@@ -1,0 +1,2 @@
+-- Makes the engine read a dictionary anew.
+SYSTEM RELOAD DICTIONARY {dictionary:Identifier}

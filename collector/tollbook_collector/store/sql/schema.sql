@@ -1,0 +1,2048 @@
+-- What the database is, as the engine prints it. Generated: make schema.
+
+CREATE MATERIALIZED VIEW account_logs TO accounts
+(
+    `tenant` LowCardinality(String),
+    `key` LowCardinality(String),
+    `signal` String,
+    `hour` DateTime('UTC'),
+    `fate` String,
+    `items` Int64
+)
+AS SELECT
+    tenant,
+    key,
+    'logs' AS signal,
+    toStartOfHour(fromUnixTimestamp64Nano(toInt64(received_at), 'UTC')) AS hour,
+    account.1 AS fate,
+    sum(account.2) AS items
+FROM landing_logs
+ARRAY JOIN arrayConcat([('accepted', toInt64(spans))], rejected) AS account
+WHERE tenant != ''
+GROUP BY
+    tenant,
+    key,
+    hour,
+    fate;
+
+CREATE MATERIALIZED VIEW account_metrics TO accounts
+(
+    `tenant` LowCardinality(String),
+    `key` LowCardinality(String),
+    `signal` String,
+    `hour` DateTime('UTC'),
+    `fate` String,
+    `items` Int64
+)
+AS SELECT
+    tenant,
+    key,
+    'metrics' AS signal,
+    toStartOfHour(fromUnixTimestamp64Nano(toInt64(received_at), 'UTC')) AS hour,
+    account.1 AS fate,
+    sum(account.2) AS items
+FROM landing_metrics
+ARRAY JOIN arrayConcat([('accepted', toInt64(spans))], rejected) AS account
+WHERE tenant != ''
+GROUP BY
+    tenant,
+    key,
+    hour,
+    fate;
+
+CREATE MATERIALIZED VIEW account_traces TO accounts
+(
+    `tenant` LowCardinality(String),
+    `key` LowCardinality(String),
+    `signal` String,
+    `hour` DateTime('UTC'),
+    `fate` String,
+    `items` Int64
+)
+AS SELECT
+    tenant,
+    key,
+    'traces' AS signal,
+    toStartOfHour(fromUnixTimestamp64Nano(toInt64(received_at), 'UTC')) AS hour,
+    account.1 AS fate,
+    sum(account.2) AS items
+FROM landing
+ARRAY JOIN arrayConcat([('accepted', toInt64(spans))], rejected) AS account
+WHERE tenant != ''
+GROUP BY
+    tenant,
+    key,
+    hour,
+    fate;
+
+CREATE TABLE accounts
+(
+    `tenant` LowCardinality(String),
+    `key` LowCardinality(String) COMMENT 'Public id of the key they came with',
+    `signal` LowCardinality(String) COMMENT 'traces, logs or metrics',
+    `hour` DateTime('UTC') COMMENT 'Start of the hour in which they arrived',
+    `fate` LowCardinality(String) COMMENT 'accepted, or the reason for which they were rejected or set aside',
+    `items` Int64 COMMENT 'Spans, log records or data points'
+)
+ENGINE = SummingMergeTree
+PARTITION BY toYYYYMM(hour)
+ORDER BY (tenant, key, signal, hour, fate)
+SETTINGS non_replicated_deduplication_window = 10000, fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8192;
+
+CREATE VIEW books
+(
+    `tenant` LowCardinality(String),
+    `key` LowCardinality(String),
+    `signal` String,
+    `hour` DateTime('UTC'),
+    `received` Int64,
+    `stored` Int64,
+    `rejected` Int64,
+    `dropped` Int64,
+    `imbalance` Int64,
+    `fates` Map(String, Int64)
+)
+AS SELECT
+    tenant,
+    key,
+    signal,
+    hour,
+    (accepted + rejected) + dropped AS received,
+    stored,
+    rejected,
+    dropped,
+    accepted - stored AS imbalance,
+    fates
+FROM
+(
+    SELECT
+        tenant,
+        key,
+        signal,
+        hour,
+        sum(if(fate = 'accepted', items, 0)) AS accepted,
+        sum(if((fate NOT IN ('accepted', 'stored', 'quarantined', 'damaged')), items, 0)) AS rejected,
+        sum(if((fate IN ('quarantined', 'damaged')), items, 0)) AS dropped,
+        sum(if(fate = 'stored', items, 0)) AS stored,
+        sumMap(map(fate, items)) AS fates
+    FROM
+    (
+        SELECT
+            tenant,
+            key,
+            signal,
+            hour,
+            fate,
+            items
+        FROM accounts
+        UNION ALL
+        SELECT
+            tenant,
+            key,
+            'traces' AS signal,
+            toStartOfHour(received_at) AS hour,
+            'stored' AS fate,
+            toInt64(count()) AS items
+        FROM spans
+        GROUP BY
+            tenant,
+            key,
+            hour
+        UNION ALL
+        SELECT
+            tenant,
+            key,
+            'logs' AS signal,
+            toStartOfHour(received_at) AS hour,
+            'stored' AS fate,
+            toInt64(count()) AS items
+        FROM log_records
+        GROUP BY
+            tenant,
+            key,
+            hour
+        UNION ALL
+        SELECT
+            tenant,
+            key,
+            'metrics' AS signal,
+            toStartOfHour(received_at) AS hour,
+            'stored' AS fate,
+            toInt64(count()) AS items
+        FROM metric_points
+        GROUP BY
+            tenant,
+            key,
+            hour
+    )
+    GROUP BY
+        tenant,
+        key,
+        signal,
+        hour
+);
+
+CREATE VIEW calls
+(
+    `tenant` LowCardinality(String),
+    `trace_id` String,
+    `span_id` String,
+    `parent_span_id` String,
+    `started_at` DateTime64(9, 'UTC'),
+    `duration_ns` UInt64,
+    `time_to_first_chunk_ns` Nullable(UInt64),
+    `service` LowCardinality(String),
+    `environment` LowCardinality(String),
+    `operation` LowCardinality(String),
+    `provider` LowCardinality(String),
+    `model` LowCardinality(String),
+    `request_model` LowCardinality(String),
+    `response_model` LowCardinality(String),
+    `response_id` String,
+    `service_tier` LowCardinality(String),
+    `stream` Bool,
+    `failed` UInt8,
+    `error_type` LowCardinality(String),
+    `finish_reasons` Array(LowCardinality(String)),
+    `input_tokens` Nullable(UInt64),
+    `cache_read_tokens` UInt64,
+    `cache_write_tokens` UInt64,
+    `cache_write_1h_tokens` UInt64,
+    `input_audio_tokens` UInt64,
+    `input_image_tokens` UInt64,
+    `output_tokens` Nullable(UInt64),
+    `reasoning_tokens` UInt64,
+    `output_audio_tokens` UInt64,
+    `output_image_tokens` UInt64,
+    `usage_complete` Bool,
+    `usage_fixups` Array(LowCardinality(String)),
+    `cost_usd` Nullable(Decimal(38, 12)),
+    `price_id` LowCardinality(String),
+    `price_status` LowCardinality(String),
+    `unpriced_reason` LowCardinality(String),
+    `reported_cost_usd` Nullable(Decimal(38, 12)),
+    `reported_cost_source` LowCardinality(String),
+    `team` LowCardinality(String),
+    `feature` LowCardinality(String),
+    `customer` LowCardinality(String),
+    `conversation_id` String,
+    `user_id` String,
+    `tags` Map(LowCardinality(String), String),
+    `attributes` Map(LowCardinality(String), String),
+    `received_at` DateTime64(9, 'UTC')
+)
+AS SELECT
+    tenant,
+    lower(hex(trace_id)) AS trace_id,
+    lower(hex(span_id)) AS span_id,
+    if(parent_span_id = toFixedString('', 8), '', lower(hex(parent_span_id))) AS parent_span_id,
+    started_at,
+    duration_ns,
+    time_to_first_chunk_ns,
+    service,
+    environment,
+    operation,
+    provider,
+    model,
+    request_model,
+    response_model,
+    response_id,
+    service_tier,
+    stream,
+    status_code = 2 AS failed,
+    error_type,
+    finish_reasons,
+    input_tokens,
+    cache_read_tokens,
+    cache_write_tokens,
+    cache_write_1h_tokens,
+    input_audio_tokens,
+    input_image_tokens,
+    output_tokens,
+    reasoning_tokens,
+    output_audio_tokens,
+    output_image_tokens,
+    usage_complete,
+    usage_fixups,
+    cost_usd,
+    price_id,
+    price_status,
+    unpriced_reason,
+    reported_cost_usd,
+    reported_cost_source,
+    team,
+    feature,
+    customer,
+    conversation_id,
+    user_id,
+    tags,
+    attributes,
+    received_at
+FROM spans
+WHERE is_call;
+
+CREATE VIEW context_steps
+(
+    `provider` LowCardinality(String),
+    `model` LowCardinality(String),
+    `steps` Array(UInt64)
+)
+AS SELECT
+    provider,
+    model,
+    groupUniqArray(context_over) AS steps
+FROM rates
+WHERE (book_at = (
+    SELECT max(book_at)
+    FROM price_books
+)) AND (context_over > 0)
+GROUP BY
+    provider,
+    model;
+
+CREATE DICTIONARY context_steps_by_model
+(
+    `provider` String,
+    `model` String,
+    `steps` Array(UInt64)
+)
+PRIMARY KEY provider, model
+SOURCE(CLICKHOUSE(HOST '127.0.0.1' TABLE 'context_steps'))
+LIFETIME(MIN 0 MAX 0)
+LAYOUT(COMPLEX_KEY_HASHED());
+
+CREATE MATERIALIZED VIEW decode TO decoded
+(
+    `tenant` LowCardinality(String),
+    `key` LowCardinality(String),
+    `received_at` DateTime64(9, 'UTC'),
+    `trace_id` FixedString(16),
+    `span_id` FixedString(8),
+    `parent_span_id` FixedString(8),
+    `trace_state` String,
+    `name` String,
+    `kind` Int32,
+    `started_at` DateTime64(9, 'UTC'),
+    `duration_ns` Int64,
+    `status_code` Int32,
+    `status_message` String,
+    `scope_name` String,
+    `scope_version` String,
+    `resource_attributes` Map(String, String),
+    `attribute_keys` Array(String),
+    `attribute_types` Array(Enum8('unset' = 0, 'string_value' = 1, 'bool_value' = 2, 'int_value' = 3, 'double_value' = 4, 'array_value' = 5, 'kvlist_value' = 6, 'bytes_value' = 7)),
+    `attribute_strings` Array(String),
+    `attribute_integers` Array(Int64),
+    `attribute_doubles` Array(Float64),
+    `attribute_booleans` Array(Bool),
+    `attribute_lists` Array(Array(String)),
+    `attribute_bytes` Array(String),
+    `events` Array(String),
+    `links` Array(String)
+)
+AS SELECT
+    tenant,
+    key,
+    fromUnixTimestamp64Nano(toInt64(least(received_at, 9223372036854775807)), 'UTC') AS received_at,
+    toFixedString(substring(span.trace_id, 1, 16), 16) AS trace_id,
+    toFixedString(substring(span.span_id, 1, 8), 8) AS span_id,
+    toFixedString(if(span.parent_span_id = span.span_id, '', substring(span.parent_span_id, 1, 8)), 8) AS parent_span_id,
+    span.trace_state AS trace_state,
+    span.name AS name,
+    span.kind AS kind,
+    fromUnixTimestamp64Nano(toInt64(least(span.start_time_unix_nano, 9223372036854775807)), 'UTC') AS started_at,
+    if(span.end_time_unix_nano > span.start_time_unix_nano, span.end_time_unix_nano - span.start_time_unix_nano, 0) AS duration_ns,
+    span.status.code AS status_code,
+    span.status.message AS status_message,
+    scope_name,
+    scope_version,
+    resource_attributes,
+    span.attributes.key AS attribute_keys,
+    span.attributes.value.value AS attribute_types,
+    span.attributes.value.string_value AS attribute_strings,
+    span.attributes.value.int_value AS attribute_integers,
+    span.attributes.value.double_value AS attribute_doubles,
+    span.attributes.value.bool_value AS attribute_booleans,
+    arrayMap(list -> arrayMap(element -> multiIf(element.value = 'string_value', element.string_value, element.value = 'int_value', toString(element.int_value), element.value = 'double_value', toString(element.double_value), element.value = 'bool_value', toString(element.bool_value), base64Encode(concat(element.array_value, element.kvlist_value, element.bytes_value))), list.`values`), span.attributes.value.array_value) AS attribute_lists,
+    arrayMap((kvlist, bytes) -> concat(kvlist, bytes), span.attributes.value.kvlist_value, span.attributes.value.bytes_value) AS attribute_bytes,
+    span.events AS events,
+    span.links AS links
+FROM
+(
+    SELECT
+        tenant,
+        key,
+        received_at,
+        resource_attributes,
+        scope_spans.scope.name AS scope_name,
+        scope_spans.scope.version AS scope_version,
+        arrayJoin(scope_spans.spans) AS span
+    FROM
+    (
+        SELECT
+            tenant,
+            key,
+            received_at,
+            CAST(arrayMap(attribute -> (attribute.key, multiIf(attribute.value.value = 'string_value', attribute.value.string_value, attribute.value.value = 'int_value', toString(attribute.value.int_value), attribute.value.value = 'double_value', toString(attribute.value.double_value), attribute.value.value = 'bool_value', toString(attribute.value.bool_value), attribute.value.value = 'array_value', arrayStringConcat(attribute.value.array_value.`values`.string_value, ','), base64Encode(concat(attribute.value.kvlist_value, attribute.value.bytes_value)))), resource_spans.resource.attributes), 'Map(String, String)') AS resource_attributes,
+            arrayJoin(resource_spans.scope_spans) AS scope_spans
+        FROM
+        (
+            SELECT
+                tenant,
+                key,
+                received_at,
+                arrayJoin(request.resource_spans) AS resource_spans
+            FROM landing
+        )
+    )
+);
+
+CREATE MATERIALIZED VIEW decode_logs TO log_records
+(
+    `tenant` LowCardinality(String),
+    `key` LowCardinality(String),
+    `received_at` DateTime64(9, 'UTC'),
+    `logged_at` DateTime64(9, 'UTC'),
+    `severity_number` Int8,
+    `severity_text` String,
+    `event_name` String,
+    `body` String,
+    `trace_id` FixedString(16),
+    `span_id` FixedString(8),
+    `scope_name` String,
+    `service` String,
+    `environment` String,
+    `attributes` Map(LowCardinality(String), String),
+    `resource` Map(LowCardinality(String), String)
+)
+AS SELECT
+    tenant,
+    key,
+    fromUnixTimestamp64Nano(toInt64(least(received_at, 9223372036854775807)), 'UTC') AS received_at,
+    fromUnixTimestamp64Nano(toInt64(least(if(record.time_unix_nano > 0, record.time_unix_nano, record.observed_time_unix_nano), 9223372036854775807)), 'UTC') AS logged_at,
+    toInt8(least(greatest(record.severity_number, -128), 127)) AS severity_number,
+    record.severity_text AS severity_text,
+    if(record.event_name != '', record.event_name, attributes['event.name']) AS event_name,
+    multiIf(record.body.value = 'string_value', record.body.string_value, record.body.value = 'int_value', toString(record.body.int_value), record.body.value = 'double_value', toString(record.body.double_value), record.body.value = 'bool_value', toString(record.body.bool_value), base64Encode(concat(record.body.array_value, record.body.kvlist_value, record.body.bytes_value))) AS body,
+    toFixedString(substring(record.trace_id, 1, 16), 16) AS trace_id,
+    toFixedString(substring(record.span_id, 1, 8), 8) AS span_id,
+    scope_name,
+    resource['service.name'] AS service,
+    if((resource['deployment.environment.name']) != '', resource['deployment.environment.name'], resource['deployment.environment']) AS environment,
+    CAST(arrayMap(attribute -> (attribute.key, multiIf(attribute.value.value = 'string_value', attribute.value.string_value, attribute.value.value = 'int_value', toString(attribute.value.int_value), attribute.value.value = 'double_value', toString(attribute.value.double_value), attribute.value.value = 'bool_value', toString(attribute.value.bool_value), attribute.value.value = 'array_value', arrayStringConcat(attribute.value.array_value.`values`.string_value, ','), base64Encode(concat(attribute.value.kvlist_value, attribute.value.bytes_value)))), record.attributes), 'Map(LowCardinality(String), String)') AS attributes,
+    resource
+FROM
+(
+    SELECT
+        tenant,
+        key,
+        received_at,
+        resource,
+        scope_logs.scope.name AS scope_name,
+        arrayJoin(scope_logs.log_records) AS record
+    FROM
+    (
+        SELECT
+            tenant,
+            key,
+            received_at,
+            CAST(arrayMap(attribute -> (attribute.key, multiIf(attribute.value.value = 'string_value', attribute.value.string_value, attribute.value.value = 'int_value', toString(attribute.value.int_value), attribute.value.value = 'double_value', toString(attribute.value.double_value), attribute.value.value = 'bool_value', toString(attribute.value.bool_value), attribute.value.value = 'array_value', arrayStringConcat(attribute.value.array_value.`values`.string_value, ','), base64Encode(concat(attribute.value.kvlist_value, attribute.value.bytes_value)))), resource_logs.resource.attributes), 'Map(LowCardinality(String), String)') AS resource,
+            arrayJoin(resource_logs.scope_logs) AS scope_logs
+        FROM
+        (
+            SELECT
+                tenant,
+                key,
+                received_at,
+                arrayJoin(logs.resource_logs) AS resource_logs
+            FROM landing_logs
+        )
+    )
+);
+
+CREATE MATERIALIZED VIEW decode_metrics TO metric_points
+(
+    `tenant` LowCardinality(String),
+    `key` LowCardinality(String),
+    `received_at` DateTime64(9, 'UTC'),
+    `metric` String,
+    `kind` String,
+    `unit` String,
+    `started_at` DateTime64(9, 'UTC'),
+    `measured_at` DateTime64(9, 'UTC'),
+    `value` Float64,
+    `count` UInt64,
+    `buckets` Array(UInt64),
+    `bounds` Array(Float64),
+    `temporality` Int8,
+    `monotonic` Bool,
+    `scope_name` String,
+    `service` String,
+    `environment` String,
+    `attributes` Map(String, String),
+    `resource` Map(LowCardinality(String), String)
+)
+AS SELECT
+    tenant,
+    key,
+    fromUnixTimestamp64Nano(toInt64(least(received_at, 9223372036854775807)), 'UTC') AS received_at,
+    metric_name AS metric,
+    point.1 AS kind,
+    unit,
+    fromUnixTimestamp64Nano(toInt64(least(point.2, 9223372036854775807)), 'UTC') AS started_at,
+    fromUnixTimestamp64Nano(toInt64(least(point.3, 9223372036854775807)), 'UTC') AS measured_at,
+    point.4 AS value,
+    point.5 AS count,
+    point.6 AS buckets,
+    point.7 AS bounds,
+    point.8 AS temporality,
+    point.9 AS monotonic,
+    scope_name,
+    resource['service.name'] AS service,
+    if((resource['deployment.environment.name']) != '', resource['deployment.environment.name'], resource['deployment.environment']) AS environment,
+    point.10 AS attributes,
+    resource
+FROM
+(
+    SELECT
+        tenant,
+        key,
+        received_at,
+        resource,
+        scope_name,
+        metric.name AS metric_name,
+        metric.unit AS unit,
+        arrayJoin(arrayConcat(arrayMap(point -> ('gauge', point.start_time_unix_nano, point.time_unix_nano, if(point.as_int != 0, toFloat64(point.as_int), point.as_double), toUInt64(0), CAST([], 'Array(UInt64)'), CAST([], 'Array(Float64)'), toInt8(0), false, CAST(arrayMap(attribute -> (attribute.key, multiIf(attribute.value.value = 'string_value', attribute.value.string_value, attribute.value.value = 'int_value', toString(attribute.value.int_value), attribute.value.value = 'double_value', toString(attribute.value.double_value), attribute.value.value = 'bool_value', toString(attribute.value.bool_value), attribute.value.value = 'array_value', arrayStringConcat(attribute.value.array_value.`values`.string_value, ','), base64Encode(concat(attribute.value.kvlist_value, attribute.value.bytes_value)))), point.attributes), 'Map(LowCardinality(String), String)')), metric.gauge.data_points), arrayMap(point -> ('sum', point.start_time_unix_nano, point.time_unix_nano, if(point.as_int != 0, toFloat64(point.as_int), point.as_double), toUInt64(0), CAST([], 'Array(UInt64)'), CAST([], 'Array(Float64)'), toInt8(metric.sum.aggregation_temporality), metric.sum.is_monotonic, CAST(arrayMap(attribute -> (attribute.key, multiIf(attribute.value.value = 'string_value', attribute.value.string_value, attribute.value.value = 'int_value', toString(attribute.value.int_value), attribute.value.value = 'double_value', toString(attribute.value.double_value), attribute.value.value = 'bool_value', toString(attribute.value.bool_value), attribute.value.value = 'array_value', arrayStringConcat(attribute.value.array_value.`values`.string_value, ','), base64Encode(concat(attribute.value.kvlist_value, attribute.value.bytes_value)))), point.attributes), 'Map(LowCardinality(String), String)')), metric.sum.data_points), arrayMap(point -> ('histogram', point.start_time_unix_nano, point.time_unix_nano, point.sum, point.count, point.bucket_counts, point.explicit_bounds, toInt8(metric.histogram.aggregation_temporality), false, CAST(arrayMap(attribute -> (attribute.key, multiIf(attribute.value.value = 'string_value', attribute.value.string_value, attribute.value.value = 'int_value', toString(attribute.value.int_value), attribute.value.value = 'double_value', toString(attribute.value.double_value), attribute.value.value = 'bool_value', toString(attribute.value.bool_value), attribute.value.value = 'array_value', arrayStringConcat(attribute.value.array_value.`values`.string_value, ','), base64Encode(concat(attribute.value.kvlist_value, attribute.value.bytes_value)))), point.attributes), 'Map(LowCardinality(String), String)')), metric.histogram.data_points), arrayMap(point -> ('exponential_histogram', point.start_time_unix_nano, point.time_unix_nano, point.sum, point.count, CAST([], 'Array(UInt64)'), CAST([], 'Array(Float64)'), toInt8(metric.exponential_histogram.aggregation_temporality), false, CAST(arrayMap(attribute -> (attribute.key, multiIf(attribute.value.value = 'string_value', attribute.value.string_value, attribute.value.value = 'int_value', toString(attribute.value.int_value), attribute.value.value = 'double_value', toString(attribute.value.double_value), attribute.value.value = 'bool_value', toString(attribute.value.bool_value), attribute.value.value = 'array_value', arrayStringConcat(attribute.value.array_value.`values`.string_value, ','), base64Encode(concat(attribute.value.kvlist_value, attribute.value.bytes_value)))), point.attributes), 'Map(LowCardinality(String), String)')), metric.exponential_histogram.data_points), arrayMap(point -> ('summary', point.start_time_unix_nano, point.time_unix_nano, point.sum, point.count, CAST([], 'Array(UInt64)'), CAST([], 'Array(Float64)'), toInt8(0), false, CAST(arrayMap(attribute -> (attribute.key, multiIf(attribute.value.value = 'string_value', attribute.value.string_value, attribute.value.value = 'int_value', toString(attribute.value.int_value), attribute.value.value = 'double_value', toString(attribute.value.double_value), attribute.value.value = 'bool_value', toString(attribute.value.bool_value), attribute.value.value = 'array_value', arrayStringConcat(attribute.value.array_value.`values`.string_value, ','), base64Encode(concat(attribute.value.kvlist_value, attribute.value.bytes_value)))), point.attributes), 'Map(LowCardinality(String), String)')), metric.summary.data_points))) AS point
+    FROM
+    (
+        SELECT
+            tenant,
+            key,
+            received_at,
+            resource,
+            scope_metrics.scope.name AS scope_name,
+            arrayJoin(scope_metrics.metrics) AS metric
+        FROM
+        (
+            SELECT
+                tenant,
+                key,
+                received_at,
+                CAST(arrayMap(attribute -> (attribute.key, multiIf(attribute.value.value = 'string_value', attribute.value.string_value, attribute.value.value = 'int_value', toString(attribute.value.int_value), attribute.value.value = 'double_value', toString(attribute.value.double_value), attribute.value.value = 'bool_value', toString(attribute.value.bool_value), attribute.value.value = 'array_value', arrayStringConcat(attribute.value.array_value.`values`.string_value, ','), base64Encode(concat(attribute.value.kvlist_value, attribute.value.bytes_value)))), resource_metrics.resource.attributes), 'Map(LowCardinality(String), String)') AS resource,
+                arrayJoin(resource_metrics.scope_metrics) AS scope_metrics
+            FROM
+            (
+                SELECT
+                    tenant,
+                    key,
+                    received_at,
+                    arrayJoin(metrics.resource_metrics) AS resource_metrics
+                FROM landing_metrics
+            )
+        )
+    )
+);
+
+CREATE TABLE decoded
+(
+    `tenant` LowCardinality(String),
+    `key` LowCardinality(String),
+    `received_at` DateTime64(9, 'UTC'),
+    `trace_id` FixedString(16),
+    `span_id` FixedString(8),
+    `parent_span_id` FixedString(8),
+    `trace_state` String,
+    `name` String,
+    `kind` Int32,
+    `started_at` DateTime64(9, 'UTC'),
+    `duration_ns` UInt64,
+    `status_code` Int32,
+    `status_message` String,
+    `scope_name` String,
+    `scope_version` String,
+    `resource_attributes` Map(String, String),
+    `attribute_keys` Array(String),
+    `attribute_types` Array(Enum8('unset' = 0, 'string_value' = 1, 'bool_value' = 2, 'int_value' = 3, 'double_value' = 4, 'array_value' = 5, 'kvlist_value' = 6, 'bytes_value' = 7)),
+    `attribute_strings` Array(String),
+    `attribute_integers` Array(Int64),
+    `attribute_doubles` Array(Float64),
+    `attribute_booleans` Array(Bool),
+    `attribute_lists` Array(Array(String)) COMMENT 'Elements of an array value as text',
+    `attribute_bytes` Array(String) COMMENT 'A kvlist as its protobuf bytes, or bytes',
+    `events` Array(String) COMMENT 'Span.Event messages as protobuf bytes',
+    `links` Array(String) COMMENT 'Span.Link messages as protobuf bytes'
+)
+ENGINE = `Null`;
+
+CREATE TABLE landing
+(
+    `tenant` LowCardinality(String),
+    `key` LowCardinality(String),
+    `received_at` UInt64 COMMENT 'Nanoseconds since 1970',
+    `sequence` UInt64,
+    `request` Tuple(resource_spans Array(Tuple(
+        resource Tuple(attributes Array(Tuple(
+            key String,
+            value Tuple(
+                value Enum8('unset' = 0, 'string_value' = 1, 'bool_value' = 2, 'int_value' = 3, 'double_value' = 4, 'array_value' = 5, 'kvlist_value' = 6, 'bytes_value' = 7),
+                string_value String,
+                bool_value Bool,
+                int_value Int64,
+                double_value Float64,
+                array_value Tuple(`values` Array(Tuple(
+                    value Enum8('unset' = 0, 'string_value' = 1, 'bool_value' = 2, 'int_value' = 3, 'double_value' = 4, 'array_value' = 5, 'kvlist_value' = 6, 'bytes_value' = 7),
+                    string_value String,
+                    bool_value Bool,
+                    int_value Int64,
+                    double_value Float64,
+                    array_value String,
+                    kvlist_value String,
+                    bytes_value String))),
+                kvlist_value String,
+                bytes_value String)))),
+        scope_spans Array(Tuple(
+            scope Tuple(
+                name String,
+                version String),
+            spans Array(Tuple(
+                trace_id String,
+                span_id String,
+                trace_state String,
+                parent_span_id String,
+                name String,
+                kind Int32,
+                start_time_unix_nano UInt64,
+                end_time_unix_nano UInt64,
+                attributes Array(Tuple(
+                    key String,
+                    value Tuple(
+                        value Enum8('unset' = 0, 'string_value' = 1, 'bool_value' = 2, 'int_value' = 3, 'double_value' = 4, 'array_value' = 5, 'kvlist_value' = 6, 'bytes_value' = 7),
+                        string_value String,
+                        bool_value Bool,
+                        int_value Int64,
+                        double_value Float64,
+                        array_value Tuple(`values` Array(Tuple(
+                            value Enum8('unset' = 0, 'string_value' = 1, 'bool_value' = 2, 'int_value' = 3, 'double_value' = 4, 'array_value' = 5, 'kvlist_value' = 6, 'bytes_value' = 7),
+                            string_value String,
+                            bool_value Bool,
+                            int_value Int64,
+                            double_value Float64,
+                            array_value String,
+                            kvlist_value String,
+                            bytes_value String))),
+                        kvlist_value String,
+                        bytes_value String))),
+                events Array(String),
+                links Array(String),
+                status Tuple(
+                    message String,
+                    code Int32)))))))),
+    `spans` UInt64 COMMENT 'Spans that the door let in',
+    `rejected` Array(Tuple(
+        reason String,
+        items Int64)) COMMENT 'Spans that it did not, by reason; a negative number takes some back'
+)
+ENGINE = `Null`;
+
+CREATE TABLE landing_logs
+(
+    `tenant` LowCardinality(String),
+    `key` LowCardinality(String),
+    `received_at` UInt64 COMMENT 'Nanoseconds since 1970',
+    `sequence` UInt64,
+    `spans` UInt64 COMMENT 'Records that the door let in',
+    `rejected` Array(Tuple(
+        reason String,
+        items Int64)) COMMENT 'Records that it did not, by reason',
+    `logs` Tuple(resource_logs Array(Tuple(
+        resource Tuple(attributes Array(Tuple(
+            key String,
+            value Tuple(
+                value Enum8('unset' = 0, 'string_value' = 1, 'bool_value' = 2, 'int_value' = 3, 'double_value' = 4, 'array_value' = 5, 'kvlist_value' = 6, 'bytes_value' = 7),
+                string_value String,
+                bool_value Bool,
+                int_value Int64,
+                double_value Float64,
+                array_value Tuple(`values` Array(Tuple(
+                    value Enum8('unset' = 0, 'string_value' = 1, 'bool_value' = 2, 'int_value' = 3, 'double_value' = 4, 'array_value' = 5, 'kvlist_value' = 6, 'bytes_value' = 7),
+                    string_value String,
+                    bool_value Bool,
+                    int_value Int64,
+                    double_value Float64,
+                    array_value String,
+                    kvlist_value String,
+                    bytes_value String))),
+                kvlist_value String,
+                bytes_value String)))),
+        scope_logs Array(Tuple(
+            scope Tuple(
+                name String,
+                version String),
+            log_records Array(Tuple(
+                time_unix_nano UInt64,
+                severity_number Int32,
+                severity_text String,
+                body Tuple(
+                    value Enum8('unset' = 0, 'string_value' = 1, 'bool_value' = 2, 'int_value' = 3, 'double_value' = 4, 'array_value' = 5, 'kvlist_value' = 6, 'bytes_value' = 7),
+                    string_value String,
+                    bool_value Bool,
+                    int_value Int64,
+                    double_value Float64,
+                    array_value String,
+                    kvlist_value String,
+                    bytes_value String),
+                attributes Array(Tuple(
+                    key String,
+                    value Tuple(
+                        value Enum8('unset' = 0, 'string_value' = 1, 'bool_value' = 2, 'int_value' = 3, 'double_value' = 4, 'array_value' = 5, 'kvlist_value' = 6, 'bytes_value' = 7),
+                        string_value String,
+                        bool_value Bool,
+                        int_value Int64,
+                        double_value Float64,
+                        array_value Tuple(`values` Array(Tuple(
+                            value Enum8('unset' = 0, 'string_value' = 1, 'bool_value' = 2, 'int_value' = 3, 'double_value' = 4, 'array_value' = 5, 'kvlist_value' = 6, 'bytes_value' = 7),
+                            string_value String,
+                            bool_value Bool,
+                            int_value Int64,
+                            double_value Float64,
+                            array_value String,
+                            kvlist_value String,
+                            bytes_value String))),
+                        kvlist_value String,
+                        bytes_value String))),
+                trace_id String,
+                span_id String,
+                observed_time_unix_nano UInt64,
+                event_name String)))))))
+)
+ENGINE = `Null`;
+
+CREATE TABLE landing_metrics
+(
+    `tenant` LowCardinality(String),
+    `key` LowCardinality(String),
+    `received_at` UInt64 COMMENT 'Nanoseconds since 1970',
+    `sequence` UInt64,
+    `spans` UInt64 COMMENT 'Data points that the door let in',
+    `rejected` Array(Tuple(
+        reason String,
+        items Int64)) COMMENT 'Data points that it did not, by reason',
+    `metrics` Tuple(resource_metrics Array(Tuple(
+        resource Tuple(attributes Array(Tuple(
+            key String,
+            value Tuple(
+                value Enum8('unset' = 0, 'string_value' = 1, 'bool_value' = 2, 'int_value' = 3, 'double_value' = 4, 'array_value' = 5, 'kvlist_value' = 6, 'bytes_value' = 7),
+                string_value String,
+                bool_value Bool,
+                int_value Int64,
+                double_value Float64,
+                array_value Tuple(`values` Array(Tuple(
+                    value Enum8('unset' = 0, 'string_value' = 1, 'bool_value' = 2, 'int_value' = 3, 'double_value' = 4, 'array_value' = 5, 'kvlist_value' = 6, 'bytes_value' = 7),
+                    string_value String,
+                    bool_value Bool,
+                    int_value Int64,
+                    double_value Float64,
+                    array_value String,
+                    kvlist_value String,
+                    bytes_value String))),
+                kvlist_value String,
+                bytes_value String)))),
+        scope_metrics Array(Tuple(
+            scope Tuple(
+                name String,
+                version String),
+            metrics Array(Tuple(
+                name String,
+                unit String,
+                gauge Tuple(data_points Array(Tuple(
+                    start_time_unix_nano UInt64,
+                    time_unix_nano UInt64,
+                    as_double Float64,
+                    as_int Int64,
+                    attributes Array(Tuple(
+                        key String,
+                        value Tuple(
+                            value Enum8('unset' = 0, 'string_value' = 1, 'bool_value' = 2, 'int_value' = 3, 'double_value' = 4, 'array_value' = 5, 'kvlist_value' = 6, 'bytes_value' = 7),
+                            string_value String,
+                            bool_value Bool,
+                            int_value Int64,
+                            double_value Float64,
+                            array_value Tuple(`values` Array(Tuple(
+                                value Enum8('unset' = 0, 'string_value' = 1, 'bool_value' = 2, 'int_value' = 3, 'double_value' = 4, 'array_value' = 5, 'kvlist_value' = 6, 'bytes_value' = 7),
+                                string_value String,
+                                bool_value Bool,
+                                int_value Int64,
+                                double_value Float64,
+                                array_value String,
+                                kvlist_value String,
+                                bytes_value String))),
+                            kvlist_value String,
+                            bytes_value String)))))),
+                sum Tuple(
+                    data_points Array(Tuple(
+                        start_time_unix_nano UInt64,
+                        time_unix_nano UInt64,
+                        as_double Float64,
+                        as_int Int64,
+                        attributes Array(Tuple(
+                            key String,
+                            value Tuple(
+                                value Enum8('unset' = 0, 'string_value' = 1, 'bool_value' = 2, 'int_value' = 3, 'double_value' = 4, 'array_value' = 5, 'kvlist_value' = 6, 'bytes_value' = 7),
+                                string_value String,
+                                bool_value Bool,
+                                int_value Int64,
+                                double_value Float64,
+                                array_value Tuple(`values` Array(Tuple(
+                                    value Enum8('unset' = 0, 'string_value' = 1, 'bool_value' = 2, 'int_value' = 3, 'double_value' = 4, 'array_value' = 5, 'kvlist_value' = 6, 'bytes_value' = 7),
+                                    string_value String,
+                                    bool_value Bool,
+                                    int_value Int64,
+                                    double_value Float64,
+                                    array_value String,
+                                    kvlist_value String,
+                                    bytes_value String))),
+                                kvlist_value String,
+                                bytes_value String))))),
+                    aggregation_temporality Int32,
+                    is_monotonic Bool),
+                histogram Tuple(
+                    data_points Array(Tuple(
+                        start_time_unix_nano UInt64,
+                        time_unix_nano UInt64,
+                        count UInt64,
+                        sum Float64,
+                        bucket_counts Array(UInt64),
+                        explicit_bounds Array(Float64),
+                        attributes Array(Tuple(
+                            key String,
+                            value Tuple(
+                                value Enum8('unset' = 0, 'string_value' = 1, 'bool_value' = 2, 'int_value' = 3, 'double_value' = 4, 'array_value' = 5, 'kvlist_value' = 6, 'bytes_value' = 7),
+                                string_value String,
+                                bool_value Bool,
+                                int_value Int64,
+                                double_value Float64,
+                                array_value Tuple(`values` Array(Tuple(
+                                    value Enum8('unset' = 0, 'string_value' = 1, 'bool_value' = 2, 'int_value' = 3, 'double_value' = 4, 'array_value' = 5, 'kvlist_value' = 6, 'bytes_value' = 7),
+                                    string_value String,
+                                    bool_value Bool,
+                                    int_value Int64,
+                                    double_value Float64,
+                                    array_value String,
+                                    kvlist_value String,
+                                    bytes_value String))),
+                                kvlist_value String,
+                                bytes_value String))))),
+                    aggregation_temporality Int32),
+                exponential_histogram Tuple(
+                    data_points Array(Tuple(
+                        attributes Array(Tuple(
+                            key String,
+                            value Tuple(
+                                value Enum8('unset' = 0, 'string_value' = 1, 'bool_value' = 2, 'int_value' = 3, 'double_value' = 4, 'array_value' = 5, 'kvlist_value' = 6, 'bytes_value' = 7),
+                                string_value String,
+                                bool_value Bool,
+                                int_value Int64,
+                                double_value Float64,
+                                array_value Tuple(`values` Array(Tuple(
+                                    value Enum8('unset' = 0, 'string_value' = 1, 'bool_value' = 2, 'int_value' = 3, 'double_value' = 4, 'array_value' = 5, 'kvlist_value' = 6, 'bytes_value' = 7),
+                                    string_value String,
+                                    bool_value Bool,
+                                    int_value Int64,
+                                    double_value Float64,
+                                    array_value String,
+                                    kvlist_value String,
+                                    bytes_value String))),
+                                kvlist_value String,
+                                bytes_value String))),
+                        start_time_unix_nano UInt64,
+                        time_unix_nano UInt64,
+                        count UInt64,
+                        sum Float64)),
+                    aggregation_temporality Int32),
+                summary Tuple(data_points Array(Tuple(
+                    start_time_unix_nano UInt64,
+                    time_unix_nano UInt64,
+                    count UInt64,
+                    sum Float64,
+                    attributes Array(Tuple(
+                        key String,
+                        value Tuple(
+                            value Enum8('unset' = 0, 'string_value' = 1, 'bool_value' = 2, 'int_value' = 3, 'double_value' = 4, 'array_value' = 5, 'kvlist_value' = 6, 'bytes_value' = 7),
+                            string_value String,
+                            bool_value Bool,
+                            int_value Int64,
+                            double_value Float64,
+                            array_value Tuple(`values` Array(Tuple(
+                                value Enum8('unset' = 0, 'string_value' = 1, 'bool_value' = 2, 'int_value' = 3, 'double_value' = 4, 'array_value' = 5, 'kvlist_value' = 6, 'bytes_value' = 7),
+                                string_value String,
+                                bool_value Bool,
+                                int_value Int64,
+                                double_value Float64,
+                                array_value String,
+                                kvlist_value String,
+                                bytes_value String))),
+                            kvlist_value String,
+                            bytes_value String)))))))))))))
+)
+ENGINE = `Null`;
+
+CREATE TABLE log_records
+(
+    `tenant` LowCardinality(String) COMMENT 'Whose data it is, from the key it came with',
+    `key` LowCardinality(String) COMMENT 'Public id of that key',
+    `received_at` DateTime64(9, 'UTC') COMMENT 'When the collector had it on disk' CODEC(Delta(8), ZSTD(1)),
+    `logged_at` DateTime64(9, 'UTC') COMMENT 'When it happened; else when it was observed' CODEC(Delta(8), ZSTD(1)),
+    `severity_number` Int8 COMMENT 'OpenTelemetry SeverityNumber: 9 is INFO, 17 is ERROR',
+    `severity_text` LowCardinality(String),
+    `event_name` LowCardinality(String) COMMENT 'Field event_name, else the attribute event.name',
+    `body` String COMMENT 'As text; what nests in base64 of its protobuf' CODEC(ZSTD(1)),
+    `trace_id` FixedString(16) COMMENT 'Zero bytes: none' CODEC(ZSTD(1)),
+    `span_id` FixedString(8) COMMENT 'Zero bytes: none' CODEC(ZSTD(1)),
+    `scope_name` LowCardinality(String) COMMENT 'Instrumentation scope',
+    `service` LowCardinality(String) COMMENT 'service.name of the resource',
+    `environment` LowCardinality(String) COMMENT 'deployment.environment.name of the resource',
+    `attributes` Map(LowCardinality(String), String) CODEC(ZSTD(1)),
+    `resource` Map(LowCardinality(String), String) CODEC(ZSTD(1))
+)
+ENGINE = MergeTree
+PARTITION BY toYYYYMM(logged_at)
+ORDER BY (tenant, service, event_name, logged_at)
+SETTINGS non_replicated_deduplication_window = 10000, fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8192;
+
+CREATE TABLE metric_points
+(
+    `tenant` LowCardinality(String) COMMENT 'Whose data it is, from the key it came with',
+    `key` LowCardinality(String) COMMENT 'Public id of that key',
+    `received_at` DateTime64(9, 'UTC') COMMENT 'When the collector had it on disk' CODEC(Delta(8), ZSTD(1)),
+    `metric` LowCardinality(String) COMMENT 'Name of the metric',
+    `kind` LowCardinality(String) COMMENT 'gauge, sum, histogram, exponential_histogram, summary',
+    `unit` LowCardinality(String),
+    `started_at` DateTime64(9, 'UTC') COMMENT 'Start of what a sum or a histogram covers' CODEC(Delta(8), ZSTD(1)),
+    `measured_at` DateTime64(9, 'UTC') CODEC(Delta(8), ZSTD(1)),
+    `value` Float64 COMMENT 'Of a gauge or a sum; of the others the sum of their values' CODEC(ZSTD(1)),
+    `count` UInt64 COMMENT 'Values in a histogram or summary' CODEC(ZSTD(1)),
+    `buckets` Array(UInt64) COMMENT 'Values in each bucket of a histogram' CODEC(ZSTD(1)),
+    `bounds` Array(Float64) COMMENT 'Upper bounds of the buckets but the last' CODEC(ZSTD(1)),
+    `temporality` Int8 COMMENT '1 delta, 2 cumulative, 0 neither',
+    `monotonic` Bool COMMENT 'A sum that only grows',
+    `scope_name` LowCardinality(String) COMMENT 'Instrumentation scope',
+    `service` LowCardinality(String) COMMENT 'service.name of the resource',
+    `environment` LowCardinality(String) COMMENT 'deployment.environment.name of the resource',
+    `attributes` Map(LowCardinality(String), String) CODEC(ZSTD(1)),
+    `resource` Map(LowCardinality(String), String) CODEC(ZSTD(1))
+)
+ENGINE = MergeTree
+PARTITION BY toYYYYMM(measured_at)
+ORDER BY (tenant, service, metric, measured_at)
+SETTINGS non_replicated_deduplication_window = 10000, fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8192;
+
+CREATE DICTIONARY model_by_name
+(
+    `regexp` String,
+    `model` String
+)
+PRIMARY KEY regexp
+SOURCE(CLICKHOUSE(HOST '127.0.0.1' TABLE 'model_rules'))
+LIFETIME(MIN 0 MAX 0)
+LAYOUT(REGEXP_TREE);
+
+CREATE TABLE model_patterns
+(
+    `book_at` DateTime64(3, 'UTC') COMMENT 'The book it belongs to',
+    `id` UInt64 COMMENT 'Precedence: of the rules that match, the smallest id wins',
+    `regexp` String COMMENT 'RE2, for provider:model in lower case',
+    `model` String COMMENT 'Name in the price book; empty: of no model that is priced'
+)
+ENGINE = MergeTree
+ORDER BY (book_at, id)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8192;
+
+CREATE VIEW model_rules
+(
+    `id` UInt64,
+    `parent_id` UInt64,
+    `regexp` String,
+    `keys` Array(String),
+    `values` Array(String)
+)
+AS SELECT
+    id,
+    toUInt64(0) AS parent_id,
+    regexp,
+    ['model'] AS keys,
+    [model] AS `values`
+FROM
+(
+    SELECT
+        toUInt64(1) AS id,
+        '^$' AS regexp,
+        '' AS model
+    UNION ALL
+    SELECT
+        id + 1 AS id,
+        regexp,
+        model
+    FROM model_patterns
+    WHERE book_at = (
+        SELECT max(book_at)
+        FROM price_books
+    )
+)
+ORDER BY id ASC;
+
+CREATE VIEW model_windows
+(
+    `provider` LowCardinality(String),
+    `model` LowCardinality(String),
+    `variants` Array(String),
+    `weekday_masks` Array(UInt8),
+    `start_minutes` Array(UInt16),
+    `end_minutes` Array(UInt16)
+)
+AS SELECT
+    provider,
+    model,
+    groupArray(variant) AS variants,
+    groupArray(weekdays) AS weekday_masks,
+    groupArray(start_minute) AS start_minutes,
+    groupArray(end_minute) AS end_minutes
+FROM price_windows
+WHERE book_at = (
+    SELECT max(book_at)
+    FROM price_books
+)
+GROUP BY
+    provider,
+    model;
+
+CREATE MATERIALIZED VIEW normalise TO normalised
+(
+    `tenant` LowCardinality(String),
+    `key` LowCardinality(String),
+    `received_at` DateTime64(9, 'UTC'),
+    `trace_id` FixedString(16),
+    `span_id` FixedString(8),
+    `parent_span_id` FixedString(8),
+    `trace_state` String,
+    `name` String,
+    `kind` Int32,
+    `started_at` DateTime64(9, 'UTC'),
+    `duration_ns` UInt64,
+    `status_code` Int32,
+    `status_message` String,
+    `scope_name` String,
+    `dialect` LowCardinality(String),
+    `service` String,
+    `environment` String,
+    `is_call` UInt8,
+    `operation` String,
+    `provider` String,
+    `request_model` String,
+    `response_model` String,
+    `response_id` String,
+    `conversation_id` String,
+    `user_id` String,
+    `agent` String,
+    `service_tier` String,
+    `region` String,
+    `stream` Bool,
+    `finish_reasons` Array(String),
+    `error_type` String,
+    `time_to_first_chunk_ns` Nullable(UInt64),
+    `input_tokens` Nullable(UInt64),
+    `cache_read_tokens` UInt64,
+    `cache_write_tokens` UInt64,
+    `cache_write_1h_tokens` UInt64,
+    `input_audio_tokens` UInt64,
+    `input_image_tokens` UInt64,
+    `output_tokens` Nullable(UInt64),
+    `reasoning_tokens` UInt64,
+    `output_audio_tokens` UInt64,
+    `output_image_tokens` UInt64,
+    `usage_complete` Bool,
+    `usage_fixups` Array(String),
+    `reported_cost_usd` Nullable(Decimal(38, 12)),
+    `reported_cost_source` String,
+    `team` String,
+    `feature` String,
+    `customer` String,
+    `tags` Map(String, String),
+    `attributes` Map(String, String),
+    `resource` Map(String, String),
+    `events` Array(String),
+    `links` Array(String)
+)
+AS SELECT
+    tenant,
+    key,
+    received_at,
+    trace_id,
+    span_id,
+    parent_span_id,
+    trace_state,
+    name,
+    kind,
+    started_at,
+    duration_ns,
+    status_code,
+    status_message,
+    scope_name,
+    dialect,
+    if((resource_attributes['service.name']) = '', 'unknown_service', resource_attributes['service.name']) AS service,
+    if((resource_attributes['deployment.environment.name']) = '', resource_attributes['deployment.environment'], resource_attributes['deployment.environment.name']) AS environment,
+    (operation IN ('chat', 'text_completion', 'generate_content', 'embeddings', 'rerank', 'image', 'audio', 'speech_to_text', 'text_to_speech', 'litellm.passthrough')) AND (kind_operation NOT IN ('invoke_agent', 'invoke_workflow', 'execute_tool', 'retrieval')) AND (name NOT IN ('Received Proxy Server Request', 'raw_gen_ai_request')) AND ((dialect != 'vercel_genai') OR isNotNull(input_whole) OR (status_code = 2)) AS is_call,
+    operation,
+    multiIf((provider_named != '') OR (operation = ''), provider_named, dialect = 'vllm', 'vllm', provider_of_host != '', provider_of_host, transform(extract(lower(request_model), '^(gpt-[0-9]|chatgpt-|o[1-9](?:-|$)|text-embedding-3|text-embedding-ada|claude-|gemini-|grok-|deepseek-|mistral-|codestral-|devstral-|magistral-|ministral-|command-|embed-v4|rerank-v)'), ['claude-', 'gemini-', 'grok-', 'deepseek-', 'mistral-', 'codestral-', 'devstral-', 'magistral-', 'ministral-', 'command-', 'embed-v4', 'rerank-v', ''], ['anthropic', 'gcp.gemini', 'x_ai', 'deepseek', 'mistral_ai', 'mistral_ai', 'mistral_ai', 'mistral_ai', 'mistral_ai', 'cohere', 'cohere', 'cohere', ''], 'openai')) AS provider,
+    request_model,
+    attribute_strings[indexOf(columns, 12)] AS response_model,
+    attribute_strings[if(has(columns, 14), indexOf(columns, 14), indexOf(columns, 15))] AS response_id,
+    attribute_strings[if(has(columns, 16), indexOf(columns, 16), indexOf(columns, 17))] AS conversation_id,
+    attribute_strings[if(has(columns, 18), indexOf(columns, 18), indexOf(columns, 19))] AS user_id,
+    attribute_strings[indexOf(columns, 31)] AS agent,
+    multiIf(attribute_booleans[indexOf(columns, 8)], 'batch', (tier IN ('', 'default', 'auto', 'standard', 'standard_only', 'normal', 'on_demand')), 'standard', tier) AS service_tier,
+    multiIf(has(columns, 7), lower(attribute_strings[indexOf(columns, 7)]), endsWith(host, '.api.openai.com'), substring(host, 1, 2), '') AS region,
+    (attribute_booleans[indexOf(columns, 26)]) OR (lower(attribute_strings[indexOf(columns, 26)]) = 'true') OR endsWith(kind_word, '.dostream') AS stream,
+    multiIf((attribute_types[indexOf(columns, 25)]) != 'string_value', attribute_lists[indexOf(columns, 25)], startsWith(attribute_strings[indexOf(columns, 25)], '['), JSONExtract(attribute_strings[indexOf(columns, 25)], 'Array(String)'), [attribute_strings[indexOf(columns, 25)]]) AS finish_reasons,
+    attribute_strings[indexOf(columns, 23)] AS error_type,
+    multiIf(has(columns, 28), accurateCastOrNull(round((attribute_doubles[indexOf(columns, 28)]) * 1000000000), 'UInt64'), has(columns, 29), accurateCastOrNull(round(((attribute_doubles[indexOf(columns, 29)]) + (attribute_integers[indexOf(columns, 29)])) * 1000000), 'UInt64'), has(columns, 30), accurateCastOrNull(toUnixTimestamp64Nano(parseDateTime64BestEffortOrNull(trimBoth(attribute_strings[indexOf(columns, 30)], '"'), 9, 'UTC')) - toUnixTimestamp64Nano(started_at), 'UInt64'), NULL) AS time_to_first_chunk_ns,
+    input_whole AS input_tokens,
+    if(cache_fits, cache_read_reported, 0) AS cache_read_tokens,
+    if(cache_fits, cache_write_reported, 0) AS cache_write_tokens,
+    least(cache_write_1h_reported, cache_write_tokens) AS cache_write_1h_tokens,
+    if(input_parts_fit, input_audio_reported, 0) AS input_audio_tokens,
+    if(input_parts_fit, input_image_reported, 0) AS input_image_tokens,
+    output_whole AS output_tokens,
+    if(output_parts_fit, reasoning_reported, 0) AS reasoning_tokens,
+    if(output_parts_fit, output_audio_reported, 0) AS output_audio_tokens,
+    if(output_parts_fit, output_image_reported, 0) AS output_image_tokens,
+    NOT (has(columns, 27) AND (NOT (attribute_booleans[indexOf(columns, 27)]))) AS usage_complete,
+    arrayFilter(fixup -> (fixup != ''), [if(arrayExists((column, count) -> (((column >= 40) AND (column <= 52)) AND isNull(count)), counted, counts), 'count_out_of_range', ''), if((NOT cache_fits) AND isNotNull(input_whole), 'cache_exceeds_input', ''), if(cache_fits AND (NOT input_parts_fit), 'input_parts_exceed_input', ''), if((NOT output_parts_fit) AND isNotNull(output_whole), 'output_parts_exceed_output', ''), if((input_whole != input_reported) OR (is_split AND (input_reported != coalesce(attribute_numbers[indexOf(columns, 40)], json_numbers[indexOf(json_columns, 100)]))), 'exclusive_input', ''), if(output_whole != output_reported, 'exclusive_output', ''), if((lower(attribute_strings[indexOf(columns, 66)]) = 'true') OR (attribute_booleans[indexOf(columns, 66)]), 'gateway_cache_hit', '')]) AS usage_fixups,
+    multiIf(has(columns, 60), toDecimal128OrNull(attribute_strings[indexOf(columns, 60)], 12), has(columns, 61), if(upper(attribute_strings[indexOf(columns, 62)]) = 'USD', toDecimal128OrNull(toString(attribute_doubles[indexOf(columns, 61)]), 12), NULL), has(columns, 64), accurateCastOrNull(attribute_integers[indexOf(columns, 64)], 'Decimal(38, 12)') / 10000000000, has(columns, 63), nullIf(toDecimal128OrNull(multiIf((attribute_types[indexOf(columns, 63)]) = 'double_value', toString(attribute_doubles[indexOf(columns, 63)]), (attribute_types[indexOf(columns, 63)]) = 'int_value', toString(attribute_integers[indexOf(columns, 63)]), attribute_strings[indexOf(columns, 63)]), 12), if(dialect = 'openlit', 0, -1)), has(columns, 65), accurateCastOrNull(attribute_integers[indexOf(columns, 65)], 'Decimal(38, 12)') / 1000000, has(columns, 110), toDecimal128OrNull(JSONExtractRaw(attribute_strings[indexOf(columns, 110)], 'total'), 12), has(columns, 111), toDecimal128OrNull(JSONExtractRaw(attribute_strings[indexOf(columns, 111)], 'response_cost'), 12), NULL) AS reported_cost_usd,
+    multiIf(has(columns, 24), attribute_strings[indexOf(columns, 24)], has(columns, 64), 'provider', NOT hasAny(columns, [60, 61, 63, 65, 110, 111]), '', dialect = 'litellm', 'gateway', 'client') AS reported_cost_source,
+    all_tags['team'] AS team,
+    all_tags['feature'] AS feature,
+    all_tags['customer'] AS customer,
+    all_tags AS tags,
+    mapFromArrays(arrayFilter((attribute_key, keep) -> keep, attribute_keys, unmapped), arrayMap((type, string, integer, double, boolean, list, bytes) -> multiIf(type = 'string_value', string, type = 'int_value', toString(integer), type = 'double_value', toString(double), type = 'bool_value', toString(boolean), type = 'array_value', toJSONString(list), type = 'unset', '', base64Encode(bytes)), arrayFilter((type, keep) -> keep, attribute_types, unmapped), arrayFilter((string, keep) -> keep, attribute_strings, unmapped), arrayFilter((integer, keep) -> keep, attribute_integers, unmapped), arrayFilter((double, keep) -> keep, attribute_doubles, unmapped), arrayFilter((boolean, keep) -> keep, attribute_booleans, unmapped), arrayFilter((list, keep) -> keep, attribute_lists, unmapped), arrayFilter((bytes, keep) -> keep, attribute_bytes, unmapped))) AS attributes,
+    mapFilter((resource_key, value) -> (resource_key NOT IN ('service.name', 'deployment.environment.name')), resource_attributes) AS resource,
+    events,
+    links
+FROM
+(
+    SELECT
+        *,
+        (cache_read_reported + cache_write_reported) <= ifNull(input_whole, 0) AS cache_fits,
+        cache_fits AND ((((cache_read_reported + cache_write_reported) + input_audio_reported) + input_image_reported) <= ifNull(input_whole, 0)) AS input_parts_fit,
+        ((reasoning_reported + output_audio_reported) + output_image_reported) <= ifNull(output_whole, 0) AS output_parts_fit,
+        lower(attribute_strings[if(has(columns, 20), indexOf(columns, 20), indexOf(columns, 21))]) AS tier,
+        mapFromArrays(arrayConcat(arrayMap(tag -> substring(tag, if(startsWith(tag, 'tollbook.tags.'), 15, length(tag_prefix) + 1)), arrayFilter((tag, is_one) -> is_one, attribute_keys, is_tag)), if(has(columns, 112), (JSONExtractKeysAndValues(attribute_strings[indexOf(columns, 112)], 'String')).1, []), if(has(columns, 113), ['tags'], [])), arrayConcat(arrayMap(value -> if(startsWith(value, '"'), JSONExtractString(value), value), arrayFilter((value, is_one) -> is_one, attribute_strings, is_tag)), if(has(columns, 112), (JSONExtractKeysAndValues(attribute_strings[indexOf(columns, 112)], 'String')).2, []), if(has(columns, 113), [if((attribute_types[indexOf(columns, 113)]) = 'array_value', arrayStringConcat(attribute_lists[indexOf(columns, 113)], ','), attribute_strings[indexOf(columns, 113)])], []))) AS all_tags,
+        arrayMap((code, is_one) -> (((code = 0) OR (code >= 128)) AND (NOT is_one)), codes, is_tag) AS unmapped
+    FROM
+    (
+        SELECT
+            *,
+            if(is_exclusive, (input_reported + cache_read_reported) + cache_write_reported, input_reported) + if((dialect = 'gemini_cli') OR (json_column = 103), ifNull(counts[indexOf(counted, 52)], 0), 0) AS input_whole,
+            if((dialect IN ('xai', 'gemini_cli')) OR (json_column = 103), output_reported + reasoning_reported, output_reported) AS output_whole,
+            arrayMap((attribute_key, column, string) -> ((column = 0) AND (string != '') AND (startsWith(attribute_key, 'tollbook.tags.') OR ((tag_prefix != '') AND startsWith(attribute_key, tag_prefix)))), attribute_keys, columns, attribute_strings) AS is_tag
+        FROM
+        (
+            SELECT
+                *,
+                counts[indexOf(counted, 40)] AS input_reported,
+                ifNull(counts[indexOf(counted, 41)], 0) AS cache_read_reported,
+                ifNull(counts[indexOf(counted, 43)], 0) AS cache_write_1h_reported,
+                if(has(counted, 42), ifNull(counts[indexOf(counted, 42)], 0), cache_write_1h_reported + ifNull(counts[indexOf(counted, 50)], 0)) AS cache_write_reported,
+                ifNull(counts[indexOf(counted, 44)], 0) AS input_audio_reported,
+                ifNull(counts[indexOf(counted, 45)], 0) AS input_image_reported,
+                counts[indexOf(counted, 46)] AS output_reported,
+                ifNull(counts[indexOf(counted, 47)], 0) AS reasoning_reported,
+                ifNull(counts[indexOf(counted, 48)], 0) AS output_audio_reported,
+                ifNull(counts[indexOf(counted, 49)], 0) AS output_image_reported,
+                multiIf(dialect = 'claude_code', 1, dialect = 'openlit', provider_named = 'anthropic', dialect = 'vercel', (NOT is_split) AND (NOT has(columns, 51)) AND ((provider_named = 'anthropic') OR ((provider_named = 'aws.bedrock') AND (position(request_model, 'claude') > 0))), 0) AS is_exclusive,
+                if((dialect = 'litellm') AND (json_column = 0), 'litellm.metadata.', transform(dialect, ['openllmetry', 'langfuse', 'langsmith', 'vercel', 'litellm'], ['traceloop.association.properties.', 'langfuse.trace.metadata.', 'langsmith.metadata.', 'ai.telemetry.metadata.', 'metadata.'], '')) AS tag_prefix
+            FROM
+            (
+                SELECT
+                    *,
+                    arrayMap(number -> CAST(if((number >= 0) AND (number <= 1099511627776), number, NULL), 'Nullable(UInt64)'), numbers) AS counts
+                FROM understood
+            )
+        )
+    )
+);
+
+CREATE TABLE normalised
+(
+    `tenant` LowCardinality(String),
+    `key` LowCardinality(String),
+    `received_at` DateTime64(9, 'UTC'),
+    `trace_id` FixedString(16),
+    `span_id` FixedString(8),
+    `parent_span_id` FixedString(8),
+    `trace_state` String,
+    `name` LowCardinality(String),
+    `kind` Int8,
+    `started_at` DateTime64(9, 'UTC'),
+    `duration_ns` UInt64,
+    `status_code` Int8,
+    `status_message` String,
+    `scope_name` LowCardinality(String),
+    `dialect` LowCardinality(String),
+    `service` LowCardinality(String),
+    `environment` LowCardinality(String),
+    `is_call` Bool,
+    `operation` LowCardinality(String),
+    `provider` LowCardinality(String),
+    `request_model` LowCardinality(String),
+    `response_model` LowCardinality(String),
+    `response_id` String,
+    `conversation_id` String,
+    `user_id` String,
+    `agent` LowCardinality(String),
+    `service_tier` LowCardinality(String),
+    `region` LowCardinality(String),
+    `stream` Bool,
+    `finish_reasons` Array(LowCardinality(String)),
+    `error_type` LowCardinality(String),
+    `time_to_first_chunk_ns` Nullable(UInt64),
+    `input_tokens` Nullable(UInt64),
+    `cache_read_tokens` UInt64,
+    `cache_write_tokens` UInt64,
+    `cache_write_1h_tokens` UInt64,
+    `input_audio_tokens` UInt64,
+    `input_image_tokens` UInt64,
+    `output_tokens` Nullable(UInt64),
+    `reasoning_tokens` UInt64,
+    `output_audio_tokens` UInt64,
+    `output_image_tokens` UInt64,
+    `usage_complete` Bool,
+    `usage_fixups` Array(LowCardinality(String)),
+    `reported_cost_usd` Nullable(Decimal(38, 12)),
+    `reported_cost_source` LowCardinality(String),
+    `team` LowCardinality(String),
+    `feature` LowCardinality(String),
+    `customer` LowCardinality(String),
+    `tags` Map(LowCardinality(String), String),
+    `attributes` Map(LowCardinality(String), String),
+    `resource` Map(LowCardinality(String), String),
+    `events` Array(String),
+    `links` Array(String)
+)
+ENGINE = `Null`;
+
+CREATE MATERIALIZED VIEW price TO spans
+(
+    `tenant` LowCardinality(String),
+    `key` LowCardinality(String),
+    `received_at` DateTime64(9, 'UTC'),
+    `trace_id` FixedString(16),
+    `span_id` FixedString(8),
+    `parent_span_id` FixedString(8),
+    `trace_state` String,
+    `name` LowCardinality(String),
+    `kind` Int8,
+    `started_at` DateTime64(9, 'UTC'),
+    `duration_ns` UInt64,
+    `status_code` Int8,
+    `status_message` String,
+    `scope_name` LowCardinality(String),
+    `dialect` LowCardinality(String),
+    `service` LowCardinality(String),
+    `environment` LowCardinality(String),
+    `is_call` Bool,
+    `operation` LowCardinality(String),
+    `provider` LowCardinality(String),
+    `request_model` LowCardinality(String),
+    `response_model` LowCardinality(String),
+    `model` String,
+    `response_id` String,
+    `conversation_id` String,
+    `user_id` String,
+    `agent` LowCardinality(String),
+    `service_tier` LowCardinality(String),
+    `region` LowCardinality(String),
+    `stream` Bool,
+    `finish_reasons` Array(LowCardinality(String)),
+    `error_type` LowCardinality(String),
+    `time_to_first_chunk_ns` Nullable(UInt64),
+    `input_tokens` Nullable(UInt64),
+    `cache_read_tokens` UInt64,
+    `cache_write_tokens` UInt64,
+    `cache_write_1h_tokens` UInt64,
+    `input_audio_tokens` UInt64,
+    `input_image_tokens` UInt64,
+    `output_tokens` Nullable(UInt64),
+    `reasoning_tokens` UInt64,
+    `output_audio_tokens` UInt64,
+    `output_image_tokens` UInt64,
+    `usage_complete` Bool,
+    `usage_fixups` Array(LowCardinality(String)),
+    `cost_usd` Nullable(Decimal(38, 12)),
+    `price_id` String,
+    `price_status` String,
+    `unpriced_reason` String,
+    `reported_cost_usd` Nullable(Decimal(38, 12)),
+    `reported_cost_source` LowCardinality(String),
+    `team` LowCardinality(String),
+    `feature` LowCardinality(String),
+    `customer` LowCardinality(String),
+    `tags` Map(LowCardinality(String), String),
+    `attributes` Map(LowCardinality(String), String),
+    `resource` Map(LowCardinality(String), String),
+    `events` Array(String),
+    `links` Array(String)
+)
+AS SELECT
+    tenant,
+    key,
+    received_at,
+    trace_id,
+    span_id,
+    parent_span_id,
+    trace_state,
+    name,
+    kind,
+    started_at,
+    duration_ns,
+    status_code,
+    status_message,
+    scope_name,
+    dialect,
+    service,
+    environment,
+    is_call,
+    operation,
+    provider,
+    request_model,
+    response_model,
+    multiIf(NOT is_call, '', price_model != '', price_model, response_model != '', response_model, request_model) AS model,
+    response_id,
+    conversation_id,
+    user_id,
+    agent,
+    service_tier,
+    region,
+    stream,
+    finish_reasons,
+    error_type,
+    time_to_first_chunk_ns,
+    input_tokens,
+    cache_read_tokens,
+    cache_write_tokens,
+    cache_write_1h_tokens,
+    input_audio_tokens,
+    input_image_tokens,
+    output_tokens,
+    reasoning_tokens,
+    output_audio_tokens,
+    output_image_tokens,
+    usage_complete,
+    usage_fixups,
+    multiIf((NOT is_call) OR (reason != ''), NULL, has(usage_fixups, 'gateway_cache_hit'), toDecimal128(0, 12), computed_usd) AS cost_usd,
+    if(is_call AND (reason = ''), card.1, '') AS price_id,
+    multiIf(NOT is_call, '', reason != '', 'unpriced', has_tier, 'priced', 'tier_fallback') AS price_status,
+    reason AS unpriced_reason,
+    reported_cost_usd,
+    reported_cost_source,
+    team,
+    feature,
+    customer,
+    tags,
+    attributes,
+    resource,
+    events,
+    links
+FROM
+(
+    SELECT
+        *,
+        if(((ifNull(input_tokens, 0) > 0) AND (NOT (card.2))) OR ((ifNull(output_tokens, 0) > 0) AND (NOT (card.3))), NULL, (((((((((toInt64((((ifNull(input_tokens, 0) - cache_read_tokens) - cache_write_tokens) - input_audio_tokens) - input_image_tokens) * (card.4)) + (toInt64(cache_read_tokens) * (card.5))) + (toInt64(cache_write_tokens - cache_write_1h_tokens) * (card.6))) + (toInt64(cache_write_1h_tokens) * (card.7))) + (toInt64(input_audio_tokens) * (card.8))) + (toInt64(input_image_tokens) * (card.9))) + (toInt64(((ifNull(output_tokens, 0) - reasoning_tokens) - output_audio_tokens) - output_image_tokens) * (card.10))) + (toInt64(reasoning_tokens) * (card.11))) + (toInt64(output_audio_tokens) * (card.12))) + (toInt64(output_image_tokens) * (card.13))) AS computed_usd,
+        multiIf(NOT is_call, '', (status_code = 2) AND isNull(input_tokens) AND isNull(output_tokens), 'failed', (response_model = '') AND (request_model = ''), 'no_model', price_model = '', 'unknown_model', (card.1) = '', 'no_rate', isNull(input_tokens) OR (isNull(output_tokens) AND (operation != 'embeddings')), 'no_usage', NOT usage_complete, 'usage_incomplete', hasAny(usage_fixups, ['count_out_of_range', 'cache_exceeds_input', 'input_parts_exceed_input', 'output_parts_exceed_output']), 'usage_inconsistent', isNull(computed_usd), 'no_rate', '') AS reason
+    FROM
+    (
+        SELECT
+            *,
+            dictGet('rate_card_by_call', ('price_id', 'input_known', 'output_known', 'input_usd', 'cache_read_usd', 'cache_write_usd', 'cache_write_1h_usd', 'input_audio_usd', 'input_image_usd', 'output_usd', 'reasoning_usd', 'output_audio_usd', 'output_image_usd'), (provider, price_model, priced_tier, context_over, variant), priced_at) AS card
+        FROM
+        (
+            SELECT
+                *,
+                toDateTime(started_at, 'UTC') AS priced_at,
+                arrayMax(arrayConcat([toUInt64(0)], arrayFilter(step -> (step < ifNull(input_tokens, 0)), dictGet('context_steps_by_model', 'steps', (provider, price_model))))) AS context_over,
+                dictGet('rate_card_by_call', 'price_id', (provider, price_model, service_tier, context_over, ''), priced_at) != '' AS has_tier,
+                if(has_tier, service_tier, 'standard') AS priced_tier,
+                dictGet('windows_by_model', ('variants', 'weekday_masks', 'start_minutes', 'end_minutes'), (provider, price_model)) AS windows,
+                multiIf(notEmpty(windows.1), (windows.1)[arrayFirstIndex((weekdays, start_minute, end_minute) -> (bitTest(weekdays, toDayOfWeek(priced_at) - 1) AND (((toHour(priced_at) * 60) + toMinute(priced_at)) >= start_minute) AND (((toHour(priced_at) * 60) + toMinute(priced_at)) < end_minute)), windows.2, windows.3, windows.4)], region != '', concat('region:', region), '') AS variant_wanted,
+                if(variant_wanted = '', '', if(dictGet('rate_card_by_call', 'price_id', (provider, price_model, priced_tier, context_over, variant_wanted), priced_at) != '', variant_wanted, '')) AS variant
+            FROM
+            (
+                SELECT
+                    *,
+                    dictGet('model_by_name', 'model', CAST(lower(concat(provider, ':', response_model)), 'LowCardinality(String)')) AS response_name,
+                    dictGet('model_by_name', 'model', CAST(lower(concat(provider, ':', request_model)), 'LowCardinality(String)')) AS request_name,
+                    if((response_model != '') AND (response_name != ''), response_name, request_name) AS price_model
+                FROM normalised
+            )
+        )
+    )
+);
+
+CREATE TABLE price_books
+(
+    `book_at` DateTime64(3, 'UTC') COMMENT 'When it was written: the version of the book',
+    `sha256` String COMMENT 'Of its patterns and rates, in hexadecimal',
+    `source` String COMMENT 'Where it comes from'
+)
+ENGINE = MergeTree
+ORDER BY book_at
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8192;
+
+CREATE TABLE price_windows
+(
+    `book_at` DateTime64(3, 'UTC') COMMENT 'The book it belongs to',
+    `provider` LowCardinality(String) COMMENT 'As the GenAI conventions name it',
+    `model` LowCardinality(String) COMMENT 'Name in the price book',
+    `variant` LowCardinality(String) COMMENT 'Of the rates that hold then: window:peak',
+    `weekdays` UInt8 COMMENT 'Bit 0 is Monday, bit 6 Sunday, UTC',
+    `start_minute` UInt16 COMMENT 'Of the day, UTC',
+    `end_minute` UInt16 COMMENT 'First minute after it'
+)
+ENGINE = MergeTree
+ORDER BY (book_at, provider, model, variant, start_minute)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8192;
+
+CREATE DICTIONARY rate_card_by_call
+(
+    `provider` String,
+    `model` String,
+    `service_tier` String,
+    `context_over` UInt64,
+    `variant` String,
+    `valid_from` DateTime('UTC'),
+    `last_second` DateTime('UTC'),
+    `price_id` String,
+    `input_known` Bool,
+    `output_known` Bool,
+    `input_usd` Decimal(38, 12),
+    `cache_read_usd` Decimal(38, 12),
+    `cache_write_usd` Decimal(38, 12),
+    `cache_write_1h_usd` Decimal(38, 12),
+    `input_audio_usd` Decimal(38, 12),
+    `input_image_usd` Decimal(38, 12),
+    `output_usd` Decimal(38, 12),
+    `reasoning_usd` Decimal(38, 12),
+    `output_audio_usd` Decimal(38, 12),
+    `output_image_usd` Decimal(38, 12)
+)
+PRIMARY KEY provider, model, service_tier, context_over, variant
+SOURCE(CLICKHOUSE(HOST '127.0.0.1' TABLE 'rate_cards'))
+LIFETIME(MIN 0 MAX 0)
+LAYOUT(COMPLEX_KEY_RANGE_HASHED())
+RANGE(MIN valid_from MAX last_second);
+
+CREATE VIEW rate_cards
+(
+    `provider` LowCardinality(String),
+    `model` LowCardinality(String),
+    `service_tier` LowCardinality(String),
+    `context_over` UInt64,
+    `variant` LowCardinality(String),
+    `valid_from` DateTime('UTC'),
+    `valid_to` DateTime('UTC'),
+    `last_second` DateTime('UTC'),
+    `price_id` String,
+    `input_known` UInt8,
+    `output_known` UInt8,
+    `input_usd` Decimal(38, 12),
+    `cache_read_usd` Decimal(38, 12),
+    `cache_write_usd` Decimal(38, 12),
+    `cache_write_1h_usd` Decimal(38, 12),
+    `input_audio_usd` Decimal(38, 12),
+    `input_image_usd` Decimal(38, 12),
+    `output_usd` Decimal(38, 12),
+    `reasoning_usd` Decimal(38, 12),
+    `output_audio_usd` Decimal(38, 12),
+    `output_image_usd` Decimal(38, 12),
+    `source` String
+)
+AS SELECT
+    provider,
+    model,
+    service_tier,
+    context_over,
+    variant,
+    valid_from,
+    valid_to,
+    valid_to - 1 AS last_second,
+    any(rates.price_id) AS price_id,
+    countIf(meter = 'input') > 0 AS input_known,
+    countIf(meter = 'output') > 0 AS output_known,
+    anyIf(rate_usd, meter = 'input') AS input_usd,
+    if(countIf(meter = 'cache_read') > 0, anyIf(rate_usd, meter = 'cache_read'), input_usd) AS cache_read_usd,
+    if(countIf(meter = 'cache_write') > 0, anyIf(rate_usd, meter = 'cache_write'), input_usd) AS cache_write_usd,
+    if(countIf(meter = 'cache_write_1h') > 0, anyIf(rate_usd, meter = 'cache_write_1h'), cache_write_usd) AS cache_write_1h_usd,
+    if(countIf(meter = 'input_audio') > 0, anyIf(rate_usd, meter = 'input_audio'), input_usd) AS input_audio_usd,
+    if(countIf(meter = 'input_image') > 0, anyIf(rate_usd, meter = 'input_image'), input_usd) AS input_image_usd,
+    anyIf(rate_usd, meter = 'output') AS output_usd,
+    if(countIf(meter = 'reasoning') > 0, anyIf(rate_usd, meter = 'reasoning'), output_usd) AS reasoning_usd,
+    if(countIf(meter = 'output_audio') > 0, anyIf(rate_usd, meter = 'output_audio'), output_usd) AS output_audio_usd,
+    if(countIf(meter = 'output_image') > 0, anyIf(rate_usd, meter = 'output_image'), output_usd) AS output_image_usd,
+    any(rates.source) AS source
+FROM rates
+WHERE book_at = (
+    SELECT max(book_at)
+    FROM price_books
+)
+GROUP BY
+    provider,
+    model,
+    service_tier,
+    context_over,
+    variant,
+    valid_from,
+    valid_to;
+
+CREATE TABLE rates
+(
+    `book_at` DateTime64(3, 'UTC') COMMENT 'The book it belongs to',
+    `price_id` String COMMENT 'Rate card: provider/model/tier/context/first day',
+    `provider` LowCardinality(String) COMMENT 'As the GenAI conventions name it',
+    `model` LowCardinality(String) COMMENT 'Name in the price book',
+    `service_tier` LowCardinality(String) COMMENT 'standard, flex, priority, fast, batch',
+    `context_over` UInt64 COMMENT 'Holds for calls with more input tokens than this; 0: for all',
+    `variant` LowCardinality(String) COMMENT 'region:us, window:peak, …: holds there or then; empty: else',
+    `meter` LowCardinality(String) COMMENT 'input, cache_read, cache_write, output, …',
+    `rate_usd` Decimal(38, 12) COMMENT 'USD per token',
+    `valid_from` DateTime('UTC') COMMENT 'First instant at which it holds, UTC',
+    `valid_to` DateTime('UTC') COMMENT 'First instant at which it no longer holds',
+    `source` LowCardinality(String) COMMENT 'Where it was read'
+)
+ENGINE = MergeTree
+ORDER BY (book_at, provider, model, service_tier, context_over, valid_from, meter)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8192;
+
+CREATE MATERIALIZED VIEW roll_up_hours TO spend_hourly
+(
+    `tenant` LowCardinality(String),
+    `hour` DateTime('UTC'),
+    `service` LowCardinality(String),
+    `environment` LowCardinality(String),
+    `provider` LowCardinality(String),
+    `model` LowCardinality(String),
+    `operation` LowCardinality(String),
+    `team` LowCardinality(String),
+    `feature` LowCardinality(String),
+    `customer` LowCardinality(String),
+    `service_tier` LowCardinality(String),
+    `calls` UInt64,
+    `errors` UInt64,
+    `unpriced_calls` UInt64,
+    `input_tokens` UInt64,
+    `cache_read_tokens` UInt64,
+    `cache_write_tokens` UInt64,
+    `output_tokens` UInt64,
+    `reasoning_tokens` UInt64,
+    `duration_ns` UInt64,
+    `cost_usd` Decimal(38, 12)
+)
+AS SELECT
+    tenant,
+    toStartOfHour(toDateTime(started_at, 'UTC')) AS hour,
+    service,
+    environment,
+    provider,
+    model,
+    operation,
+    team,
+    feature,
+    customer,
+    service_tier,
+    count() AS calls,
+    countIf(status_code = 2) AS errors,
+    countIf((price_status = 'unpriced') AND (unpriced_reason != 'failed')) AS unpriced_calls,
+    sum(ifNull(spans.input_tokens, 0)) AS input_tokens,
+    sum(spans.cache_read_tokens) AS cache_read_tokens,
+    sum(spans.cache_write_tokens) AS cache_write_tokens,
+    sum(ifNull(spans.output_tokens, 0)) AS output_tokens,
+    sum(spans.reasoning_tokens) AS reasoning_tokens,
+    sum(spans.duration_ns) AS duration_ns,
+    sum(ifNull(spans.cost_usd, toDecimal128(0, 12))) AS cost_usd
+FROM spans
+WHERE is_call
+GROUP BY
+    tenant,
+    hour,
+    service,
+    environment,
+    provider,
+    model,
+    operation,
+    team,
+    feature,
+    customer,
+    service_tier;
+
+CREATE MATERIALIZED VIEW roll_up_minutes TO spend_minutely
+(
+    `tenant` LowCardinality(String),
+    `minute` DateTime('UTC'),
+    `service` LowCardinality(String),
+    `environment` LowCardinality(String),
+    `provider` LowCardinality(String),
+    `model` LowCardinality(String),
+    `operation` LowCardinality(String),
+    `team` LowCardinality(String),
+    `feature` LowCardinality(String),
+    `customer` LowCardinality(String),
+    `service_tier` LowCardinality(String),
+    `calls` UInt64,
+    `errors` UInt64,
+    `unpriced_calls` UInt64,
+    `input_tokens` UInt64,
+    `cache_read_tokens` UInt64,
+    `cache_write_tokens` UInt64,
+    `output_tokens` UInt64,
+    `reasoning_tokens` UInt64,
+    `duration_ns` UInt64,
+    `cost_usd` Decimal(38, 12)
+)
+AS SELECT
+    tenant,
+    toStartOfMinute(toDateTime(started_at, 'UTC')) AS minute,
+    service,
+    environment,
+    provider,
+    model,
+    operation,
+    team,
+    feature,
+    customer,
+    service_tier,
+    count() AS calls,
+    countIf(status_code = 2) AS errors,
+    countIf((price_status = 'unpriced') AND (unpriced_reason != 'failed')) AS unpriced_calls,
+    sum(ifNull(spans.input_tokens, 0)) AS input_tokens,
+    sum(spans.cache_read_tokens) AS cache_read_tokens,
+    sum(spans.cache_write_tokens) AS cache_write_tokens,
+    sum(ifNull(spans.output_tokens, 0)) AS output_tokens,
+    sum(spans.reasoning_tokens) AS reasoning_tokens,
+    sum(spans.duration_ns) AS duration_ns,
+    sum(ifNull(spans.cost_usd, toDecimal128(0, 12))) AS cost_usd
+FROM spans
+WHERE is_call
+GROUP BY
+    tenant,
+    minute,
+    service,
+    environment,
+    provider,
+    model,
+    operation,
+    team,
+    feature,
+    customer,
+    service_tier;
+
+CREATE TABLE schema_ledger
+(
+    `file` String COMMENT 'Folder and name, without .sql',
+    `sha256` String COMMENT 'Of the text, in hexadecimal',
+    `applied_at` DateTime64(3, 'UTC') DEFAULT now64(3)
+)
+ENGINE = ReplacingMergeTree(applied_at)
+ORDER BY file
+SETTINGS index_granularity = 8192;
+
+CREATE TABLE spans
+(
+    `tenant` LowCardinality(String) COMMENT 'Whose data it is, from the key it came with',
+    `key` LowCardinality(String) COMMENT 'Public id of that key',
+    `received_at` DateTime64(9, 'UTC') COMMENT 'When the collector had it on disk' CODEC(Delta(8), ZSTD(1)),
+    `trace_id` FixedString(16) COMMENT 'Of the trace it belongs to' CODEC(ZSTD(1)),
+    `span_id` FixedString(8) COMMENT 'Of this span' CODEC(NONE),
+    `parent_span_id` FixedString(8) COMMENT 'Of the span it is part of; a root has zero bytes in spans, and an empty text in calls' CODEC(ZSTD(1)),
+    `trace_state` String COMMENT 'W3C trace state' CODEC(ZSTD(1)),
+    `name` LowCardinality(String) COMMENT 'Name of the span',
+    `kind` Int8 COMMENT 'OpenTelemetry SpanKind: 3 is CLIENT',
+    `started_at` DateTime64(9, 'UTC') COMMENT 'When it started, UTC' CODEC(Delta(8), ZSTD(1)),
+    `duration_ns` UInt64 COMMENT 'From start to end' CODEC(T64, ZSTD(1)),
+    `status_code` Int8 COMMENT '0 unset, 1 ok, 2 error',
+    `status_message` String COMMENT 'What the sender said of an error' CODEC(ZSTD(1)),
+    `scope_name` LowCardinality(String) COMMENT 'Instrumentation scope',
+    `dialect` LowCardinality(String) COMMENT 'Who named its attributes: opentelemetry, openinference, langfuse, …; empty: not known',
+    `service` LowCardinality(String) COMMENT 'service.name of the resource',
+    `environment` LowCardinality(String) COMMENT 'deployment.environment.name of the resource',
+    `is_call` Bool COMMENT 'A model call that is billed by itself',
+    `operation` LowCardinality(String) COMMENT 'gen_ai.operation.name',
+    `provider` LowCardinality(String) COMMENT 'gen_ai.provider.name',
+    `request_model` LowCardinality(String) COMMENT 'Model asked for',
+    `response_model` LowCardinality(String) COMMENT 'Model that answered',
+    `model` LowCardinality(String) COMMENT 'Model as the price book names it; unknown ones as they came',
+    `response_id` String COMMENT 'gen_ai.response.id: the provider\'s id of the answer' CODEC(ZSTD(1)),
+    `conversation_id` String COMMENT 'gen_ai.conversation.id' CODEC(ZSTD(1)),
+    `user_id` String COMMENT 'user.id' CODEC(ZSTD(1)),
+    `agent` LowCardinality(String) COMMENT 'gen_ai.agent.name',
+    `service_tier` LowCardinality(String) COMMENT 'Tier that was served: standard, flex, priority, …',
+    `region` LowCardinality(String) COMMENT 'Where it was processed, if that may change its rate: us, eu, …; empty: anywhere',
+    `stream` Bool COMMENT 'Whether the answer was streamed',
+    `finish_reasons` Array(LowCardinality(String)) COMMENT 'Why the answer ended, one for each choice',
+    `error_type` LowCardinality(String) COMMENT 'error.type: what failed',
+    `time_to_first_chunk_ns` Nullable(UInt64) COMMENT 'From the start to the first chunk of a stream; NULL: not streamed' CODEC(T64, ZSTD(1)),
+    `input_tokens` Nullable(UInt64) COMMENT 'All input, cached and written to a cache included; NULL: not reported' CODEC(T64, ZSTD(1)),
+    `cache_read_tokens` UInt64 COMMENT 'Of the input' CODEC(T64, ZSTD(1)),
+    `cache_write_tokens` UInt64 COMMENT 'Of the input, any lifetime' CODEC(T64, ZSTD(1)),
+    `cache_write_1h_tokens` UInt64 COMMENT 'Of the cache writes, those kept for an hour' CODEC(T64, ZSTD(1)),
+    `input_audio_tokens` UInt64 COMMENT 'Of the input that was not cached' CODEC(T64, ZSTD(1)),
+    `input_image_tokens` UInt64 COMMENT 'Of the input that was not cached' CODEC(T64, ZSTD(1)),
+    `output_tokens` Nullable(UInt64) COMMENT 'All output, reasoning included; NULL: not reported' CODEC(T64, ZSTD(1)),
+    `reasoning_tokens` UInt64 COMMENT 'Of the output' CODEC(T64, ZSTD(1)),
+    `output_audio_tokens` UInt64 COMMENT 'Of the output' CODEC(T64, ZSTD(1)),
+    `output_image_tokens` UInt64 COMMENT 'Of the output' CODEC(T64, ZSTD(1)),
+    `usage_complete` Bool COMMENT 'False: the call ended before its usage was known in full',
+    `usage_fixups` Array(LowCardinality(String)) COMMENT 'What was wrong with the reported usage, and so left out or repaired',
+    `cost_usd` Nullable(Decimal(38, 12)) COMMENT 'Cost of record; NULL: unknown, never 0' CODEC(ZSTD(1)),
+    `price_id` LowCardinality(String) COMMENT 'Rate card it was priced with',
+    `price_status` LowCardinality(String) COMMENT 'priced, tier_fallback, unpriced; empty: not a call',
+    `unpriced_reason` LowCardinality(String) COMMENT 'failed, no_model, unknown_model, no_rate, no_usage, usage_incomplete, usage_inconsistent; empty: priced',
+    `reported_cost_usd` Nullable(Decimal(38, 12)) COMMENT 'Cost as the sender stated it, kept for comparison' CODEC(ZSTD(1)),
+    `reported_cost_source` LowCardinality(String) COMMENT 'provider or local',
+    `team` LowCardinality(String) COMMENT 'Tag team',
+    `feature` LowCardinality(String) COMMENT 'Tag feature',
+    `customer` LowCardinality(String) COMMENT 'Tag customer',
+    `tags` Map(LowCardinality(String), String) COMMENT 'All tags' CODEC(ZSTD(1)),
+    `attributes` Map(LowCardinality(String), String) COMMENT 'Attributes that have no column' CODEC(ZSTD(1)),
+    `resource` Map(LowCardinality(String), String) COMMENT 'Resource attributes that have no column' CODEC(ZSTD(1)),
+    `events` Array(String) COMMENT 'OTLP Span.Event messages' CODEC(ZSTD(1)),
+    `links` Array(String) COMMENT 'OTLP Span.Link messages' CODEC(ZSTD(1)),
+    INDEX by_trace trace_id TYPE bloom_filter(0.01) GRANULARITY 4,
+    INDEX by_response response_id TYPE bloom_filter(0.01) GRANULARITY 4
+)
+ENGINE = MergeTree
+PARTITION BY toYYYYMM(started_at)
+ORDER BY (tenant, service, toStartOfHour(started_at), trace_id)
+SETTINGS non_replicated_deduplication_window = 10000, fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8192;
+
+CREATE VIEW spend
+(
+    `tenant` LowCardinality(String),
+    `hour` DateTime('UTC'),
+    `service` LowCardinality(String),
+    `environment` LowCardinality(String),
+    `provider` LowCardinality(String),
+    `model` LowCardinality(String),
+    `operation` LowCardinality(String),
+    `team` LowCardinality(String),
+    `feature` LowCardinality(String),
+    `customer` LowCardinality(String),
+    `service_tier` LowCardinality(String),
+    `calls` UInt64,
+    `errors` UInt64,
+    `unpriced_calls` UInt64,
+    `input_tokens` UInt64,
+    `cache_read_tokens` UInt64,
+    `cache_write_tokens` UInt64,
+    `output_tokens` UInt64,
+    `reasoning_tokens` UInt64,
+    `duration_ns` UInt64,
+    `cost_usd` Decimal(38, 12)
+)
+AS SELECT
+    tenant,
+    hour,
+    service,
+    environment,
+    provider,
+    model,
+    operation,
+    team,
+    feature,
+    customer,
+    service_tier,
+    sum(spend_hourly.calls) AS calls,
+    sum(spend_hourly.errors) AS errors,
+    sum(spend_hourly.unpriced_calls) AS unpriced_calls,
+    sum(spend_hourly.input_tokens) AS input_tokens,
+    sum(spend_hourly.cache_read_tokens) AS cache_read_tokens,
+    sum(spend_hourly.cache_write_tokens) AS cache_write_tokens,
+    sum(spend_hourly.output_tokens) AS output_tokens,
+    sum(spend_hourly.reasoning_tokens) AS reasoning_tokens,
+    sum(spend_hourly.duration_ns) AS duration_ns,
+    sum(spend_hourly.cost_usd) AS cost_usd
+FROM spend_hourly
+GROUP BY
+    tenant,
+    hour,
+    service,
+    environment,
+    provider,
+    model,
+    operation,
+    team,
+    feature,
+    customer,
+    service_tier;
+
+CREATE TABLE spend_hourly
+(
+    `tenant` LowCardinality(String) COMMENT 'Whose data it is',
+    `hour` DateTime('UTC') COMMENT 'Start of the hour in which the calls started',
+    `service` LowCardinality(String) COMMENT 'service.name of the resource',
+    `environment` LowCardinality(String) COMMENT 'deployment.environment.name of the resource',
+    `provider` LowCardinality(String) COMMENT 'gen_ai.provider.name',
+    `model` LowCardinality(String) COMMENT 'Model as the price book names it; unknown ones as they came',
+    `operation` LowCardinality(String) COMMENT 'gen_ai.operation.name',
+    `team` LowCardinality(String) COMMENT 'Tag team',
+    `feature` LowCardinality(String) COMMENT 'Tag feature',
+    `customer` LowCardinality(String) COMMENT 'Tag customer',
+    `service_tier` LowCardinality(String) COMMENT 'Tier that was served',
+    `calls` UInt64 COMMENT 'Model calls',
+    `errors` UInt64 COMMENT 'Calls that failed',
+    `unpriced_calls` UInt64 COMMENT 'Calls that used tokens at a cost that is unknown, and so not in cost_usd',
+    `input_tokens` UInt64 COMMENT 'All input, cached and written to a cache included',
+    `cache_read_tokens` UInt64 COMMENT 'Of the input',
+    `cache_write_tokens` UInt64 COMMENT 'Of the input',
+    `output_tokens` UInt64 COMMENT 'All output, reasoning included',
+    `reasoning_tokens` UInt64 COMMENT 'Of the output',
+    `duration_ns` UInt64 COMMENT 'Of all calls together',
+    `cost_usd` Decimal(38, 12) COMMENT 'Of the priced calls'
+)
+ENGINE = SummingMergeTree
+PARTITION BY toYYYYMM(hour)
+ORDER BY (tenant, hour, service, environment, provider, model, operation, team, feature, customer, service_tier)
+SETTINGS non_replicated_deduplication_window = 10000, fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8192;
+
+CREATE TABLE spend_minutely
+(
+    `tenant` LowCardinality(String) COMMENT 'Whose data it is',
+    `minute` DateTime('UTC') COMMENT 'Start of the minute in which the calls started',
+    `service` LowCardinality(String) COMMENT 'service.name of the resource',
+    `environment` LowCardinality(String) COMMENT 'deployment.environment.name of the resource',
+    `provider` LowCardinality(String) COMMENT 'gen_ai.provider.name',
+    `model` LowCardinality(String) COMMENT 'Model as the price book names it; unknown ones as they came',
+    `operation` LowCardinality(String) COMMENT 'gen_ai.operation.name',
+    `team` LowCardinality(String) COMMENT 'Tag team',
+    `feature` LowCardinality(String) COMMENT 'Tag feature',
+    `customer` LowCardinality(String) COMMENT 'Tag customer',
+    `service_tier` LowCardinality(String) COMMENT 'Tier that was served',
+    `calls` UInt64 COMMENT 'Model calls',
+    `errors` UInt64 COMMENT 'Calls that failed',
+    `unpriced_calls` UInt64 COMMENT 'Calls that used tokens at a cost that is unknown, and so not in cost_usd',
+    `input_tokens` UInt64 COMMENT 'All input, cached and written to a cache included',
+    `cache_read_tokens` UInt64 COMMENT 'Of the input',
+    `cache_write_tokens` UInt64 COMMENT 'Of the input',
+    `output_tokens` UInt64 COMMENT 'All output, reasoning included',
+    `reasoning_tokens` UInt64 COMMENT 'Of the output',
+    `duration_ns` UInt64 COMMENT 'Of all calls together',
+    `cost_usd` Decimal(38, 12) COMMENT 'Of the priced calls'
+)
+ENGINE = SummingMergeTree
+PARTITION BY toYYYYMM(minute)
+ORDER BY (tenant, minute, service, environment, provider, model, operation, team, feature, customer, service_tier)
+SETTINGS non_replicated_deduplication_window = 10000, fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8192;
+
+CREATE MATERIALIZED VIEW understand TO understood
+(
+    `tenant` LowCardinality(String),
+    `key` LowCardinality(String),
+    `received_at` DateTime64(9, 'UTC'),
+    `trace_id` FixedString(16),
+    `span_id` FixedString(8),
+    `parent_span_id` FixedString(8),
+    `trace_state` String,
+    `name` String,
+    `kind` Int32,
+    `started_at` DateTime64(9, 'UTC'),
+    `duration_ns` UInt64,
+    `status_code` Int32,
+    `status_message` String,
+    `scope_name` String,
+    `scope_version` String,
+    `resource_attributes` Map(String, String),
+    `attribute_keys` Array(String),
+    `attribute_types` Array(Enum8('unset' = 0, 'string_value' = 1, 'bool_value' = 2, 'int_value' = 3, 'double_value' = 4, 'array_value' = 5, 'kvlist_value' = 6, 'bytes_value' = 7)),
+    `attribute_strings` Array(String),
+    `attribute_integers` Array(Int64),
+    `attribute_doubles` Array(Float64),
+    `attribute_booleans` Array(Bool),
+    `attribute_lists` Array(Array(String)),
+    `attribute_bytes` Array(String),
+    `events` Array(String),
+    `links` Array(String),
+    `codes` Array(UInt8),
+    `columns` Array(UInt8),
+    `attribute_numbers` Array(Nullable(Int64)),
+    `json_column` UInt8,
+    `json_columns` Array(UInt8),
+    `json_numbers` Array(Int64),
+    `is_split` UInt8,
+    `counted` Array(UInt8),
+    `numbers` Array(Nullable(Int64)),
+    `dialect` String,
+    `kind_word` String,
+    `kind_operation` String,
+    `operation` String,
+    `provider_named` String,
+    `provider_of_host` String,
+    `host` String,
+    `request_model` String
+)
+AS SELECT
+    tenant,
+    key,
+    received_at,
+    trace_id,
+    span_id,
+    parent_span_id,
+    trace_state,
+    name,
+    kind,
+    started_at,
+    duration_ns,
+    status_code,
+    status_message,
+    scope_name,
+    scope_version,
+    resource_attributes,
+    attribute_keys,
+    attribute_types,
+    attribute_strings,
+    attribute_integers,
+    attribute_doubles,
+    attribute_booleans,
+    attribute_lists,
+    attribute_bytes,
+    events,
+    links,
+    codes,
+    columns,
+    attribute_numbers,
+    json_column,
+    json_columns,
+    json_numbers,
+    is_split,
+    counted,
+    numbers,
+    dialect,
+    kind_word,
+    kind_operation,
+    operation,
+    provider_named,
+    provider_of_host,
+    host,
+    request_model
+FROM
+(
+    SELECT
+        *,
+        has(json_columns, 100) AND (NOT has(json_columns, 40)) AS is_split,
+        if(json_column = 0, columns, arrayConcat(if(is_split, [40], []), if(has(json_columns, 106) AND (NOT has(json_columns, 46)), [46], []), arrayMap(column -> transform(column, [101, 102, 104, 107], [41, 42, 44, 47], column), json_columns), columns)) AS counted,
+        if(json_column = 0, attribute_numbers, arrayConcat(if(is_split, [arraySum((number, column) -> if((column >= 100) AND (column <= 104), number, 0), json_numbers, json_columns)], []), if(has(json_columns, 106) AND (NOT has(json_columns, 46)), [arraySum((number, column) -> if((column IN (106, 107)), number, 0), json_numbers, json_columns)], []), json_numbers, attribute_numbers)) AS numbers
+    FROM
+    (
+        SELECT
+            *,
+            if(json_column = 0, [], arrayMap(pair -> CAST(transform(pair[1], ['prompt_tokens', 'prompt_token_count', 'cached_tokens', 'cached_content_token_count', 'cache_read', 'cache_write_tokens', 'cache_creation', 'ephemeral_1h_input_tokens', 'completion_tokens', 'output_tokens', 'candidates_token_count', 'reasoning_tokens', 'thoughts_token_count', 'reasoning', 'tool_use_prompt_token_count', 'input_tokens', 'input', 'cache_read_input_tokens', 'cacheReadInputTokens', 'input_cached_tokens', 'input_cache_read', 'input_cache_read_tokens', 'cache_read_tokens', 'cache_creation_input_tokens', 'cacheCreationInputTokens', 'input_cache_creation', 'input_cache_write', 'input_cache_creation_tokens', 'cache_creation_tokens', 'input_audio', 'input_audio_tokens', 'output', 'output_reasoning', 'output_reasoning_tokens'], [40, 40, 41, 41, 41, 42, 42, 43, 46, 46, 46, 47, 47, 47, 52, 100, 100, 101, 101, 101, 101, 101, 101, 102, 102, 102, 102, 102, 102, 104, 104, 106, 107, 107], 0), 'UInt8'), json_pairs)) AS json_columns,
+            if(json_column = 0, [], arrayMap(pair -> toInt64(pair[2]), json_pairs)) AS json_numbers,
+            if((provider_known = '') AND (host != ''), transform(extract(host, '(api\\.openai\\.com|openai\\.azure\\.com|services\\.ai\\.azure\\.com|inference\\.ai\\.azure\\.com|api\\.anthropic\\.com|generativelanguage\\.googleapis\\.com|api\\.x\\.ai|api\\.groq\\.com|api\\.mistral\\.ai|api\\.deepseek\\.com|api\\.perplexity\\.ai|api\\.moonshot\\.(?:ai|cn)|api\\.cohere\\.(?:com|ai)|openrouter\\.ai|aiplatform\\.googleapis\\.com|^bedrock)(?:$|[^/]*\\.(?:amazonaws\\.com|api\\.aws)$)'), ['api.openai.com', 'openai.azure.com', 'services.ai.azure.com', 'inference.ai.azure.com', 'api.anthropic.com', 'generativelanguage.googleapis.com', 'api.x.ai', 'api.groq.com', 'api.mistral.ai', 'api.deepseek.com', 'api.perplexity.ai', 'api.moonshot.ai', 'api.moonshot.cn', 'api.cohere.com', 'api.cohere.ai', 'openrouter.ai', 'aiplatform.googleapis.com', 'bedrock'], ['openai', 'azure.ai.openai', 'azure.ai.inference', 'azure.ai.inference', 'anthropic', 'gcp.gemini', 'x_ai', 'groq', 'mistral_ai', 'deepseek', 'perplexity', 'moonshot_ai', 'moonshot_ai', 'cohere', 'cohere', 'openrouter', 'gcp.vertex_ai', 'aws.bedrock'], ''), '') AS provider_of_host,
+            if(operation_named != '', transform(operation_named, ['llm', 'generation', 'decision', 'llm_request', 'llm_call', 'acompletion', 'completion', 'atext_completion', 'aresponses', 'responses', 'embedding', 'aembedding', 'reranker', 'arerank', 'agent', 'tool', 'retriever', 'chain', 'workflow', 'task', 'ai.generatetext.dogenerate', 'ai.streamtext.dostream', 'ai.generateobject.dogenerate', 'ai.streamobject.dostream', 'ai.embed.doembed', 'ai.embedmany.doembed', 'ai.generatetext', 'ai.streamtext', 'ai.generateobject', 'ai.streamobject', 'ai.embed', 'ai.embedmany', 'claude_code.llm_request', 'claude_code.api_request', 'gemini_cli.api_response', 'response.completed', 'call_llm'], ['chat', 'chat', 'chat', 'chat', 'chat', 'chat', 'text_completion', 'text_completion', 'chat', 'chat', 'embeddings', 'embeddings', 'rerank', 'rerank', 'invoke_agent', 'execute_tool', 'retrieval', 'invoke_workflow', 'invoke_workflow', 'invoke_workflow', 'chat', 'chat', 'chat', 'chat', 'embeddings', 'embeddings', 'invoke_agent', 'invoke_agent', 'invoke_agent', 'invoke_agent', 'invoke_agent', 'invoke_agent', 'chat', 'chat', 'chat', 'chat', 'chat'], operation_named), kind_operation) AS operation,
+            if((dialect = 'vercel') AND (provider_known = provider_raw), transform(splitByChar('.', provider_raw)[1], ['azure', 'azure_openai', 'azure-openai', 'az.ai.openai', 'az.ai.inference', 'azure_ai', 'anthropic.messages', 'vertex_ai', 'vertexai', 'google_vertexai', 'google.vertex', 'google-vertex', 'gcp.vertex.agent', 'vertex_ai_beta', 'gemini', 'google', 'google_ai_studio', 'google.generative-ai', 'google-gla', 'bedrock', 'aws', 'aws_bedrock', 'amazon-bedrock', 'bedrock_converse', 'xai', 'x-ai', 'grok', 'mistral', 'mistralai', 'moonshot', 'moonshotai', 'watsonx', 'ibm.watson.ai', 'together', 'together-ai', 'fireworks', 'fireworks-ai', 'hosted_vllm', 'cohere_chat', 'hugging_face'], ['azure.ai.openai', 'azure.ai.openai', 'azure.ai.openai', 'azure.ai.openai', 'azure.ai.inference', 'azure.ai.inference', 'anthropic', 'gcp.vertex_ai', 'gcp.vertex_ai', 'gcp.vertex_ai', 'gcp.vertex_ai', 'gcp.vertex_ai', 'gcp.vertex_ai', 'gcp.vertex_ai', 'gcp.gemini', 'gcp.gemini', 'gcp.gemini', 'gcp.gemini', 'gcp.gemini', 'aws.bedrock', 'aws.bedrock', 'aws.bedrock', 'aws.bedrock', 'aws.bedrock', 'x_ai', 'x_ai', 'x_ai', 'mistral_ai', 'mistral_ai', 'moonshot_ai', 'moonshot_ai', 'ibm.watsonx.ai', 'ibm.watsonx.ai', 'together_ai', 'together_ai', 'fireworks_ai', 'fireworks_ai', 'vllm', 'cohere', 'huggingface'], splitByChar('.', provider_raw)[1]), provider_known) AS provider_named
+        FROM
+        (
+            SELECT
+                *,
+                arrayMap((column, type, integer, double, string) -> multiIf((column < 40) OR (column > 52), NULL, type = 'int_value', integer, type = 'double_value', accurateCastOrNull(double, 'Int64'), toInt64OrNull(string)), columns, attribute_types, attribute_integers, attribute_doubles, attribute_strings) AS attribute_numbers,
+                if(json_column = 0, [], extractAllGroupsVertical(json_usage, '["\'](\\w+)["\']\\s*:\\s*(\\d{1,18})\\b')) AS json_pairs,
+                transform(provider_raw, ['azure', 'azure_openai', 'azure-openai', 'az.ai.openai', 'az.ai.inference', 'azure_ai', 'anthropic.messages', 'vertex_ai', 'vertexai', 'google_vertexai', 'google.vertex', 'google-vertex', 'gcp.vertex.agent', 'vertex_ai_beta', 'gemini', 'google', 'google_ai_studio', 'google.generative-ai', 'google-gla', 'bedrock', 'aws', 'aws_bedrock', 'amazon-bedrock', 'bedrock_converse', 'xai', 'x-ai', 'grok', 'mistral', 'mistralai', 'moonshot', 'moonshotai', 'watsonx', 'ibm.watson.ai', 'together', 'together-ai', 'fireworks', 'fireworks-ai', 'hosted_vllm', 'cohere_chat', 'hugging_face'], ['azure.ai.openai', 'azure.ai.openai', 'azure.ai.openai', 'azure.ai.openai', 'azure.ai.inference', 'azure.ai.inference', 'anthropic', 'gcp.vertex_ai', 'gcp.vertex_ai', 'gcp.vertex_ai', 'gcp.vertex_ai', 'gcp.vertex_ai', 'gcp.vertex_ai', 'gcp.vertex_ai', 'gcp.gemini', 'gcp.gemini', 'gcp.gemini', 'gcp.gemini', 'gcp.gemini', 'aws.bedrock', 'aws.bedrock', 'aws.bedrock', 'aws.bedrock', 'aws.bedrock', 'x_ai', 'x_ai', 'x_ai', 'mistral_ai', 'mistral_ai', 'moonshot_ai', 'moonshot_ai', 'ibm.watsonx.ai', 'ibm.watsonx.ai', 'together_ai', 'together_ai', 'fireworks_ai', 'fireworks_ai', 'vllm', 'cohere', 'huggingface'], provider_raw) AS provider_known,
+                transform(kind_word, ['llm', 'generation', 'decision', 'llm_request', 'llm_call', 'acompletion', 'completion', 'atext_completion', 'aresponses', 'responses', 'embedding', 'aembedding', 'reranker', 'arerank', 'agent', 'tool', 'retriever', 'chain', 'workflow', 'task', 'ai.generatetext.dogenerate', 'ai.streamtext.dostream', 'ai.generateobject.dogenerate', 'ai.streamobject.dostream', 'ai.embed.doembed', 'ai.embedmany.doembed', 'ai.generatetext', 'ai.streamtext', 'ai.generateobject', 'ai.streamobject', 'ai.embed', 'ai.embedmany', 'claude_code.llm_request', 'claude_code.api_request', 'gemini_cli.api_response', 'response.completed', 'call_llm'], ['chat', 'chat', 'chat', 'chat', 'chat', 'chat', 'text_completion', 'text_completion', 'chat', 'chat', 'embeddings', 'embeddings', 'rerank', 'rerank', 'invoke_agent', 'execute_tool', 'retrieval', 'invoke_workflow', 'invoke_workflow', 'invoke_workflow', 'chat', 'chat', 'chat', 'chat', 'embeddings', 'embeddings', 'invoke_agent', 'invoke_agent', 'invoke_agent', 'invoke_agent', 'invoke_agent', 'invoke_agent', 'chat', 'chat', 'chat', 'chat', 'chat'], kind_word) AS kind_operation
+            FROM
+            (
+                SELECT
+                    *,
+                    multiIf(json_column = 0, '', json_column = 103, JSONExtractRaw(attribute_strings[indexOf(columns, 103)], 'usage_metadata'), json_column = 104, JSONExtractRaw(attribute_strings[indexOf(columns, 104)], 'replies', 1, 'meta', 'usage'), json_column = 105, JSONExtractRaw(attribute_strings[indexOf(columns, 105)], 'anthropic', 'usage'), (json_column IN (106, 107)), concat(attribute_strings[indexOf(columns, 106)], attribute_strings[indexOf(columns, 107)]), attribute_strings[indexOf(columns, json_column)]) AS json_usage,
+                    coalesce(nullIf(transform(CAST(extract(CAST(scope_name, 'LowCardinality(String)'), '^(tollbook|openinference|openlit|langfuse|langsmith|litellm|traceloop|ai$|gen_ai$|pydantic-ai|logfire|gcp\\.vertex\\.agent|com\\.anthropic\\.sdk|xai_sdk|mistralai|crewai|haystack|vllm|opentelemetry\\.(?:util\\.genai|instrumentation\\.(?:genai|google_genai|openai_v2|openai|anthropic|bedrock)))'), 'String'), ['traceloop', 'ai', 'gen_ai', 'pydantic-ai', 'logfire', 'gcp.vertex.agent', 'com.anthropic.sdk', 'xai_sdk', 'mistralai', 'opentelemetry.util.genai', 'opentelemetry.instrumentation.genai', 'opentelemetry.instrumentation.google_genai', 'opentelemetry.instrumentation.openai_v2', 'opentelemetry.instrumentation.openai', 'opentelemetry.instrumentation.anthropic', 'opentelemetry.instrumentation.bedrock'], ['openllmetry', 'vercel', 'vercel_genai', 'pydantic_ai', 'pydantic_ai', 'google_adk', 'anthropic', 'xai', 'mistral', 'opentelemetry', 'opentelemetry', 'opentelemetry', 'opentelemetry', 'openllmetry', 'openllmetry', 'openllmetry']), ''), nullIf(transform(if(kind_column = 0, json_column, kind_column), [32, 33, 34, 35, 36, 37, 38, 102, 103, 104], ['openinference', 'langfuse', 'langsmith', 'openllmetry', 'litellm', 'openllmetry', 'vercel', 'litellm', 'google_adk', 'haystack'], ''), ''), transform(name, ['llm_request', 'claude_code.llm_request', 'claude_code.api_request', 'codex.sse_event', 'gemini_cli.api_response'], ['vllm', 'claude_code', 'claude_code', 'codex', 'gemini_cli'], '')) AS dialect,
+                    lower(attribute_strings[indexOf(columns, 1)]) AS operation_named,
+                    multiIf((kind_column NOT IN (0, 39)), lower(attribute_strings[indexOf(columns, kind_column)]), kind_column = 39, if(name = 'codex.sse_event', attribute_strings[indexOf(columns, 39)], ''), json_column = 104, 'llm', (name IN ('llm_request', 'claude_code.llm_request', 'claude_code.api_request', 'gemini_cli.api_response', 'call_llm')), name, '') AS kind_word,
+                    lower(attribute_strings[multiIf(has(columns, 2), indexOf(columns, 2), has(columns, 3), indexOf(columns, 3), has(columns, 4), indexOf(columns, 4), indexOf(columns, 5))]) AS provider_raw,
+                    lower(attribute_strings[indexOf(columns, 100)]) AS host,
+                    multiIf(has(columns, 10), attribute_strings[indexOf(columns, 10)], json_column = 104, JSONExtractString(attribute_strings[indexOf(columns, 104)], 'replies', 1, 'meta', 'model'), attribute_strings[indexOf(columns, 11)]) AS request_model
+                FROM
+                (
+                    SELECT
+                        *,
+                        arrayMap(code -> bitAnd(code, 127), codes) AS columns,
+                        bitAnd(arrayMax(arrayMap(code -> if((bitAnd(code, 127) >= 32) AND (bitAnd(code, 127) <= 39), code, 0), codes)), 127) AS kind_column,
+                        bitAnd(arrayMax(arrayMap(code -> if((code >= 229) AND (code <= 236), code, 0), codes)), 127) AS json_column
+                    FROM
+                    (
+                        SELECT
+                            *,
+                            arrayMap(attribute_key -> CAST(transform(attribute_key, ['gen_ai.operation.name', 'gen_ai.provider.name', 'gen_ai.system', 'llm.provider', 'ai.model.provider', 'custom_llm_provider', 'llm.system', 'tollbook.region', 'anthropic.response.inference_geo', 'tollbook.batch', 'gen_ai.request.model', 'llm.request.model_name', 'ai.model.id', 'embedding.model_name', 'reranker.model_name', 'langfuse.observation.model.name', 'llm.model_name', 'model', 'gen_ai.response.model', 'llm.response.model_name', 'ai.response.model', 'llm.response.model', 'gen_ai.response.id', 'ai.response.id', 'request_id', 'anthropic.request.id', 'gen_ai.conversation.id', 'langfuse.session.id', 'langsmith.trace.session_id', 'conversation.id', 'traceloop.association.properties.session_id', 'ai.telemetry.metadata.sessionId', 'session.id', 'user.id', 'langfuse.user.id', 'enduser.id', 'gen_ai.user', 'gen_ai.request.user', 'litellm.end_user.id', 'ai.telemetry.metadata.userId', 'traceloop.association.properties.user_id', 'llm.user', 'user.account_uuid', 'openai.response.service_tier', 'gen_ai.openai.response.service_tier', 'gen_ai.response.service_tier', 'anthropic.response.service_tier', 'openai.request.service_tier', 'gen_ai.openai.request.service_tier', 'anthropic.request.service_tier', 'gen_ai.request.service_tier', 'speed', 'error.type', 'gen_ai.usage.cost.source', 'gen_ai.response.finish_reasons', 'gen_ai.response.finish_reason', 'llm.finish_reason', 'llm.response.finish_reason', 'gen_ai.response.stop_reason', 'ai.response.finishReason', 'gen_ai.request.stream', 'gen_ai.is_streaming', 'llm.is_streaming', 'tollbook.usage.complete', 'gen_ai.response.time_to_first_chunk', 'gen_ai.client.operation.time_to_first_chunk', 'gen_ai.latency.time_to_first_token', 'gen_ai.server.time_to_first_token', 'ai.response.msToFirstChunk', 'ttft_ms', 'langfuse.observation.completion_start_time', 'gen_ai.agent.name', 'agent.name', 'crewai.agent.role', 'ai.telemetry.functionId', 'openinference.span.kind', 'langfuse.observation.type', 'langsmith.span.kind', 'traceloop.span.kind', 'litellm.call_type', 'llm.request.type', 'ai.operationId', 'event.kind', 'gen_ai.usage.input_tokens', 'gen_ai.usage.prompt_tokens', 'llm.token_count.prompt', 'llm.usage.prompt_tokens', 'ai.usage.inputTokens', 'ai.usage.promptTokens', 'ai.usage.tokens', 'input_token_count', 'input_tokens', 'gen_ai.usage.cache_read.input_tokens', 'gen_ai.usage.cache_read_input_tokens', 'llm.token_count.prompt_details.cache_read', 'llm.token_count.prompt_details.cache_input', 'gen_ai.usage.prompt_tokens_details.cached_tokens', 'gen_ai.usage.details.cache_read_tokens', 'gen_ai.usage.cached_tokens', 'gen_ai.usage.cached_prompt_text_tokens', 'gen_ai.usage.input_cached_tokens', 'gen_ai.usage.input_tokens.cached', 'ai.usage.inputTokenDetails.cacheReadTokens', 'ai.usage.cachedInputTokens', 'cache_read_tokens', 'cached_token_count', 'cached_content_token_count', 'gen_ai.usage.cache_write.input_tokens', 'gen_ai.usage.cache_creation.input_tokens', 'gen_ai.usage.cache_creation_input_tokens', 'llm.token_count.prompt_details.cache_write', 'gen_ai.usage.prompt_tokens_details.cache_creation_tokens', 'gen_ai.usage.details.cache_write_tokens', 'gen_ai.usage.input_tokens.cache_write', 'ai.usage.inputTokenDetails.cacheWriteTokens', 'cache_creation_tokens', 'anthropic.usage.cache_creation.ephemeral_1h_input_tokens', 'gen_ai.usage.details.ephemeral_1h_input_tokens', 'cache_creation_1h_tokens', 'gen_ai.usage.audio.input_tokens', 'llm.token_count.prompt_details.audio', 'gen_ai.usage.details.input_audio_tokens', 'gen_ai.usage.input_audio_tokens', 'gen_ai.usage.image.input_tokens', 'gen_ai.usage.prompt_image_tokens', 'gen_ai.usage.output_tokens', 'gen_ai.usage.completion_tokens', 'llm.token_count.completion', 'llm.usage.completion_tokens', 'ai.usage.outputTokens', 'ai.usage.completionTokens', 'output_token_count', 'output_tokens', 'gen_ai.usage.reasoning.output_tokens', 'gen_ai.usage.reasoning_tokens', 'llm.token_count.completion_details.reasoning', 'llm.usage.reasoning_tokens', 'gen_ai.usage.completion_tokens_details.reasoning_tokens', 'ai.usage.outputTokenDetails.reasoningTokens', 'ai.usage.reasoningTokens', 'gen_ai.usage.details.reasoning_tokens', 'reasoning_token_count', 'thoughts_token_count', 'gen_ai.usage.audio.output_tokens', 'llm.token_count.completion_details.audio', 'gen_ai.usage.completion_tokens_details.audio_tokens', 'gen_ai.usage.details.output_audio_tokens', 'gen_ai.usage.output_audio_tokens', 'gen_ai.usage.image.output_tokens', 'anthropic.usage.cache_creation.ephemeral_5m_input_tokens', 'cache_creation_5m_tokens', 'ai.usage.inputTokenDetails.noCacheTokens', 'tool_token_count', 'tollbook.cost_usd', 'gen_ai.usage.cost.amount', 'gen_ai.usage.cost.currency', 'gen_ai.usage.cost', 'operation.cost', 'llm.cost.total', 'litellm.cost.total', 'gen_ai.cost.total_cost', 'cost_usd', 'opencode.llm.cost.total', 'gen_ai.usage.cost_in_usd_ticks', 'cost_usd_micros', 'litellm.cache_hit', 'server.address', 'langfuse.observation.usage_details', 'metadata.usage_object', 'gcp.vertex.agent.llm_response', 'haystack.component.output', 'ai.response.providerMetadata', 'gen_ai.usage.input_token_details', 'gen_ai.usage.output_token_details', 'gen_ai.usage.raw', 'langfuse.observation.cost_details', 'hidden_params', 'metadata', 'tag.tags', 'langfuse.trace.tags', 'langsmith.span.tags'], [1, 2, 3, 4, 4, 132, 5, 7, 7, 8, 10, 10, 10, 10, 10, 10, 11, 139, 12, 12, 12, 12, 14, 14, 142, 15, 16, 16, 16, 144, 16, 16, 17, 18, 18, 18, 18, 18, 18, 18, 18, 19, 147, 20, 20, 20, 20, 21, 21, 21, 21, 149, 23, 24, 25, 25, 25, 25, 25, 25, 26, 26, 26, 27, 28, 28, 28, 28, 29, 157, 30, 31, 159, 31, 31, 32, 33, 34, 35, 36, 37, 38, 167, 40, 40, 40, 40, 40, 40, 40, 168, 168, 41, 41, 41, 41, 41, 41, 41, 41, 41, 41, 41, 41, 169, 169, 169, 42, 42, 42, 42, 42, 42, 42, 42, 170, 43, 43, 171, 44, 44, 44, 44, 45, 45, 46, 46, 46, 46, 46, 46, 174, 174, 47, 47, 47, 47, 47, 47, 47, 47, 175, 175, 48, 48, 48, 48, 48, 49, 50, 178, 51, 180, 60, 61, 62, 63, 63, 63, 63, 63, 191, 63, 64, 193, 66, 228, 229, 230, 231, 232, 233, 234, 235, 236, 238, 239, 240, 241, 241, 241], 0), 'UInt8'), attribute_keys) AS codes
+                        FROM decoded
+                    )
+                )
+            )
+        )
+    )
+);
+
+CREATE TABLE understood
+(
+    `tenant` LowCardinality(String),
+    `key` LowCardinality(String),
+    `received_at` DateTime64(9, 'UTC'),
+    `trace_id` FixedString(16),
+    `span_id` FixedString(8),
+    `parent_span_id` FixedString(8),
+    `trace_state` String,
+    `name` String,
+    `kind` Int32,
+    `started_at` DateTime64(9, 'UTC'),
+    `duration_ns` UInt64,
+    `status_code` Int32,
+    `status_message` String,
+    `scope_name` String,
+    `scope_version` String,
+    `resource_attributes` Map(String, String),
+    `attribute_keys` Array(String),
+    `attribute_types` Array(Enum8('unset' = 0, 'string_value' = 1, 'bool_value' = 2, 'int_value' = 3, 'double_value' = 4, 'array_value' = 5, 'kvlist_value' = 6, 'bytes_value' = 7)),
+    `attribute_strings` Array(String),
+    `attribute_integers` Array(Int64),
+    `attribute_doubles` Array(Float64),
+    `attribute_booleans` Array(Bool),
+    `attribute_lists` Array(Array(String)) COMMENT 'Elements of an array value as text',
+    `attribute_bytes` Array(String) COMMENT 'A kvlist as its protobuf bytes, or bytes',
+    `events` Array(String) COMMENT 'Span.Event messages as protobuf bytes',
+    `links` Array(String) COMMENT 'Span.Link messages as protobuf bytes',
+    `codes` Array(UInt8) COMMENT 'Number of the column of each attribute, as tollbook_column gives it',
+    `columns` Array(UInt8) COMMENT 'Its low seven bits',
+    `attribute_numbers` Array(Nullable(Int64)) COMMENT 'Attributes that are counts of tokens; NULL: it is none, or no whole number',
+    `json_column` UInt8 COMMENT 'Number of the attribute that has the usage as JSON; 0: none',
+    `json_columns` Array(UInt8) COMMENT 'Number of the column of each key of that JSON',
+    `json_numbers` Array(Int64) COMMENT 'Its numbers',
+    `is_split` Bool COMMENT 'That JSON has classes beside each other and no total',
+    `counted` Array(UInt8) COMMENT 'Numbers of the columns of numbers',
+    `numbers` Array(Nullable(Int64)) COMMENT 'Counts of tokens, those of JSON first',
+    `dialect` LowCardinality(String) COMMENT 'Who named the attributes',
+    `kind_word` String COMMENT 'What the dialect calls the kind of span, in lower case',
+    `kind_operation` String COMMENT 'The operation that this is',
+    `operation` String COMMENT 'The operation',
+    `provider_named` String COMMENT 'The provider that the span names',
+    `provider_of_host` String COMMENT 'The provider whose host was called, where none is named',
+    `host` String COMMENT 'The host, in lower case',
+    `request_model` String COMMENT 'The model asked for'
+)
+ENGINE = `Null`;
+
+CREATE DICTIONARY windows_by_model
+(
+    `provider` String,
+    `model` String,
+    `variants` Array(String),
+    `weekday_masks` Array(UInt8),
+    `start_minutes` Array(UInt16),
+    `end_minutes` Array(UInt16)
+)
+PRIMARY KEY provider, model
+SOURCE(CLICKHOUSE(HOST '127.0.0.1' TABLE 'model_windows'))
+LIFETIME(MIN 0 MAX 0)
+LAYOUT(COMPLEX_KEY_HASHED());

@@ -1,0 +1,14 @@
+-- One entry for each model whose rates depend on the hour or the weekday: its windows, as parallel arrays.
+CREATE OR REPLACE DICTIONARY windows_by_model
+(
+    provider      String,
+    model         String,
+    variants      Array(String),
+    weekday_masks Array(UInt8),
+    start_minutes Array(UInt16),
+    end_minutes   Array(UInt16)
+)
+PRIMARY KEY provider, model
+SOURCE(CLICKHOUSE(HOST '127.0.0.1' TABLE 'model_windows'))
+LAYOUT(COMPLEX_KEY_HASHED())
+LIFETIME(0)

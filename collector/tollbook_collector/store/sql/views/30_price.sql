@@ -1,0 +1,122 @@
+-- One row for each span, the model calls among them with their cost at the rate that held when they started.
+-- The model that answered is looked up first, then the one asked for. What has no rate costs NULL, never 0.
+-- Each step is a subquery of its own: as aliases of one SELECT the engine plans them ten times slower.
+CREATE OR REPLACE MATERIALIZED VIEW price TO spans AS
+SELECT
+    tenant,
+    key,
+    received_at,
+    trace_id,
+    span_id,
+    parent_span_id,
+    trace_state,
+    name,
+    kind,
+    started_at,
+    duration_ns,
+    status_code,
+    status_message,
+    scope_name,
+    dialect,
+    service,
+    environment,
+    is_call,
+    operation,
+    provider,
+    request_model,
+    response_model,
+    multiIf(NOT is_call, '', price_model != '', price_model, response_model != '', response_model, request_model) AS model,
+    response_id,
+    conversation_id,
+    user_id,
+    agent,
+    service_tier,
+    region,
+    stream,
+    finish_reasons,
+    error_type,
+    time_to_first_chunk_ns,
+    input_tokens,
+    cache_read_tokens,
+    cache_write_tokens,
+    cache_write_1h_tokens,
+    input_audio_tokens,
+    input_image_tokens,
+    output_tokens,
+    reasoning_tokens,
+    output_audio_tokens,
+    output_image_tokens,
+    usage_complete,
+    usage_fixups,
+    multiIf(NOT is_call OR reason != '', NULL, has(usage_fixups, 'gateway_cache_hit'), toDecimal128(0, 12), computed_usd) AS cost_usd,
+    if(is_call AND reason = '', card.1, '') AS price_id,
+    multiIf(NOT is_call, '', reason != '', 'unpriced', has_tier, 'priced', 'tier_fallback') AS price_status,
+    reason AS unpriced_reason,
+    reported_cost_usd,
+    reported_cost_source,
+    team,
+    feature,
+    customer,
+    tags,
+    attributes,
+    resource,
+    events,
+    links
+FROM
+(
+    SELECT
+        *,
+        tollbook_cost_usd(
+            ifNull(input_tokens, 0), cache_read_tokens, cache_write_tokens, cache_write_1h_tokens, input_audio_tokens, input_image_tokens,
+            ifNull(output_tokens, 0), reasoning_tokens, output_audio_tokens, output_image_tokens,
+            card.2, card.3, card.4, card.5, card.6, card.7, card.8, card.9, card.10, card.11, card.12, card.13) AS computed_usd,
+        multiIf(
+            NOT is_call, '',
+            status_code = 2 AND isNull(input_tokens) AND isNull(output_tokens), 'failed',
+            response_model = '' AND request_model = '', 'no_model',
+            price_model = '', 'unknown_model',
+            card.1 = '', 'no_rate',
+            isNull(input_tokens) OR (isNull(output_tokens) AND operation != 'embeddings'), 'no_usage',
+            NOT usage_complete, 'usage_incomplete',
+            hasAny(usage_fixups, ['count_out_of_range', 'cache_exceeds_input', 'input_parts_exceed_input', 'output_parts_exceed_output']), 'usage_inconsistent',
+            isNull(computed_usd), 'no_rate',
+            '') AS reason
+    FROM
+    (
+        SELECT
+            *,
+            dictGet(
+                'rate_card_by_call',
+                ('price_id', 'input_known', 'output_known', 'input_usd', 'cache_read_usd', 'cache_write_usd', 'cache_write_1h_usd', 'input_audio_usd', 'input_image_usd', 'output_usd', 'reasoning_usd', 'output_audio_usd', 'output_image_usd'),
+                (provider, price_model, priced_tier, context_over, variant),
+                priced_at) AS card
+        FROM
+        (
+            SELECT
+                *,
+                toDateTime(started_at, 'UTC') AS priced_at,
+                arrayMax(arrayConcat([toUInt64(0)], arrayFilter(step -> step < ifNull(input_tokens, 0), dictGet('context_steps_by_model', 'steps', (provider, price_model))))) AS context_over,
+                dictGet('rate_card_by_call', 'price_id', (provider, price_model, service_tier, context_over, ''), priced_at) != '' AS has_tier,
+                if(has_tier, service_tier, 'standard') AS priced_tier,
+                -- Rates of a window come before those of a region; where there are none, those for anywhere and any time hold.
+                dictGet('windows_by_model', ('variants', 'weekday_masks', 'start_minutes', 'end_minutes'), (provider, price_model)) AS windows,
+                multiIf(
+                    notEmpty(windows.1), windows.1[arrayFirstIndex(
+                        (weekdays, start_minute, end_minute) -> bitTest(weekdays, toDayOfWeek(priced_at) - 1) AND toHour(priced_at) * 60 + toMinute(priced_at) >= start_minute AND toHour(priced_at) * 60 + toMinute(priced_at) < end_minute,
+                        windows.2, windows.3, windows.4)],
+                    region != '', concat('region:', region),
+                    '') AS variant_wanted,
+                if(variant_wanted = '', '', if(dictGet('rate_card_by_call', 'price_id', (provider, price_model, priced_tier, context_over, variant_wanted), priced_at) != '', variant_wanted, '')) AS variant
+            FROM
+            (
+                SELECT
+                    *,
+                    -- Of low cardinality, so that the patterns are tried once for each name in a block and not for each call.
+                    dictGet('model_by_name', 'model', CAST(lower(concat(provider, ':', response_model)) AS LowCardinality(String))) AS response_name,
+                    dictGet('model_by_name', 'model', CAST(lower(concat(provider, ':', request_model)) AS LowCardinality(String))) AS request_name,
+                    if(response_model != '' AND response_name != '', response_name, request_name) AS price_model
+                FROM normalised
+            )
+        )
+    )
+)

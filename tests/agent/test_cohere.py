@@ -1,0 +1,153 @@
+"""Calls through the real Cohere library, against a server that speaks its protocol."""
+
+import gc
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+cohere = pytest.importorskip("cohere")
+# Of the library itself, under newer versions of pydantic.
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning")
+
+Delivered = Callable[[], list[Any]]
+SECRET = "a-word-that-must-not-leave"
+ASK: Any = {
+    "model": "command-a",
+    "messages": [{"role": "user", "content": SECRET}],
+    "max_tokens": 256,
+}
+# What is billed is less than what was counted: the preamble is free.
+USAGE: Any = {
+    "billed_units": {"input_tokens": 19.0, "output_tokens": 23.0},
+    "tokens": {"input_tokens": 519.0, "output_tokens": 25.0},
+}
+
+
+def answer() -> dict[str, Any]:
+    content = [{"type": "text", "text": SECRET}]
+    message = {"role": "assistant", "content": content}
+    return {"id": "c-1", "finish_reason": "COMPLETE", "message": message, "usage": USAGE}
+
+
+def events() -> list[Any]:
+    text = {"message": {"content": {"text": "x"}}}
+    return [
+        {"type": "message-start", "id": "c-1", "delta": {"message": {"role": "assistant"}}},
+        {"type": "content-delta", "index": 0, "delta": text},
+        {"type": "message-end", "delta": {"finish_reason": "COMPLETE", "usage": USAGE}},
+    ]
+
+
+@pytest.fixture
+def client(wire: Any) -> Iterator[Any]:
+    with cohere.ClientV2(api_key="k", base_url=wire.url) as client:
+        yield client
+
+
+def assert_chat(span: Any) -> None:
+    said = span.attributes
+    assert span.name == "chat command-a"
+    assert said["gen_ai.provider.name"] == "cohere"
+    assert said["gen_ai.response.id"] == "c-1"
+    assert said["gen_ai.response.finish_reasons"] == ["COMPLETE"]
+    assert said["gen_ai.usage.input_tokens"] == 19
+    assert said["gen_ai.usage.output_tokens"] == 23
+    assert "tollbook.usage.complete" not in said
+    assert SECRET not in repr(span)
+
+
+def test_a_chat_is_one_span_by_the_units_that_are_billed(
+    client: Any, wire: Any, delivered: Delivered
+) -> None:
+    wire.say(answer())
+
+    said = client.chat(**ASK)
+
+    (span,) = delivered()
+    assert said.message.content[0].text == SECRET
+    assert_chat(span)
+
+
+async def test_an_async_chat_is_one_span(wire: Any, delivered: Delivered) -> None:
+    wire.say(answer())
+
+    async with cohere.AsyncClientV2(api_key="k", base_url=wire.url) as client:
+        await client.chat(**ASK)
+
+    (span,) = delivered()
+    assert_chat(span)
+
+
+def test_a_stream_is_one_span(client: Any, wire: Any, delivered: Delivered) -> None:
+    wire.events(events())
+
+    got = list(client.chat_stream(**ASK))
+
+    (span,) = delivered()
+    assert len(got) == 3
+    assert_chat(span)
+    assert span.attributes["gen_ai.request.stream"] is True
+
+
+async def test_an_async_stream_is_one_span(wire: Any, delivered: Delivered) -> None:
+    wire.events(events())
+
+    async with cohere.AsyncClientV2(api_key="k", base_url=wire.url) as client:
+        got = [event async for event in client.chat_stream(**ASK)]
+
+    (span,) = delivered()
+    assert len(got) == 3
+    assert_chat(span)
+
+
+@pytest.mark.parametrize("how", ["close", "drop"])
+def test_a_stream_that_ends_early_says_that_it_is_not_all(
+    how: str, client: Any, wire: Any, delivered: Delivered
+) -> None:
+    wire.stream([b"data: " + json.dumps(events()[0]).encode() + b"\n\n", None])
+    stream = client.chat_stream(**ASK)
+    next(stream)
+
+    if how == "close":
+        stream.close()
+    else:
+        del stream
+        gc.collect()
+
+    (span,) = delivered()
+    assert span.attributes["tollbook.usage.complete"] is False
+    assert "error.type" not in span.attributes
+
+
+@pytest.mark.parametrize("status", [400, 429, 500])
+@pytest.mark.parametrize("streamed", [False, True])
+def test_an_error_reaches_the_caller_unchanged_and_is_recorded_once(
+    status: int, streamed: bool, client: Any, wire: Any, delivered: Delivered
+) -> None:
+    wire.say({"message": SECRET}, status, retry_after="0")
+    options = {"max_retries": 1}
+
+    ask = client.chat_stream if streamed else client.chat
+
+    with pytest.raises(cohere.core.ApiError) as caught:
+        list(ask(**ASK, request_options=options))
+
+    (span,) = delivered()
+    assert caught.value.status_code == status
+    assert span.attributes["error.type"] == str(status)
+    assert SECRET not in repr(span)
+
+
+def test_embeddings_are_one_span(client: Any, wire: Any, delivered: Delivered) -> None:
+    meta = {"billed_units": {"input_tokens": 7}}
+    wire.say({"id": "e-1", "embeddings": {"float": [[0.5]]}, "texts": [SECRET], "meta": meta})
+
+    client.embed(
+        model="embed-v4.0", input_type="search_query", texts=[SECRET], embedding_types=["float"]
+    )
+
+    (span,) = delivered()
+    assert span.name == "embeddings embed-v4.0"
+    assert span.attributes["gen_ai.usage.input_tokens"] == 7

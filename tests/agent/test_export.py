@@ -1,0 +1,393 @@
+"""Delivery: what happens to spans when the collector is there, slow, full, wrong or gone."""
+
+import gzip
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import openai
+import pytest
+
+import tollbook
+from tollbook import deliver, export
+from tollbook.process import PROCESS
+from tollbook.send import compress
+
+CHAT: Any = {"model": "gpt-4o", "messages": [{"role": "user", "content": "x"}]}
+WAIT_S = 10.0
+
+
+@pytest.fixture
+def hole() -> Iterator[str]:
+    """The URL of a collector that takes connections and never answers."""
+    with socket.create_server(("127.0.0.1", 0), backlog=64) as server:
+        yield f"http://127.0.0.1:{server.getsockname()[1]}"
+
+
+@pytest.fixture
+def refused() -> str:
+    """The URL of a port where nobody listens."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return f"http://127.0.0.1:{server.getsockname()[1]}"
+
+
+@pytest.fixture
+def quick_backoff(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(deliver, "BACKOFF_S", 0.01)
+
+
+def call(client: openai.OpenAI, times: int = 1) -> None:
+    for _ in range(times):
+        client.chat.completions.create(**CHAT)
+
+
+def until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + WAIT_S
+    event = threading.Event()
+    while not condition():
+        assert time.monotonic() < deadline
+        event.wait(0.005)
+
+
+def test_spans_are_delivered_without_a_flush(openai_client: openai.OpenAI, collector: Any) -> None:
+    call(openai_client)
+
+    until(lambda: len(collector.spans) == 1)
+
+
+def test_calls_are_sent_in_batches_with_the_key(
+    openai_client: openai.OpenAI, collector: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TOLLBOOK_KEY", "the-key")
+    tollbook.instrument(endpoint=collector.url)
+
+    call(openai_client, 20)
+    flushed = tollbook.flush(WAIT_S)
+
+    assert (flushed.delivered, flushed.queued, flushed.dropped) == (20, 0, 0)
+    assert len(collector.requests) <= 3
+    assert collector.paths[0] == "/v1/traces"
+    assert collector.headers["authorization"] == "Bearer the-key"
+    assert collector.headers["content-type"] == "application/x-protobuf"
+    assert collector.headers["content-encoding"] == "gzip"
+
+
+def test_flush_without_a_call_returns_at_once(collector: Any) -> None:
+    flushed = tollbook.flush(60.0)
+
+    assert (flushed.delivered, flushed.queued, flushed.dropped) == (0, 0, 0)
+    assert collector.requests == []
+
+
+@pytest.mark.usefixtures("quick_backoff")
+@pytest.mark.parametrize("status", [429, 502, 503, 504])
+def test_a_batch_that_is_not_taken_is_sent_again_byte_for_byte(
+    status: int, openai_client: openai.OpenAI, collector: Any
+) -> None:
+    collector.statuses = [(status, {}), (status, {})]
+
+    call(openai_client, 3)
+    flushed = tollbook.flush(WAIT_S)
+
+    assert (flushed.delivered, flushed.queued, flushed.dropped) == (3, 0, 0)
+    assert len(collector.spans) == 3
+    assert collector.requests[0] == collector.requests[1] == collector.requests[2]
+
+
+def test_retry_after_is_obeyed_and_the_spans_are_kept(
+    openai_client: openai.OpenAI, collector: Any
+) -> None:
+    collector.statuses = [(503, {"retry-after": "3600"})]
+
+    call(openai_client, 2)
+    flushed = tollbook.flush(0.5)
+
+    assert (flushed.delivered, flushed.queued, flushed.dropped) == (0, 2, 0)
+    assert len(collector.requests) == 1
+
+
+def test_a_short_retry_after_delays_and_then_delivers(
+    openai_client: openai.OpenAI, collector: Any
+) -> None:
+    collector.statuses = [(429, {"retry-after": "1"})]
+    began = time.monotonic()
+
+    call(openai_client)
+    flushed = tollbook.flush(WAIT_S)
+
+    assert flushed.delivered == 1
+    assert time.monotonic() - began >= 1.0
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 413, 500])
+def test_a_refused_batch_is_dropped_and_counted_and_the_next_one_is_sent(
+    status: int, openai_client: openai.OpenAI, collector: Any
+) -> None:
+    collector.statuses = [(status, {})]
+
+    call(openai_client, 2)
+    first = tollbook.flush(WAIT_S)
+    call(openai_client)
+    second = tollbook.flush(WAIT_S)
+
+    assert (first.delivered, first.queued, first.dropped) == (0, 0, 2)
+    assert first.lost["rejected"] == 2
+    assert (second.delivered, second.dropped) == (1, 2)
+
+
+def test_spans_that_the_collector_does_not_keep_are_counted_as_dropped(
+    openai_client: openai.OpenAI, collector: Any
+) -> None:
+    collector.rejected = 1
+
+    call(openai_client, 3)
+    flushed = tollbook.flush(WAIT_S)
+
+    assert (flushed.delivered, flushed.dropped) == (2, 1)
+
+
+@pytest.mark.usefixtures("collector")
+@pytest.mark.parametrize("down", ["refused", "hole"])
+def test_flush_returns_in_time_and_tells_the_truth_with_the_collector_down(
+    down: str, openai_client: openai.OpenAI, request: pytest.FixtureRequest
+) -> None:
+    tollbook.instrument(endpoint=request.getfixturevalue(down))
+
+    call(openai_client, 3)
+    began = time.monotonic()
+    flushed = tollbook.flush(0.3)
+
+    assert 0.3 <= time.monotonic() - began < 0.3 + 0.5
+    assert (flushed.delivered, flushed.queued, flushed.dropped) == (0, 3, 0)
+
+
+def test_spans_are_kept_while_the_collector_is_away_and_delivered_when_it_is_back(
+    openai_client: openai.OpenAI, collector: Any, refused: str
+) -> None:
+    tollbook.instrument(endpoint=refused)
+    call(openai_client, 3)
+    away = tollbook.flush(0.2)
+
+    tollbook.instrument(endpoint=collector.url)
+    back = tollbook.flush(WAIT_S)
+
+    assert (away.delivered, away.queued) == (0, 3)
+    assert (back.delivered, back.queued, back.dropped) == (3, 0, 0)
+    assert len(collector.spans) == 3
+
+
+def test_a_connection_that_was_closed_while_idle_loses_and_delays_nothing(
+    openai_client: openai.OpenAI, collector: Any
+) -> None:
+    call(openai_client)
+    tollbook.flush(WAIT_S)
+    assert PROCESS.exporter is not None
+    assert PROCESS.exporter._delivery is not None
+    connection = PROCESS.exporter._delivery._sender._connection
+    assert connection is not None
+    connection.sock.shutdown(socket.SHUT_RDWR)
+
+    call(openai_client)
+    flushed = tollbook.flush(WAIT_S)
+
+    assert flushed.delivered == 2
+    assert PROCESS.exporter._delivery.failures == 0
+
+
+def test_the_backlog_drops_its_oldest_spans_and_counts_them(
+    openai_client: openai.OpenAI,
+    collector: Any,
+    refused: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(deliver, "BACKLOG_BYTES_MAX", 4000)
+    monkeypatch.setattr(deliver, "BATCH_SPANS_MAX", 1)
+    tollbook.instrument(endpoint=refused)
+
+    for number in range(20):
+        with tollbook.tags(number=number):
+            call(openai_client)
+    away = tollbook.flush(0.2)
+    tollbook.instrument(endpoint=collector.url)
+    back = tollbook.flush(WAIT_S)
+
+    kept = [int(span.attributes["tollbook.tags.number"]) for span in collector.spans]
+    assert away.lost["backlog_full"] == away.dropped == 20 - len(kept)
+    assert away.queued == back.delivered == len(kept)
+    assert 2 <= len(kept) < 20
+    # The first batch was on its way; of the others the newest are there.
+    assert kept[1:] == list(range(20 - len(kept) + 1, 20))
+
+
+def test_a_queue_that_overflows_never_waits_and_counts_what_it_lost(
+    openai_client: openai.OpenAI, collector: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(export, "QUEUE_CALLS_MAX", 4)
+    monkeypatch.setattr(PROCESS, "exporter", None)
+    tollbook.instrument(endpoint=collector.url)
+    exporter = PROCESS.exporter
+    assert exporter is not None
+
+    with exporter._cycle:  # the thread is held up
+        call(openai_client, 10)
+        held = tollbook.flush(0.0)
+    flushed = tollbook.flush(WAIT_S)
+
+    assert (held.delivered, held.queued, held.dropped) == (0, 4, 6)
+    assert held.lost["queue_full"] == 6
+    assert (flushed.delivered, flushed.queued, flushed.dropped) == (4, 0, 6)
+    assert len(collector.spans) == 4
+
+
+def test_raw_bodies_over_the_bound_cost_only_their_usage(
+    openai_client: openai.OpenAI, collector: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(export, "QUEUE_BODY_BYTES_MAX", 10)
+
+    openai_client.chat.completions.with_raw_response.create(**CHAT)
+    flushed = tollbook.flush(WAIT_S)
+
+    assert (flushed.delivered, flushed.dropped, flushed.lost["body_dropped"]) == (1, 0, 1)
+    assert "gen_ai.usage.input_tokens" not in collector.spans[0].attributes
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_thread_that_died_is_started_again_by_the_next_call(
+    openai_client: openai.OpenAI, collector: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def die(self: Any) -> None:
+        raise SystemExit
+
+    with monkeypatch.context() as patched:
+        patched.setattr(export.Exporter, "_sleep", die)
+        call(openai_client)
+        exporter = PROCESS.exporter
+        assert exporter is not None
+        until(lambda: not exporter._running)
+    call(openai_client)
+    flushed = tollbook.flush(WAIT_S)
+
+    assert flushed.delivered == 2
+
+
+def test_many_threads_lose_nothing(openai_client: openai.OpenAI, collector: Any) -> None:
+    threads = [threading.Thread(target=call, args=(openai_client, 25)) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    flushed = tollbook.flush(WAIT_S)
+
+    assert (flushed.delivered, flushed.queued, flushed.dropped) == (200, 0, 0)
+    assert len({span.span_id for span in collector.spans}) == 200
+
+
+# The first function that is registered runs last: after tollbook's own.
+EXIT = """
+import atexit, time
+atexit.register(lambda: print(time.monotonic() - began))
+import os, tollbook, openai
+tollbook.instrument(endpoint=os.environ["TARGET"])
+with openai.OpenAI(api_key="k", base_url=os.environ["PROVIDER"] + "/v1") as client:
+    for _ in range(3):
+        client.chat.completions.create(model="gpt-4o", messages=[dict(role="user", content="x")])
+began = time.monotonic()
+"""
+
+
+@pytest.mark.parametrize("down", ["refused", "hole"])
+def test_the_exit_waits_at_most_two_seconds_for_a_collector_that_is_down(
+    down: str, run_python: Any, request: pytest.FixtureRequest
+) -> None:
+    ended = run_python(EXIT, TARGET=request.getfixturevalue(down))
+
+    assert ended.returncode == 0
+    assert float(ended.stdout) < 2.0
+    assert "Traceback" not in ended.stderr
+    assert len(ended.stderr.splitlines()) <= 2
+
+
+@pytest.mark.parametrize("how", ["", "raise ValueError('the end')"])
+def test_a_program_that_ends_or_fails_delivers_what_it_had(
+    how: str, run_python: Any, collector: Any
+) -> None:
+    ended = run_python(EXIT + how, TARGET=collector.url)
+
+    assert len(collector.spans) == 3
+    assert float(ended.stdout) < 2.0
+    assert ("ValueError: the end" in ended.stderr) == bool(how)
+
+
+FORK = """
+import os, sys, tollbook, openai
+tollbook.instrument(endpoint=os.environ["COLLECTOR"])
+def call(who):
+    with openai.OpenAI(api_key="k", base_url=os.environ["PROVIDER"] + "/v1") as client:
+        with tollbook.tags(who=who):
+            assert not sum(tollbook.flush(0).lost.values())
+            client.chat.completions.create(model="gpt-4o", messages=[])
+def stream():
+    client = openai.OpenAI(api_key="k", base_url=os.environ["PROVIDER"] + "/v1")
+    return client, client.chat.completions.create(
+        model="gpt-4o", messages=[dict(role="user", content="x")], stream=True)
+"""
+
+
+def test_a_forked_child_sends_its_own_calls_and_only_these(run_python: Any, collector: Any) -> None:
+    program = (
+        FORK
+        + """
+client, under_way = stream()
+call("parent")
+child = os.fork()
+if child == 0:
+    call("child")
+    flushed = tollbook.flush(10)
+    under_way.response.close = lambda: None
+    os._exit(0 if (flushed.delivered, flushed.queued, flushed.dropped) == (1, 0, 0) else 1)
+assert os.waitpid(child, 0)[1] == 0
+under_way.close()
+client.close()
+flushed = tollbook.flush(10)
+assert (flushed.delivered, flushed.queued, flushed.dropped) == (2, 0, 0), flushed
+"""
+    )
+
+    ended = run_python(program)
+
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert len(collector.spans) == 3
+    by_who = {span.attributes.get("tollbook.tags.who"): span.resource for span in collector.spans}
+    assert set(by_who) == {"parent", "child", None}
+    assert by_who["child"]["process.pid"] != by_who["parent"]["process.pid"]
+    assert by_who["child"]["service.instance.id"] != by_who["parent"]["service.instance.id"]
+
+
+def test_a_worker_of_multiprocessing_delivers_at_its_end(run_python: Any, collector: Any) -> None:
+    program = (
+        FORK
+        + """
+import multiprocessing
+call("parent")
+worker = multiprocessing.get_context("fork").Process(target=call, args=("worker",))
+worker.start()
+worker.join()
+assert worker.exitcode == 0
+"""
+    )
+
+    ended = run_python(program)
+
+    assert (ended.returncode, ended.stderr) == (0, "")
+    who = sorted(span.attributes["tollbook.tags.who"] for span in collector.spans)
+    assert who == ["parent", "worker"]
+
+
+def test_equal_requests_compress_to_equal_bytes() -> None:
+    first, second = compress(b"spans" * 100), compress(b"spans" * 100)
+
+    assert first == second
+    assert gzip.decompress(first) == b"spans" * 100

@@ -1,0 +1,263 @@
+"""Calls through the real Google Gen AI library, against a server that speaks its protocol."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+genai = pytest.importorskip("google.genai")
+# Of the library itself, where aiohttp is installed.
+pytestmark = pytest.mark.filterwarnings("ignore:Inheritance class:DeprecationWarning")
+
+Delivered = Callable[[], list[Any]]
+SECRET = "a-word-that-must-not-leave"
+# Numbers are all different; the total is the sum of prompt, candidates, tool use and thoughts.
+USAGE: Any = {
+    "promptTokenCount": 1201,
+    "candidatesTokenCount": 149,
+    "thoughtsTokenCount": 61,
+    "toolUsePromptTokenCount": 17,
+    "totalTokenCount": 1428,
+    "cachedContentTokenCount": 1013,
+    "promptTokensDetails": [
+        {"modality": "TEXT", "tokenCount": 1101},
+        {"modality": "AUDIO", "tokenCount": 100},
+    ],
+    "cacheTokensDetails": [{"modality": "AUDIO", "tokenCount": 40}],
+    "candidatesTokensDetails": [{"modality": "TEXT", "tokenCount": 149}],
+    "serviceTier": "flex",
+}
+CONFIG: Any = {"max_output_tokens": 256, "temperature": 0.5, "top_p": 0.9, "seed": 7}
+ASK: Any = {"model": "gemini-2.5-flash", "contents": SECRET, "config": CONFIG}
+
+
+def answer(usage: Any = USAGE, reason: str | None = "STOP", text: str = SECRET) -> dict[str, Any]:
+    candidate: dict[str, Any] = {"content": {"role": "model", "parts": [{"text": text}]}}
+    if reason:
+        candidate["finishReason"] = reason
+    said = {"candidates": [candidate], "modelVersion": "gemini-2.5-flash-001", "responseId": "r-1"}
+    return {**said, "usageMetadata": usage} if usage else said
+
+
+def chunks() -> list[Any]:
+    """Return chunks whose usage is cumulative, as the provider sends it."""
+    growing = [
+        {**USAGE, "candidatesTokenCount": count, "thoughtsTokenCount": 61} for count in (5, 70)
+    ]
+    return [answer(usage, None) for usage in growing] + [answer()]
+
+
+@pytest.fixture
+def client(wire: Any) -> Iterator[Any]:
+    options = {"base_url": wire.url, "retry_options": {"attempts": 1}}
+    client = genai.Client(api_key="k", http_options=options)
+    yield client
+    client.close()
+
+
+def assert_content(span: Any, *, streamed: bool = False) -> None:
+    said = span.attributes
+    assert span.name == "generate_content gemini-2.5-flash"
+    assert span.kind == 3
+    assert said["gen_ai.operation.name"] == "generate_content"
+    assert said["gen_ai.provider.name"] == "gcp.gemini"
+    assert said["server.address"] == "127.0.0.1"
+    assert said["gen_ai.request.max_tokens"] == 256
+    assert said["gen_ai.request.temperature"] == 0.5
+    assert said["gen_ai.request.seed"] == 7
+    assert said["gen_ai.response.id"] == "r-1"
+    assert said["gen_ai.response.model"] == "gemini-2.5-flash-001"
+    assert said["gen_ai.response.finish_reasons"] == ["STOP"]
+    assert said["gen_ai.usage.input_tokens"] == 1201 + 17
+    assert said["gen_ai.usage.cache_read.input_tokens"] == 1013
+    assert said["gen_ai.usage.audio.input_tokens"] == 100 - 40
+    assert said["gen_ai.usage.output_tokens"] == 149 + 61
+    assert said["gen_ai.usage.reasoning.output_tokens"] == 61
+    assert said["anthropic.response.service_tier"] == "flex"
+    # USD for a million tokens: 0.30 text, 1 audio, 0.03 read from the cache, 2.50 output:
+    # (1218 - 1013 - 60) * 0.0000003 + 60 * 0.000001 + 1013 * 0.00000003 + 210 * 0.0000025
+    assert said["tollbook.cost_usd"] == "0.00065889"
+    assert said.get("gen_ai.request.stream") == (True if streamed else None)
+    assert ("gen_ai.response.time_to_first_chunk" in said) == streamed
+    assert "tollbook.usage.complete" not in said
+    assert SECRET not in repr(span)
+
+
+def test_content_is_one_span_with_inclusive_totals(
+    client: Any, wire: Any, delivered: Delivered
+) -> None:
+    wire.say(answer())
+
+    said = client.models.generate_content(**ASK)
+
+    (span,) = delivered()
+    assert said.text == SECRET
+    assert_content(span)
+
+
+async def test_async_content_is_one_span(client: Any, wire: Any, delivered: Delivered) -> None:
+    wire.say(answer())
+
+    said = await client.aio.models.generate_content(**ASK)
+    await client.aio.aclose()
+
+    (span,) = delivered()
+    assert said.text == SECRET
+    assert_content(span)
+
+
+def test_of_a_stream_the_last_cumulative_usage_counts(
+    client: Any, wire: Any, delivered: Delivered
+) -> None:
+    wire.events(chunks())
+
+    got = list(client.models.generate_content_stream(**ASK))
+
+    (span,) = delivered()
+    assert len(got) == 3
+    assert_content(span, streamed=True)
+
+
+async def test_an_async_stream_is_one_span(client: Any, wire: Any, delivered: Delivered) -> None:
+    wire.events(chunks())
+
+    got = [chunk async for chunk in await client.aio.models.generate_content_stream(**ASK)]
+    await client.aio.aclose()
+
+    (span,) = delivered()
+    assert len(got) == 3
+    assert_content(span, streamed=True)
+
+
+def test_a_stream_that_is_dropped_says_what_was_seen_and_that_it_is_not_all(
+    client: Any, wire: Any, delivered: Delivered
+) -> None:
+    wire.events(chunks())
+    stream = client.models.generate_content_stream(**ASK)
+    next(stream)
+
+    del stream
+
+    said = delivered()[0].attributes
+    assert said["tollbook.usage.complete"] is False
+    assert said["gen_ai.usage.output_tokens"] == 5 + 61
+
+
+def test_a_stream_that_is_closed_early_is_recorded_at_once(
+    client: Any, wire: Any, delivered: Delivered
+) -> None:
+    wire.events(chunks())
+    stream = client.models.generate_content_stream(**ASK)
+    next(stream)
+
+    stream.close()
+
+    assert delivered()[0].attributes["tollbook.usage.complete"] is False
+
+
+async def test_a_cancelled_stream_is_recorded_with_its_error(
+    client: Any, wire: Any, delivered: Delivered
+) -> None:
+    first, *rest = chunks()
+    wire.events([first])
+    wire.replies[0].content.append(None)
+    started = asyncio.Event()
+
+    async def read() -> None:
+        async for _ in await client.aio.models.generate_content_stream(**ASK):
+            started.set()
+
+    task = asyncio.create_task(read())
+    await started.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    wire.release.set()
+    await client.aio.aclose()
+
+    (span,) = delivered()
+    assert rest
+    assert span.attributes["error.type"] == "CancelledError"
+    assert span.attributes["tollbook.usage.complete"] is False
+
+
+@pytest.mark.parametrize("status", [400, 429, 503])
+def test_an_error_reaches_the_caller_unchanged_and_is_recorded(
+    status: int, client: Any, wire: Any, delivered: Delivered
+) -> None:
+    wire.say({"error": {"code": status, "message": SECRET, "status": "X"}}, status)
+
+    with pytest.raises(genai.errors.APIError) as caught:
+        client.models.generate_content(**ASK)
+
+    (span,) = delivered()
+    assert caught.value.code == status
+    assert span.status_code == 2
+    assert span.attributes["error.type"] == type(caught.value).__name__
+    assert SECRET not in repr(span)
+
+
+def test_a_stream_that_is_refused_is_recorded_as_an_error(
+    client: Any, wire: Any, delivered: Delivered
+) -> None:
+    wire.say({"error": {"code": 429, "message": SECRET, "status": "X"}}, 429)
+
+    with pytest.raises(genai.errors.APIError):
+        list(client.models.generate_content_stream(**ASK))
+
+    (span,) = delivered()
+    assert span.attributes["error.type"] == "ClientError"
+
+
+def test_counts_that_the_provider_leaves_out_are_taken_from_the_total_or_not_at_all(
+    client: Any, wire: Any, delivered: Delivered
+) -> None:
+    wire.say(answer({"promptTokenCount": 11, "totalTokenCount": 11}, "MAX_TOKENS"))
+    wire.say(answer({"promptTokenCount": 11}))
+    wire.say(answer(None))
+
+    for _ in range(3):
+        client.models.generate_content(**ASK)
+
+    zero, unknown, nothing = (span.attributes for span in delivered())
+    assert zero["gen_ai.usage.output_tokens"] == 0
+    assert "gen_ai.usage.output_tokens" not in unknown
+    assert "gen_ai.usage.input_tokens" not in nothing
+
+
+def test_a_prompt_that_was_blocked_says_why(client: Any, wire: Any, delivered: Delivered) -> None:
+    usage = {"promptTokenCount": 11, "totalTokenCount": 11}
+    wire.say({"promptFeedback": {"blockReason": "SAFETY"}, "usageMetadata": usage})
+
+    client.models.generate_content(**ASK)
+
+    (span,) = delivered()
+    assert span.attributes["gen_ai.response.finish_reasons"] == ["SAFETY"]
+
+
+def test_embeddings_are_one_span_and_without_usage_where_none_was_said(
+    client: Any, wire: Any, delivered: Delivered
+) -> None:
+    wire.say({"embeddings": [{"values": [0.5]}]})
+
+    client.models.embed_content(model="gemini-embedding-001", contents=[SECRET])
+
+    (span,) = delivered()
+    assert span.name == "embeddings gemini-embedding-001"
+    assert not [name for name in span.attributes if "usage" in name or "cost" in name]
+
+
+def test_vertex_counts_the_tokens_of_each_text(wire: Any, delivered: Delivered) -> None:
+    statistics = [{"token_count": 5, "truncated": False}, {"token_count": 7, "truncated": False}]
+    predictions = [{"embeddings": {"values": [0.5], "statistics": one}} for one in statistics]
+    wire.say({"predictions": predictions, "metadata": {"billableCharacterCount": 40}})
+    client = genai.Client(vertexai=True, api_key="k", http_options={"base_url": wire.url})
+
+    client.models.embed_content(model="text-embedding-005", contents=[SECRET, "b"])
+    client.close()
+
+    (span,) = delivered()
+    assert span.name == "embeddings text-embedding-005"
+    assert span.attributes["gen_ai.provider.name"] == "gcp.vertex_ai"
+    assert span.attributes["gen_ai.usage.input_tokens"] == 5 + 7

@@ -1,0 +1,364 @@
+"""The OpenAI library's other interfaces, its client for Azure, and others who speak its shape."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import httpx2
+import openai
+import pytest
+
+from tollbook.clients.hosts import provider_at
+
+Delivered = Callable[[], list[Any]]
+SECRET = "a-word-that-must-not-leave"
+MESSAGES: Any = [{"role": "user", "content": SECRET}]
+
+
+@pytest.fixture
+def client(wire: Any) -> Iterator[openai.OpenAI]:
+    with openai.OpenAI(api_key="k", base_url=f"{wire.url}/v1", max_retries=0) as client:
+        yield client
+
+
+@pytest.fixture
+def client_at(wire: Any) -> Callable[[str], openai.OpenAI]:
+    """Return a client of a host; its requests go to the server on loopback."""
+
+    def at(host: str) -> openai.OpenAI:
+        def to_loopback(request: httpx2.Request) -> None:
+            request.url = httpx2.URL(f"{wire.url}{request.url.path}")
+
+        http = httpx2.Client(event_hooks={"request": [to_loopback]})
+        return openai.OpenAI(
+            api_key="k", base_url=f"http://{host}/v1", http_client=http, max_retries=0
+        )
+
+    return at
+
+
+def chat(usage: Any, **more: Any) -> dict[str, Any]:
+    message = {"role": "assistant", "content": SECRET}
+    choice = {"index": 0, "message": message, "finish_reason": "stop"}
+    return {"id": "c-1", "object": "chat.completion", "created": 1, "model": "m-1"} | {
+        "choices": [choice],
+        "usage": usage,
+        **more,
+    }
+
+
+def test_embeddings_are_one_span_and_cost_their_input(
+    client: openai.OpenAI, wire: Any, delivered: Delivered
+) -> None:
+    wire.say(
+        {
+            "object": "list",
+            "data": [{"object": "embedding", "index": 0, "embedding": [0.5]}],
+            "model": "text-embedding-3-small",
+            "usage": {"prompt_tokens": 1000, "total_tokens": 1000},
+        }
+    )
+
+    client.embeddings.create(model="text-embedding-3-small", input=SECRET, encoding_format="float")
+
+    (span,) = delivered()
+    assert span.name == "embeddings text-embedding-3-small"
+    assert span.attributes["gen_ai.usage.input_tokens"] == 1000
+    assert "gen_ai.usage.output_tokens" not in span.attributes
+    assert span.attributes["tollbook.cost_usd"] == "0.00002"  # 1000 * 0.00000002
+
+
+def test_a_legacy_completion_is_one_span(
+    client: openai.OpenAI, wire: Any, delivered: Delivered
+) -> None:
+    choice = {"index": 0, "text": SECRET, "finish_reason": "length", "logprobs": None}
+    usage = {"prompt_tokens": 11, "completion_tokens": 13, "total_tokens": 24}
+    wire.say({**chat(usage), "object": "text_completion", "choices": [choice]})
+
+    client.completions.create(model="gpt-3.5-turbo-instruct", prompt=SECRET)
+
+    (span,) = delivered()
+    assert span.name == "text_completion gpt-3.5-turbo-instruct"
+    assert span.attributes["gen_ai.usage.output_tokens"] == 13
+    assert span.attributes["gen_ai.response.finish_reasons"] == ["length"]
+
+
+IMAGE_USAGE: Any = {
+    "input_tokens": 190,
+    "input_tokens_details": {"text_tokens": 90, "image_tokens": 100},
+    "output_tokens": 4160,
+    "total_tokens": 4350,
+}
+
+
+def test_an_image_is_one_span_and_its_output_is_of_images(
+    client: openai.OpenAI, wire: Any, delivered: Delivered
+) -> None:
+    wire.say({"created": 1, "data": [{"b64_json": "eA=="}], "usage": IMAGE_USAGE})
+
+    client.images.generate(model="gpt-image-1", prompt=SECRET, n=1)
+
+    (span,) = delivered()
+    said = span.attributes
+    assert span.name == "generate_content gpt-image-1"
+    assert said["gen_ai.output.type"] == "image"
+    assert said["gen_ai.usage.input_tokens"] == 190
+    assert said["gen_ai.usage.image.input_tokens"] == 100
+    assert said["gen_ai.usage.image.output_tokens"] == 4160
+    # USD for a million tokens: 5 text, 10 images, 40 output:
+    # 90 * 0.000005 + 100 * 0.00001 + 4160 * 0.00004
+    assert said["tollbook.cost_usd"] == "0.16785"
+
+
+def test_an_edit_of_an_image_is_a_form_and_one_span(
+    client: openai.OpenAI, wire: Any, delivered: Delivered
+) -> None:
+    wire.say({"created": 1, "data": [{"b64_json": "eA=="}], "usage": IMAGE_USAGE})
+
+    client.images.edit(model="gpt-image-1", image=b"x", prompt=SECRET)
+
+    (span,) = delivered()
+    assert span.name == "generate_content gpt-image-1"
+    assert span.attributes["gen_ai.usage.output_tokens"] == 4160
+
+
+def test_a_stream_of_images_has_the_usage_of_its_last_event(
+    client: openai.OpenAI, wire: Any, delivered: Delivered
+) -> None:
+    part = {"type": "image_generation.partial_image", "b64_json": "eA==", "partial_image_index": 0}
+    end = {"type": "image_generation.completed", "b64_json": "eA==", "usage": IMAGE_USAGE}
+    wire.events([part, end])
+
+    stream = client.images.generate(model="gpt-image-1", prompt=SECRET, stream=True)
+    list(stream)
+
+    said = delivered()[0].attributes
+    assert said["gen_ai.usage.output_tokens"] == 4160
+    assert "tollbook.usage.complete" not in said
+
+
+def test_a_transcript_says_its_tokens_or_its_seconds(
+    client: openai.OpenAI, wire: Any, delivered: Delivered
+) -> None:
+    details = {"audio_tokens": 130, "text_tokens": 10}
+    tokens = {"type": "tokens", "input_tokens": 140, "input_token_details": details}
+    wire.say({"text": SECRET, "usage": {**tokens, "output_tokens": 23, "total_tokens": 163}})
+    wire.say({"text": SECRET, "usage": {"type": "duration", "seconds": 61}})
+
+    for model in ("gpt-4o-transcribe", "whisper-1"):
+        client.audio.transcriptions.create(model=model, file=("a.wav", b"x"))
+
+    by_token, by_second = (span.attributes for span in delivered())
+    assert by_token["gen_ai.usage.input_tokens"] == 140
+    assert by_token["gen_ai.usage.audio.input_tokens"] == 130
+    assert by_token["gen_ai.usage.output_tokens"] == 23
+    assert by_token["gen_ai.output.type"] == "text"
+    assert by_second["tollbook.usage.input_audio_seconds"] == 61.0
+    assert "gen_ai.usage.input_tokens" not in by_second
+    assert "tollbook.cost_usd" not in by_second
+
+
+def test_speech_is_one_span_without_a_usage_and_its_bytes_are_the_callers(
+    client: openai.OpenAI, wire: Any, delivered: Delivered
+) -> None:
+    wire.stream([b"RI", b"FF"], "audio/wav")
+
+    said = client.audio.speech.create(model="tts-1", voice="alloy", input=SECRET)
+
+    (span,) = delivered()
+    assert said.read() == b"RIFF"
+    assert span.name == "generate_content tts-1"
+    assert span.attributes["gen_ai.output.type"] == "speech"
+    assert not [name for name in span.attributes if "gen_ai.usage" in name or "cost" in name]
+
+
+def test_a_deployment_of_azure_is_of_that_provider(wire: Any, delivered: Delivered) -> None:
+    usage = {"prompt_tokens": 11, "completion_tokens": 13, "total_tokens": 24}
+    wire.say({**chat(usage), "model": "gpt-4o-2024-08-06"})
+    with openai.AzureOpenAI(
+        api_key="k", azure_endpoint=wire.url, api_version="2024-10-21", max_retries=0
+    ) as client:
+        client.chat.completions.create(model="my-deployment", messages=MESSAGES)
+
+    (span,) = delivered()
+    assert wire.requests[0][0].startswith("/openai/deployments/my-deployment/chat/completions")
+    assert span.attributes["gen_ai.provider.name"] == "azure.ai.openai"
+    assert span.attributes["gen_ai.request.model"] == "my-deployment"
+    assert span.attributes["gen_ai.response.model"] == "gpt-4o-2024-08-06"
+
+
+@pytest.mark.parametrize(
+    ("host", "port", "provider"),
+    [
+        ("integrate.api.nvidia.com", 443, "nvidia"),
+        ("vllm", 8000, "vllm"),
+        ("my-vllm-0.models.svc", 80, "vllm"),
+        ("localhost", 11434, "ollama"),
+        ("ollama.internal", 443, "ollama"),
+        ("nim.internal", 8000, "nim"),
+        ("notvllmatall.com", 443, "openai"),
+        ("minimum.example.com", 443, "openai"),
+    ],
+)
+def test_a_server_of_ones_own_is_known_by_a_word_of_its_name_or_its_port(
+    host: str, port: int, provider: str
+) -> None:
+    assert provider_at(host, "openai", port) == provider
+
+
+# What each host says of 120 output tokens of which 20 are reasoning, and 100 input of which 60
+# were cached.
+USAGES: Any = {
+    "openrouter.ai": {
+        "prompt_tokens": 100,
+        "completion_tokens": 120,
+        "total_tokens": 220,
+        "prompt_tokens_details": {"cached_tokens": 60},
+        "completion_tokens_details": {"reasoning_tokens": 20},
+        "cost": 0.00014,
+    },
+    "api.groq.com": {
+        "prompt_tokens": 100,
+        "completion_tokens": 120,
+        "total_tokens": 220,
+        "prompt_tokens_details": {"cached_tokens": 60},
+        "completion_tokens_details": {"reasoning_tokens": 20},
+        "queue_time": 0.1,
+    },
+    "api.deepseek.com": {
+        "prompt_tokens": 100,
+        "completion_tokens": 120,
+        "total_tokens": 220,
+        "prompt_cache_hit_tokens": 60,
+        "prompt_cache_miss_tokens": 40,
+        "completion_tokens_details": {"reasoning_tokens": 20},
+    },
+    "api.x.ai": {
+        "prompt_tokens": 100,
+        "completion_tokens": 100,
+        "total_tokens": 220,
+        "prompt_tokens_details": {"cached_tokens": 60},
+        "completion_tokens_details": {"reasoning_tokens": 20},
+        "cost_in_usd_ticks": 1400000,
+    },
+    "api.together.xyz": {
+        "prompt_tokens": 100,
+        "completion_tokens": 120,
+        "total_tokens": 220,
+        "cached_tokens": 60,
+        "completion_tokens_details": {"reasoning_tokens": 20},
+    },
+    "vllm.internal": {
+        "prompt_tokens": 100,
+        "completion_tokens": 120,
+        "total_tokens": 220,
+        "prompt_tokens_details": {"cached_tokens": 60},
+        "completion_tokens_details": {"reasoning_tokens": 20},
+    },
+    "api.perplexity.ai": {
+        "prompt_tokens": 90,
+        "citation_tokens": 10,
+        "completion_tokens": 100,
+        "reasoning_tokens": 20,
+        "prompt_tokens_details": {"cached_tokens": 60},
+    },
+}
+PROVIDERS = {
+    "openrouter.ai": "openrouter",
+    "api.groq.com": "groq",
+    "api.deepseek.com": "deepseek",
+    "api.x.ai": "x_ai",
+    "api.together.xyz": "together_ai",
+    "vllm.internal": "vllm",
+    "api.perplexity.ai": "perplexity",
+}
+
+
+@pytest.mark.parametrize("host", USAGES)
+@pytest.mark.parametrize("streamed", [False, True])
+def test_what_a_host_counts_in_its_own_way_becomes_inclusive_totals(
+    host: str, streamed: bool, client_at: Any, wire: Any, delivered: Delivered
+) -> None:
+    usage = USAGES[host]
+    if streamed:
+        delta = {"index": 0, "delta": {"content": "x"}, "finish_reason": None}
+        end = {"index": 0, "delta": {}, "finish_reason": "stop"}
+        said = {"usage": None, "x_groq": {"usage": usage}} if "groq" in host else {"usage": usage}
+        last = {**chat(None), "choices": [end], **said}
+        wire.events([{**chat(None), "choices": [delta]}, last], done=True)
+    else:
+        wire.say(chat(usage))
+
+    with client_at(host) as client:
+        answer = client.chat.completions.create(model="m-1", messages=MESSAGES, stream=streamed)
+        if streamed:
+            list(answer)
+
+    said = delivered()[0].attributes
+    assert said["gen_ai.provider.name"] == PROVIDERS[host]
+    assert said["server.address"] == host
+    assert said["gen_ai.usage.input_tokens"] == 100
+    assert said["gen_ai.usage.cache_read.input_tokens"] == 60
+    assert said["gen_ai.usage.output_tokens"] == 120
+    assert said["gen_ai.usage.reasoning.output_tokens"] == 20
+    assert "tollbook.usage.complete" not in said
+    if host in ("openrouter.ai", "api.x.ai"):
+        assert said["tollbook.cost_usd"] == "0.00014"
+        assert said["gen_ai.usage.cost.source"] == "provider"
+        assert "tollbook.price_id" not in said
+
+
+def test_reasoning_that_is_in_xais_total_already_is_not_added_again(
+    client_at: Any, wire: Any, delivered: Delivered
+) -> None:
+    usage = {**USAGES["api.x.ai"], "completion_tokens": 120}
+    wire.say(chat(usage))
+
+    with client_at("api.x.ai") as client:
+        client.chat.completions.create(model="grok-4", messages=MESSAGES)
+
+    assert delivered()[0].attributes["gen_ai.usage.output_tokens"] == 120
+
+
+def test_with_a_key_of_ones_own_openrouters_fee_is_not_all_that_is_paid(
+    client_at: Any, wire: Any, delivered: Delivered
+) -> None:
+    usage = {**USAGES["openrouter.ai"], "is_byok": True}
+    wire.say(chat({**usage, "cost_details": {"upstream_inference_cost": 0.0028}}))
+    wire.say(chat(usage))
+
+    with client_at("openrouter.ai") as client:
+        for _ in range(2):
+            client.chat.completions.create(model="m-1", messages=MESSAGES)
+
+    known, unknown = (span.attributes for span in delivered())
+    assert known["tollbook.cost_usd"] == "0.00294"  # 0.00014 + 0.0028
+    assert "tollbook.cost_usd" not in unknown
+
+
+def test_a_cumulative_usage_in_every_chunk_is_not_summed(
+    client_at: Any, wire: Any, delivered: Delivered
+) -> None:
+    delta = {"index": 0, "delta": {"content": "x"}, "finish_reason": None}
+    usages = [
+        {"prompt_tokens": 100, "completion_tokens": count, "total_tokens": 100 + count}
+        for count in (1, 2, 3)
+    ]
+    wire.events([{**chat(usage), "choices": [delta]} for usage in usages], done=True)
+
+    with client_at("vllm.internal") as client:
+        list(client.chat.completions.create(model="m", messages=MESSAGES, stream=True))
+
+    said = delivered()[0].attributes
+    assert said["gen_ai.usage.output_tokens"] == 3
+
+
+@pytest.mark.parametrize("usage", [{"prompt_tokens": -5}, {"prompt_tokens": "many"}, 7, [], None])
+def test_a_usage_that_makes_no_sense_is_left_out(
+    usage: Any, client: openai.OpenAI, wire: Any, delivered: Delivered
+) -> None:
+    wire.say(chat(usage))
+
+    client.chat.completions.create(model="gpt-4o", messages=MESSAGES)
+
+    (span,) = delivered()
+    assert not [name for name in span.attributes if "gen_ai.usage" in name or "cost" in name]

@@ -1,0 +1,157 @@
+"""Workers of gunicorn, uvicorn and Celery deliver what they have when they are told to end."""
+
+import http.client
+import os
+import socket
+import subprocess
+import sys
+import textwrap
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from waiting import wait_until
+
+APP = """
+import os, tollbook
+tollbook.instrument(endpoint=os.environ["COLLECTOR"])
+
+def call(who):
+    with tollbook.tags(who=who), tollbook.call(provider="local", model="llama"):
+        pass
+
+def wsgi(environ, start_response):
+    call("wsgi")
+    start_response("200 OK", [("content-length", "2")])
+    return [b"ok"]
+
+async def asgi(scope, receive, send):
+    if scope["type"] == "lifespan":
+        while True:
+            message = await receive()
+            await send({"type": message["type"] + ".complete"})
+            if message["type"] == "lifespan.shutdown":
+                return
+    call("asgi")
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": b"ok"})
+"""
+TASKS = """
+import os, celery
+from app import call
+
+folder = os.environ["FOLDER"]
+app = celery.Celery("tasks", broker="filesystem://", broker_transport_options={
+    "data_folder_in": folder, "data_folder_out": folder, "control_folder": folder + "/control"})
+
+@app.task
+def work():
+    call("celery")
+    open(folder + "/done", "w").close()
+"""
+Start = Callable[[Sequence[str]], Any]
+
+
+@pytest.fixture
+def start(tmp_path: Path, collector: Any) -> Iterator[Start]:
+    """Start a server in a directory that holds the app; killed at the end if it still runs."""
+    (tmp_path / "app.py").write_text(textwrap.dedent(APP))
+    (tmp_path / "tasks.py").write_text(textwrap.dedent(TASKS))
+    clean = {k: v for k, v in os.environ.items() if not k.startswith(("OTEL_", "TOLLBOOK_"))}
+    paths = os.pathsep.join([str(tmp_path), *filter(None, sys.path)])
+    children: list[subprocess.Popen[bytes]] = []
+
+    def start_child(command: Sequence[str]) -> subprocess.Popen[bytes]:
+        children.append(
+            subprocess.Popen(
+                [sys.executable, "-m", *command],
+                env={
+                    **clean,
+                    "PYTHONPATH": paths,
+                    "COLLECTOR": collector.url,
+                    "FOLDER": str(tmp_path / "queue"),
+                },
+                cwd=tmp_path,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+            )
+        )
+        return children[-1]
+
+    yield start_child
+    for child in children:
+        if child.poll() is None:
+            child.kill()
+        child.wait()
+
+
+@pytest.fixture
+def port() -> int:
+    with closing(socket.create_server(("127.0.0.1", 0))) as server:
+        number: int = server.getsockname()[1]
+        return number
+
+
+def answers(port: int) -> bool:
+    try:
+        with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=5)) as connection:
+            connection.request("GET", "/")
+            return connection.getresponse().read() == b"ok"
+    except OSError:
+        return False
+
+
+def whose(collector: Any) -> set[str]:
+    return {span.attributes["tollbook.tags.who"] for span in collector.spans}
+
+
+@pytest.mark.parametrize("preload", [[], ["--preload"]], ids=["", "preload"])
+@pytest.mark.parametrize("kind", ["sync", "gthread", "gevent"])
+def test_a_worker_of_gunicorn_delivers(
+    kind: str, preload: list[str], start: Start, port: int, collector: Any
+) -> None:
+    pytest.importorskip("gunicorn")
+    if kind == "gevent":
+        pytest.importorskip("gevent")
+    bind = f"127.0.0.1:{port}"
+
+    server = start(["gunicorn", "app:wsgi", "-b", bind, "-k", kind, "-w", "1", *preload])
+    wait_until(lambda: answers(port))
+    server.terminate()
+    server.wait(30)
+
+    assert whose(collector) == {"wsgi"}
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_worker_of_uvicorn_delivers(
+    workers: str, start: Start, port: int, collector: Any
+) -> None:
+    pytest.importorskip("uvicorn")
+
+    server = start(["uvicorn", "app:asgi", "--port", str(port), "--workers", workers])
+    wait_until(lambda: answers(port))
+    server.terminate()
+    server.wait(30)
+
+    assert whose(collector) == {"asgi"}
+
+
+@pytest.mark.parametrize("pool", ["prefork", "threads", "solo"])
+def test_a_worker_of_celery_delivers(
+    pool: str, start: Start, tmp_path: Path, collector: Any
+) -> None:
+    pytest.importorskip("celery")
+    (tmp_path / "queue" / "control").mkdir(parents=True)
+    done = tmp_path / "queue" / "done"
+
+    worker = start(["celery", "-A", "tasks", "worker", "-P", pool, "-c", "1", "--loglevel=error"])
+    sender = start(["celery", "-A", "tasks", "call", "tasks.work"])
+    assert sender.wait(60) == 0
+    wait_until(done.exists)
+    worker.terminate()
+    worker.wait(60)
+
+    assert whose(collector) == {"celery"}

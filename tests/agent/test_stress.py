@@ -1,0 +1,141 @@
+"""Forks, signals, collections and log lines in the middle of things: no hang, no double."""
+
+import os
+import random
+from typing import Any
+
+import pytest
+
+FORKS = int(os.environ.get("STRESS_FORKS", "60"))
+STRESS = """
+import gc, os, random, signal, sys, threading, tollbook
+seed, forks = int(sys.argv[1]), int(sys.argv[2])
+chance = random.Random(seed)
+tollbook.instrument(endpoint=os.environ["COLLECTOR"])
+stop = threading.Event()
+
+def call(who):
+    with tollbook.tags(who=who), tollbook.call(provider="local", model="llama") as one:
+        one.usage(input_tokens=1)
+
+def busy():
+    while not stop.wait(0.005):
+        call("thread")
+        tollbook.flush(0)
+        with tollbook.budget(calls=10):
+            call("thread")
+
+# What is imported late is imported now: a child of a fork in the middle of it could not.
+with tollbook.budget(calls=1):
+    call("thread")
+assert tollbook.flush(10).delivered == 1
+threads = [threading.Thread(target=busy, daemon=True) for _ in range(2)]
+for thread in threads:
+    thread.start()
+for number in range(forks):
+    if chance.random() < 0.3:
+        gc.collect()
+    if chance.random() < 0.2:
+        tollbook.instrument(endpoint=os.environ["COLLECTOR"])
+    if chance.random() < 0.1:
+        tollbook.flush(0.01)
+    child = os.fork()
+    if child == 0:
+        signal.alarm(20)  # a child that hangs dies of it
+        call(f"child {number}")
+        with tollbook.budget(calls=1):
+            call(f"budget {number}")
+        flushed = tollbook.flush(10)
+        if chance.random() < 0.5:
+            os.kill(os.getpid(), signal.SIGTERM)
+        os._exit(0 if (flushed.delivered, flushed.dropped) == (2, 0) else 1)
+    status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    assert status in (0, -signal.SIGTERM), (seed, number, status)
+stop.set()
+for thread in threads:
+    thread.join()
+flushed = tollbook.flush(20)
+assert flushed.queued == 0 and flushed.dropped == flushed.lost["queue_full"], flushed
+"""
+
+
+def test_children_that_are_forked_at_any_moment_deliver_once_and_never_hang(
+    run_python: Any, collector: Any
+) -> None:
+    seed = random.SystemRandom().randrange(2**31)
+    program = f"import sys; sys.argv[1:] = ['{seed}', '{FORKS}']\n{STRESS}"
+
+    ended = run_python(program, PYTHONWARNINGS="ignore")
+
+    assert (ended.returncode, ended.stderr) == (0, ""), f"seed {seed}: {ended.stderr}"
+    who = [span.attributes["tollbook.tags.who"] for span in collector.spans]
+    children = sorted(name for name in who if name != "thread")
+    assert children == sorted(f"{kind} {n}" for kind in ("child", "budget") for n in range(FORKS))
+    assert len({span.span_id for span in collector.spans}) == len(collector.spans)
+
+
+RECURSION = """
+import gc, logging, logging.config, os, tollbook
+
+class Calling(logging.Handler):
+    def emit(self, record):
+        with tollbook.call(provider="local", model="from a log line"):
+            pass
+        if record.name != "inner":
+            logging.getLogger("inner").warning("x")
+
+logging.getLogger().addHandler(Calling())
+tollbook.call  # imported before a collection can ask for it in the middle of another import
+gc.callbacks.append(lambda phase, info: logging.getLogger("gc").warning("collected"))
+tollbook.instrument(endpoint="http://127.0.0.1:9")
+for number in range(200):
+    with tollbook.call(provider="local", model="llama"):
+        pass
+    if number % 20 == 0:
+        gc.collect()
+        tollbook.flush(0.05)
+        logging.config.dictConfig({"version": 1, "incremental": True})
+flushed = tollbook.flush(0)
+assert flushed.dropped == 0 and flushed.lost["fault"] == 0, flushed
+gc.callbacks.clear()
+"""
+
+
+def test_log_lines_and_collections_that_make_calls_neither_recurse_nor_deadlock(
+    run_python: Any,
+) -> None:
+    ended = run_python(RECURSION)
+
+    assert (ended.returncode, ended.stderr.count("Traceback")) == (0, 0)
+
+
+@pytest.mark.parametrize("error", ["MemoryError", "SystemExit", "KeyboardInterrupt"])
+def test_an_export_thread_that_is_killed_is_back_with_the_next_call(
+    error: str, run_python: Any, collector: Any
+) -> None:
+    program = f"""
+import os, threading, tollbook
+from tollbook.deliver import Delivery
+threading.excepthook = lambda *_: died.set()
+died = threading.Event()
+tollbook.instrument(endpoint=os.environ["COLLECTOR"])
+whole = Delivery.send
+def broken(*_, **__):
+    died.set()
+    raise {error}
+Delivery.send = broken
+def call():
+    with tollbook.call(provider="local", model="llama"):
+        pass
+call()
+assert died.wait(10)
+Delivery.send = whole
+call()
+flushed = tollbook.flush(10)
+assert flushed.delivered == 2, flushed
+"""
+
+    ended = run_python(program)
+
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert len(collector.spans) == 2

@@ -1,0 +1,188 @@
+"""Connections: slow, silent and ambiguous senders are closed, and the others do not notice."""
+
+import asyncio
+import contextlib
+import gzip
+import time
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+import uvicorn
+from otlp_requests import Span, request
+
+from tollbook_collector.intake import connection
+from tollbook_collector.intake.accept import Door
+from tollbook_collector.intake.connection import HEADERS_MAX, Connection
+from tollbook_collector.intake.http import HttpDoor
+from tollbook_collector.spool.append import Spool
+
+LONG_S = 30.0
+SHORT_S = 0.3
+BODY = request([Span()])
+HEAD = b"POST /v1/traces HTTP/1.1\r\nhost: a\r\ncontent-type: application/x-protobuf\r\n"
+LOOP_LAG_MAX_S = 0.05
+EMPTY_SPANS = 10_000_000
+
+
+class QuietServer(uvicorn.Server):
+    """A server that leaves signals to the test."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+@pytest.fixture(name="port")
+async def _port(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[int]:
+    monkeypatch.setattr(connection, "HEAD_S", SHORT_S)
+    monkeypatch.setattr(connection, "BODY_S", SHORT_S)
+    monkeypatch.setattr(connection, "LOOK_S", 0.02)
+    spool = Spool(tmp_path / "spool", 100_000_000, disk_free_bytes_min=0)
+    door = Door({"traces": spool})
+    config = uvicorn.Config(
+        HttpDoor(door, "acme"),
+        port=0,
+        http=Connection,
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+    )
+    server = QuietServer(config)
+    serving = asyncio.create_task(server.serve())
+    while not server.started:
+        await asyncio.sleep(0)
+    yield server.servers[0].sockets[0].getsockname()[1]
+    server.should_exit = True
+    await serving
+    door.close()
+    spool.close()
+
+
+async def answer_to(port: int, *parts: bytes) -> bytes:
+    """Send parts on a connection and return all that comes until it is closed."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    for part in parts:
+        writer.write(part)
+        with contextlib.suppress(ConnectionError):
+            await writer.drain()
+    try:
+        return await asyncio.wait_for(reader.read(), LONG_S)
+    except ConnectionError:
+        return b""
+    finally:
+        writer.close()
+
+
+def whole(body: bytes, *headers: bytes) -> bytes:
+    lines = b"".join(header + b"\r\n" for header in headers)
+    return HEAD + lines + b"content-length: %d\r\n\r\n" % len(body) + body
+
+
+@pytest.mark.parametrize(
+    ("sent", "status"),
+    [
+        (b"", b"408"),
+        (b"POST /v1/tra", b"408"),
+        (HEAD, b"408"),
+        (HEAD + b"content-length: 100\r\n\r\nhalf", b"408"),
+        (HEAD + b"transfer-encoding: chunked\r\n\r\n5\r\nhalf!\r\n", b"408"),
+    ],
+    ids=["silent", "half a line", "half a head", "half a body", "half a chunked body"],
+)
+async def test_a_sender_that_stops_is_closed(port: int, sent: bytes, status: bytes) -> None:
+    assert (await answer_to(port, sent)).startswith(b"HTTP/1.1 " + status)
+
+
+async def test_a_byte_now_and_then_does_not_extend_a_deadline(port: int) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(HEAD + b"x: ")
+    started = time.monotonic()
+
+    async def drip() -> None:
+        while True:
+            writer.write(b"y")
+            await asyncio.sleep(SHORT_S / 10)
+
+    dripping = asyncio.create_task(drip())
+    answer = await asyncio.wait_for(reader.readline(), LONG_S)
+    dripping.cancel()
+    writer.close()
+
+    assert answer.startswith(b"HTTP/1.1 408")
+    assert time.monotonic() - started < 10 * SHORT_S
+
+
+@pytest.mark.parametrize(
+    ("sent", "status"),
+    [
+        (HEAD + b"".join(b"h%d: v\r\n" % n for n in range(3_000)) + b"\r\n", b"431"),
+        (HEAD + b"".join(b"h%d: v\r\n" % n for n in range(HEADERS_MAX)) + b"\r\n", b"431"),
+        (HEAD + b"long: " + b"x" * 65_536, b"431"),
+        (b"POST /" + b"p" * 65_536, b"431"),
+        (HEAD + b"content-length: 3\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n", b"400"),
+        (HEAD + b"content-length: 3\r\ncontent-length: 4\r\n\r\nabcd", b"400"),
+        (HEAD + b"transfer-encoding: chunked\r\n\r\nnonsense\r\n", b"400"),
+        (b"\x16\x03\x01 not HTTP at all\r\n\r\n", b"400"),
+    ],
+    ids=["3000 headers", "one header too many", "long header", "long path", "length and chunks",
+         "two lengths", "bad chunk size", "not HTTP"],
+)  # fmt: skip
+async def test_what_is_too_much_or_ambiguous_is_refused(
+    port: int, sent: bytes, status: bytes
+) -> None:
+    assert (await answer_to(port, sent)).startswith(b"HTTP/1.1 " + status)
+
+
+async def test_one_connection_carries_many_requests(port: int) -> None:
+    last = whole(BODY, b"connection: close")
+
+    answer = await answer_to(port, whole(BODY), whole(BODY), last)
+
+    assert answer.count(b"HTTP/1.1 200") == 3
+
+
+async def test_a_refused_body_ends_its_connection(port: int) -> None:
+    announced = HEAD + b"content-length: 100000000\r\n\r\n"
+
+    answer = await answer_to(port, announced)
+
+    assert answer.startswith(b"HTTP/1.1 413")
+
+
+async def test_silent_connections_do_not_slow_the_others(port: int) -> None:
+    silent = [await asyncio.open_connection("127.0.0.1", port) for _ in range(300)]
+    started = time.monotonic()
+
+    answers = [await answer_to(port, whole(BODY, b"connection: close")) for _ in range(20)]
+
+    assert all(answer.startswith(b"HTTP/1.1 200") for answer in answers)
+    assert time.monotonic() - started < LONG_S / 3
+    for _, writer in silent:
+        writer.close()
+
+
+async def test_a_bomb_does_not_hold_the_loop(port: int) -> None:
+    """10 M empty spans are 20 MB of protobuf and 20 kB of gzip; as they came they are 20 MB."""
+    spans = b"\x12\x00" * EMPTY_SPANS
+    scope = b"\x12\x80\xda\xc4\x09" + spans
+    bomb = b"\x0a\x85\xda\xc4\x09" + scope
+    compressed = await asyncio.to_thread(gzip.compress, bomb, 1)
+    lags: list[float] = []
+
+    async def probe() -> None:
+        while True:
+            before = time.perf_counter()
+            await asyncio.sleep(0.005)
+            lags.append(time.perf_counter() - before - 0.005)
+
+    probing = asyncio.create_task(probe())
+    answer = await answer_to(port, whole(compressed, b"content-encoding: gzip"))
+    plain = await answer_to(port, whole(bomb))
+    probing.cancel()
+
+    assert answer.startswith(b"HTTP/1.1 413")
+    assert plain.startswith(b"HTTP/1.1 413")
+    # One lag may be the machine's own; the door would hold the loop for each of its pieces.
+    assert sorted(lags)[-3] < LOOP_LAG_MAX_S

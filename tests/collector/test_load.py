@@ -1,0 +1,261 @@
+"""The loader: a segment is deleted once it is durable in the store, and not before."""
+
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from otlp_requests import Span, request
+from waiting import wait_until
+
+from tollbook_collector.spool.append import Spool
+from tollbook_collector.spool.quarantine import NotQuarantined, refused, retry
+from tollbook_collector.spool.segment import envelopes
+from tollbook_collector.store.client import ClickHouse, StoreRefused, StoreUnavailable
+from tollbook_collector.store.load import Loader
+
+LONG_S = 30.0
+SYNTAX_ERROR = 62
+CANNOT_READ = 33
+
+
+class RecordingStore:
+    """A store that answers by a rule, and remembers what it was given."""
+
+    def __init__(self, rule: Callable[[bytes], None] = lambda content: None) -> None:
+        self.rule = rule
+        self.given: list[tuple[str, list[bytes]]] = []
+        self._lock = threading.Lock()
+
+    def insert_segment(self, content: bytes, token: str, signal: str) -> None:
+        with self._lock:
+            requests = [envelope.request for envelope in envelopes(content)]
+            self.given.append((token, requests))
+            self.rule(content)
+
+
+@pytest.fixture(name="spool")
+def _spool(tmp_path: Path) -> Iterator[Spool]:
+    spool = Spool(tmp_path / "spool", 100_000_000, segment_age_max_s=0.05, disk_free_bytes_min=0)
+    yield spool
+    spool.close()
+
+
+@pytest.fixture(name="load")
+def _load(spool: Spool) -> Iterator[Callable[[RecordingStore], Loader]]:
+    loaders: list[Loader] = []
+
+    def load(store: RecordingStore) -> Loader:
+        loaders.append(Loader(spool, store, inserters=1))
+        loaders[-1].start()
+        return loaders[-1]
+
+    yield load
+    for loader in loaders:
+        loader.stop()
+
+
+def append(spool: Spool, *bodies: bytes) -> None:
+    for durable in [spool.append("acme", "k", body, 1) for body in bodies]:
+        durable.result(LONG_S)
+
+
+def test_a_loaded_segment_is_removed(
+    spool: Spool, load: Callable[[RecordingStore], Loader]
+) -> None:
+    store = RecordingStore()
+    append(spool, b"one", b"two")
+
+    loader = load(store)
+
+    assert spool.wait_empty(LONG_S)
+    assert [body for _, bodies in store.given for body in bodies] == [b"one", b"two"]
+    assert loader.counts().spans == 2
+
+
+def test_a_store_that_is_away_gets_the_same_segment_with_the_same_token(
+    spool: Spool, load: Callable[[RecordingStore], Loader]
+) -> None:
+    left = [StoreUnavailable("away"), StoreUnavailable("away"), StoreRefused("?", SYNTAX_ERROR)]
+
+    def rule(content: bytes) -> None:
+        if left:
+            raise left.pop()
+
+    store = RecordingStore(rule)
+    append(spool, b"one")
+
+    loader = load(store)
+
+    assert spool.wait_empty(LONG_S)
+    assert len(store.given) == 4
+    assert len({token for token, _ in store.given}) == 1
+    assert (loader.counts().retries, loader.counts().last_error) == (3, "")
+
+
+def test_a_request_that_the_engine_cannot_read_is_set_aside_alone(
+    spool: Spool, load: Callable[[RecordingStore], Loader], tmp_path: Path
+) -> None:
+    def rule(content: bytes) -> None:
+        if any(envelope.request == b"bad" for envelope in envelopes(content)):
+            raise StoreRefused("cannot read", CANNOT_READ)
+
+    store = RecordingStore(rule)
+    append(spool, b"good", b"bad", b"also good")
+
+    loader = load(store)
+
+    assert spool.wait_empty(LONG_S)
+    alone = [bodies for _, bodies in store.given if len(bodies) == 1]
+    assert alone == [[b"good"], [b"bad"], [b""], [b"also good"]]
+    (kept,) = refused(tmp_path)
+    assert (kept.envelope.request, kept.reason, kept.signal) == (b"bad", "cannot read", "spool")
+    counts = loader.counts()
+    assert (counts.spans, counts.refused_requests, counts.refused_spans) == (2, 1, 1)
+
+
+def test_a_poisoned_span_is_found_among_many_and_set_aside_alone(
+    spool: Spool, load: Callable[[RecordingStore], Loader], tmp_path: Path
+) -> None:
+    def rule(content: bytes) -> None:
+        if b"poison" in content:
+            raise StoreRefused("cannot read", CANNOT_READ)
+
+    store = RecordingStore(rule)
+    spans = [Span(name=f"span {number}") for number in range(100)]
+    spans[57] = Span(name="poison")
+    spool.append("acme", "k", request(spans), 100, (("timestamp", 2),)).result(LONG_S)
+
+    loader = load(store)
+
+    assert spool.wait_empty(LONG_S)
+    (kept,) = refused(tmp_path)
+    assert kept.envelope.spans == 1
+    assert b"poison" in kept.envelope.request
+    assert (loader.counts().spans, loader.counts().refused_spans) == (99, 1)
+    # One for the whole, then two for each halving of a hundred, and one for the account.
+    assert len(store.given) <= 2 + 3 * 7 + 1
+
+
+def test_what_was_set_aside_is_tried_again_and_its_account_balanced(
+    spool: Spool, load: Callable[[RecordingStore], Loader], tmp_path: Path
+) -> None:
+    poisoned = [True]
+
+    def rule(content: bytes) -> None:
+        if poisoned[0] and b"poison" in content:
+            raise StoreRefused("cannot read", CANNOT_READ)
+
+    kept_accounts: list[tuple[str, int]] = []
+
+    class Accounting(RecordingStore):
+        def insert_segment(self, content: bytes, token: str, signal: str) -> None:
+            super().insert_segment(content, token, signal)
+            kept_accounts.extend(r for e in envelopes(content) for r in e.rejected)
+
+    store = Accounting(rule)
+    append(spool, request([Span(name="poison")]))
+    load(store)
+    assert spool.wait_empty(LONG_S)
+    poisoned[0] = False
+
+    count = retry(tmp_path, "all")
+
+    wait_until(lambda: any(b"poison" in body for body in store.given[-1][1]))
+    assert spool.wait_empty(LONG_S)
+    assert count == 1
+    assert refused(tmp_path) == []
+    assert kept_accounts == [("quarantined", 1), ("quarantined", -1)]
+
+
+def test_a_request_that_is_not_in_quarantine_is_named(tmp_path: Path) -> None:
+    with pytest.raises(NotQuarantined, match="17-0 is not in quarantine"):
+        retry(tmp_path, "17-0")
+
+
+def test_a_segment_that_is_refused_for_no_fault_of_its_data_does_not_block_the_line(
+    spool: Spool, load: Callable[[RecordingStore], Loader], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tollbook_collector.store.load.RETRY_MAX_S", 0.001)
+    passed = threading.Event()
+
+    def rule(content: bytes) -> None:
+        bodies = [envelope.request for envelope in envelopes(content)]
+        if bodies == [b"stuck"] and not passed.is_set():
+            raise StoreRefused("no such column", SYNTAX_ERROR)
+        if bodies == [b"next"]:
+            passed.set()
+
+    append(spool, b"stuck")
+    wait_until(lambda: spool.counts().waiting_segments == 1)
+    append(spool, b"next")
+    wait_until(lambda: spool.counts().waiting_segments == 2)
+
+    load(RecordingStore(rule))
+
+    assert passed.wait(LONG_S)
+    assert spool.wait_empty(LONG_S)
+
+
+def test_what_protobuf_reads_and_the_engine_does_not_is_written_anew_and_stored(
+    spool: Spool, schema: ClickHouse, tenant: str
+) -> None:
+    """A oneof that is set twice, and a known field of another type: upb takes both."""
+    wrong_type = request([Span()]) + b"\x08\x01"
+    # An attribute whose value is the string "v" and then the integer 7.
+    attribute = b"\x4a\x0a\x0a\x01k\x12\x05\x0a\x01v\x18\x07"
+    span = b"\x0a\x10" + b"t" * 16 + b"\x12\x08" + b"s" * 8 + b"\x2a\x08chat gpt" + attribute
+    scope = b"\x12" + bytes([len(span)]) + span
+    outer = b"\x12" + bytes([len(scope)]) + scope
+    twice = b"\x0a" + bytes([len(outer)]) + outer
+    loader = Loader(spool, schema)
+    for doubtful in (wrong_type, twice, request([Span()])):
+        count = doubtful.count(b"chat gpt")
+        spool.append(tenant, "k", doubtful, count).result(LONG_S)
+
+    loader.start()
+
+    assert spool.wait_empty(LONG_S)
+    loader.stop()
+    assert loader.counts().refused_spans == 0
+    (found,) = schema.rows(
+        "SELECT sum(stored), sum(imbalance) FROM books WHERE tenant = {tenant:String}",
+        {"tenant": tenant},
+    )
+    assert tuple(found) == (3, 0)
+
+
+def test_a_fault_of_the_loader_itself_is_counted_and_the_segment_kept(
+    spool: Spool, load: Callable[[RecordingStore], Loader]
+) -> None:
+    failed = threading.Event()
+
+    def rule(content: bytes) -> None:
+        failed.set()
+        raise RuntimeError("a bug")
+
+    append(spool, b"one")
+    loader = load(RecordingStore(rule))
+
+    assert failed.wait(LONG_S)
+    loader.stop()
+
+    assert loader.counts().faults == 1
+    assert spool.counts().waiting_spans == 1
+
+
+def test_segments_reach_the_tables_of_a_real_store(
+    spool: Spool, schema: ClickHouse, tenant: str
+) -> None:
+    loader = Loader(spool, schema)
+    for _ in range(5):
+        spool.append(tenant, "k", request([Span(), Span()]), 2).result(LONG_S)
+
+    loader.start()
+
+    assert spool.wait_empty(LONG_S)
+    loader.stop()
+    found = schema.rows(
+        "SELECT count() FROM spans WHERE tenant = {tenant:String}", {"tenant": tenant}
+    )
+    assert [tuple(row) for row in found] == [(10,)]

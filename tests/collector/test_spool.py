@@ -1,0 +1,206 @@
+"""The spool: what was acknowledged is on disk, and what cannot be kept is refused."""
+
+import errno
+import os
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tollbook_collector.spool.append import Spool, SpoolFailed, SpoolFull
+from tollbook_collector.spool.files import Segment, SpoolInUse
+from tollbook_collector.spool.segment import envelopes
+
+LONG_S = 30.0
+
+
+@pytest.fixture(name="make_spool")
+def _make_spool(tmp_path: Path) -> Iterator[Callable[..., Spool]]:
+    made: list[Spool] = []
+
+    def make(**changes: object) -> Spool:
+        arguments: dict[str, object] = {
+            "directory": tmp_path / "spool",
+            "bytes_max": 1_000_000,
+            "disk_free_bytes_min": 0,
+            "segment_age_max_s": 0.01,
+            **changes,
+        }
+        made.append(Spool(**arguments))  # type: ignore[arg-type]
+        return made[-1]
+
+    yield make
+    for spool in made:
+        if spool._writer.is_alive():
+            spool.close()
+
+
+def claimed(spool: Spool) -> Segment:
+    segment = spool.claim(LONG_S)
+    assert segment is not None
+    return segment
+
+
+def requests(segment: Segment) -> list[bytes]:
+    return [envelope.request for envelope in envelopes(segment.path.read_bytes())]
+
+
+def test_an_acknowledged_request_is_in_a_file_that_a_new_spool_finds(
+    make_spool: Callable[..., Spool],
+) -> None:
+    spool = make_spool(segment_age_max_s=3600)
+    spool.append("acme", "k", b"one", 1).result(LONG_S)
+    spool.append("acme", "k", b"two", 2).result(LONG_S)
+    spool.close()
+
+    again = make_spool()
+
+    segment = claimed(again)
+    assert requests(segment) == [b"one", b"two"]
+    assert (segment.requests, segment.spans) == (2, 3)
+
+
+def test_a_crash_in_the_middle_of_a_record_costs_only_that_record(
+    make_spool: Callable[..., Spool], tmp_path: Path
+) -> None:
+    spool = make_spool(segment_age_max_s=3600)
+    spool.append("acme", "k", b"whole", 1).result(LONG_S)
+    spool.close()
+    (sealed,) = (tmp_path / "spool").glob("*.segment")
+    sealed.write_bytes(sealed.read_bytes() + b"\x7f\x0d half a record")
+    sealed.rename(sealed.with_suffix(".open"))
+
+    again = make_spool()
+
+    assert requests(claimed(again)) == [b"whole"]
+    assert again.counts().torn_bytes == len(b"\x7f\x0d half a record")
+
+
+def test_a_segment_is_sealed_when_it_is_large_enough(make_spool: Callable[..., Spool]) -> None:
+    spool = make_spool(segment_age_max_s=3600, segment_bytes_max=1000)
+
+    spool.append("acme", "k", bytes(1000), 1).result(LONG_S)
+    first = claimed(spool)
+    spool.append("acme", "k", bytes(1001), 1).result(LONG_S)
+    second = claimed(spool)
+
+    assert [len(body) for body in requests(first) + requests(second)] == [1000, 1001]
+
+
+def test_segments_are_claimed_oldest_first_and_a_released_one_comes_again(
+    make_spool: Callable[..., Spool],
+) -> None:
+    spool = make_spool(segment_bytes_max=1)
+    for body in (b"1", b"2"):
+        spool.append("acme", "k", body, 1).result(LONG_S)
+
+    first = claimed(spool)
+    second = claimed(spool)
+    spool.release(second)
+    spool.release(first)
+
+    assert requests(claimed(spool)) == [b"1"]
+    assert requests(claimed(spool)) == [b"2"]
+
+
+def test_a_removed_segment_is_gone_and_the_spool_is_empty(
+    make_spool: Callable[..., Spool], tmp_path: Path
+) -> None:
+    spool = make_spool()
+    spool.append("acme", "k", b"one", 4).result(LONG_S)
+    segment = claimed(spool)
+    assert spool.counts().waiting_spans == 4
+
+    spool.remove(segment)
+
+    assert spool.wait_empty(LONG_S)
+    assert spool.counts().waiting_bytes == 0
+    assert list((tmp_path / "spool").glob("*.segment")) == []
+
+
+def test_a_request_beyond_the_limit_is_refused_and_counted(
+    make_spool: Callable[..., Spool],
+) -> None:
+    spool = make_spool(bytes_max=500)
+
+    with pytest.raises(SpoolFull, match="the limit is 500"):
+        spool.append("acme", "k", bytes(600), 1)
+
+    assert spool.counts().refused_requests == 1
+
+
+def test_a_disk_that_is_nearly_full_refuses_before_it_is_full(
+    make_spool: Callable[..., Spool],
+) -> None:
+    spool = make_spool(disk_free_bytes_min=1 << 60)
+
+    with pytest.raises(SpoolFull, match="are free on the disk"):
+        spool.append("acme", "k", b"one", 1)
+
+
+def test_after_a_failed_sync_the_group_is_refused_and_the_file_never_synced_again(
+    make_spool: Callable[..., Spool],
+) -> None:
+    synced: list[int] = []
+
+    def sync(descriptor: int) -> None:
+        inode = os.fstat(descriptor).st_ino
+        synced.append(inode)
+        if len(synced) == 2:
+            raise OSError(errno.EIO, "Input/output error")
+
+    spool = make_spool(segment_age_max_s=3600, sync=sync)
+    spool.append("acme", "k", b"kept", 1).result(LONG_S)
+
+    with pytest.raises(SpoolFailed, match="Input/output error"):
+        spool.append("acme", "k", b"lost", 1).result(LONG_S)
+    spool.append("acme", "k", b"after", 1).result(LONG_S)
+    spool.close()
+
+    assert synced[0] == synced[1] != synced[2]
+    again = make_spool()
+    assert requests(claimed(again)) == [b"kept"]
+    assert requests(claimed(again)) == [b"after"]
+
+
+def test_requests_that_arrive_during_a_sync_share_the_next_one(
+    make_spool: Callable[..., Spool],
+) -> None:
+    syncing, go_on = threading.Event(), threading.Event()
+    syncs: list[int] = []
+
+    def sync(descriptor: int) -> None:
+        syncs.append(descriptor)
+        syncing.set()
+        assert go_on.wait(LONG_S)
+
+    spool = make_spool(segment_age_max_s=3600, sync=sync)
+    first = spool.append("acme", "k", b"0", 1)
+    assert syncing.wait(LONG_S)
+    rest = [spool.append("acme", "k", b"%d" % number, 1) for number in range(1, 9)]
+
+    go_on.set()
+
+    for durable in (first, *rest):
+        durable.result(LONG_S)
+    assert len(syncs) == 2
+
+
+def test_a_second_collector_on_the_same_directory_gets_one_clear_sentence(
+    make_spool: Callable[..., Spool],
+) -> None:
+    make_spool()
+
+    with pytest.raises(SpoolInUse, match=f"process id {os.getpid()}; stop it, or start this one"):
+        make_spool()
+
+
+def test_a_request_set_aside_is_a_segment_of_its_own(make_spool: Callable[..., Spool]) -> None:
+    spool = make_spool()
+    spool.append("acme", "k", b"bad", 1).result(LONG_S)
+    (envelope,) = envelopes(claimed(spool).path.read_bytes())
+
+    path = spool.set_aside(envelope, 0, "cannot read it")
+
+    assert list(envelopes(path.read_bytes())) == [envelope]

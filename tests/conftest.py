@@ -1,0 +1,89 @@
+"""Real parts for the tests: one store for the session, a migrated database, a price book."""
+
+import os
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
+
+import pytest
+from otlp_requests import Span, request
+
+from tollbook_collector.money.book import put_in_force
+from tollbook_collector.money.seed import read_book
+from tollbook_collector.spool.segment import Envelope, header, record
+from tollbook_collector.store import sql
+from tollbook_collector.store.client import ClickHouse, StoreAddress
+from tollbook_collector.store.embedded.process import EmbeddedStore
+
+RECEIVED_AT = datetime(2026, 11, 20, 12, 0, 1, tzinfo=UTC)
+
+
+@pytest.fixture(scope="session")
+def store_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StoreAddress]:
+    """A ClickHouse: that of TOLLBOOK_TEST_CLICKHOUSE_URL, or an embedded one for the session."""
+    url = os.environ.get("TOLLBOOK_TEST_CLICKHOUSE_URL")
+    if url:
+        user = os.environ.get("TOLLBOOK_TEST_CLICKHOUSE_USER", "default")
+        yield StoreAddress(url, user, os.environ.get("TOLLBOOK_TEST_CLICKHOUSE_PASSWORD", ""))
+        return
+    store = EmbeddedStore(tmp_path_factory.mktemp("store"))
+    store.start()
+    yield StoreAddress(store.address.url, store.address.user, store.address.password)
+    store.stop()
+
+
+@pytest.fixture
+def database(store_address: StoreAddress) -> Iterator[ClickHouse]:
+    """An empty database."""
+    yield from opened(store_address)
+
+
+@pytest.fixture
+def schema(database: ClickHouse) -> ClickHouse:
+    """A migrated database without prices."""
+    sql.migrate(database)
+    return database
+
+
+@pytest.fixture(scope="session")
+def priced(store_address: StoreAddress) -> Iterator[ClickHouse]:
+    """A migrated database with the seeded price book, shared by the session: use own tenants."""
+    for clickhouse in opened(store_address):
+        sql.migrate(clickhouse)
+        put_in_force(clickhouse, read_book())
+        yield clickhouse
+
+
+@pytest.fixture
+def tenant() -> str:
+    """A tenant of the test's own."""
+    return f"tenant-{uuid.uuid4().hex[:12]}"
+
+
+Insert = Callable[..., None]
+
+
+@pytest.fixture
+def insert(tenant: str) -> Insert:
+    """Insert spans of the test's tenant into a database as the loader does."""
+
+    def insert_spans(
+        clickhouse: ClickHouse,
+        spans: Sequence[Span] | bytes,
+        token: str = "",
+        resource: dict[str, object] | None = None,
+    ) -> None:
+        body = spans if isinstance(spans, bytes) else request(spans, resource)
+        received_ns = int(RECEIVED_AT.timestamp()) * 1_000_000_000
+        envelope = Envelope(tenant, "key1", received_ns, 1, len(spans), body)
+        clickhouse.insert_segment(header() + record(envelope), token or uuid.uuid4().hex)
+
+    return insert_spans
+
+
+def opened(address: StoreAddress) -> Iterator[ClickHouse]:
+    name = f"tollbook_test_{uuid.uuid4().hex[:12]}"
+    clickhouse = ClickHouse(StoreAddress(address.url, address.user, address.password, name))
+    yield clickhouse
+    clickhouse.command("DROP DATABASE {name:Identifier} SYNC", {"name": name})
+    clickhouse.close()

@@ -1,0 +1,127 @@
+"""A collector as its users run it: a process, on free ports, with its own directory."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from waiting import wait_until
+
+START_S = 60.0
+
+
+@dataclass
+class RunningCollector:
+    """A collector's process and where it can be reached."""
+
+    process: subprocess.Popen[str]
+    otlp_http: str
+    otlp_grpc: str
+    api: str
+    log: Path
+
+    def export(self, body: bytes) -> int:
+        """Send an export request and return the status."""
+        headers = {"content-type": "application/x-protobuf"}
+        message = urllib.request.Request(f"{self.otlp_http}/v1/traces", body, headers)
+        try:
+            with urllib.request.urlopen(message, timeout=30) as answer:
+                return int(answer.status)
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code
+
+    def get(self, path: str) -> Any:
+        """Return the JSON of an answer of the API, whatever its status."""
+        try:
+            with urllib.request.urlopen(f"{self.api}{path}", timeout=30) as answer:
+                return json.load(answer)
+        except urllib.error.HTTPError as error:
+            with error:
+                return json.load(error)
+
+    def sql(self, statement: str) -> list[dict[str, Any]]:
+        """Return the rows of a user's statement."""
+        url = f"{self.api}/v1/sql?format=json"
+        message = urllib.request.Request(url, statement.encode(), {"content-type": "text/plain"})
+        with urllib.request.urlopen(message, timeout=30) as answer:
+            return [json.loads(line) for line in answer.read().splitlines()]
+
+    def wait_loaded(self, timeout_s: float = START_S) -> None:
+        """Wait until nothing is in the spool."""
+
+        def empty() -> bool:
+            spool = self.get("/health")["spool"]
+            return bool(spool["waiting_bytes"] == 0)
+
+        wait_until(empty, timeout_s)
+
+    def stop(self) -> int:
+        """Stop it as Ctrl-C does and return its exit status."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGINT)
+        status = self.process.wait(START_S)
+        if self.process.stdout is not None:
+            self.process.stdout.close()
+        return status
+
+
+StartCollector = Callable[..., RunningCollector]
+
+
+@pytest.fixture
+def start_collector(tmp_path: Path) -> Iterator[StartCollector]:
+    """Start collectors; those still running are stopped at the end."""
+    started: list[RunningCollector] = []
+
+    def start(data: Path | None = None, *arguments: str) -> RunningCollector:
+        log = tmp_path / f"collector-{len(started)}.log"
+        command = [sys.executable, "-m", "tollbook_collector", "up"]
+        command += ["--data", str(data or tmp_path / "data")]
+        for option in ("--otlp-http", "--otlp-grpc", "--api"):
+            command += [option, "127.0.0.1:0"]
+        with log.open("w") as errors:
+            process = subprocess.Popen(
+                [*command, *arguments],
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                text=True,
+                env={**os.environ, "COLUMNS": "200", "PYTHONUNBUFFERED": "1"},
+            )
+        collector = RunningCollector(process, *_addresses(process, log), log)
+        started.append(collector)
+        return collector
+
+    yield start
+    for collector in started:
+        collector.stop()
+
+
+def _addresses(process: "subprocess.Popen[str]", log: Path) -> tuple[str, str, str]:
+    assert process.stdout is not None
+    text = ""
+    for line in process.stdout:
+        text += line
+        if line.startswith("Next:"):
+            break
+    found = [re.search(rf"{name}\s+(\S+)", text) for name in ("OTLP/HTTP", "OTLP/gRPC", "API")]
+    if not all(found):
+        process.wait(START_S)
+        pytest.fail(f"the collector did not start:\n{text}\n{log.read_text()}")
+    http, grpc, api = (match[1] for match in found if match)
+    return http.removesuffix("/v1/traces"), grpc, api
+
+
+@pytest.fixture
+def collector(start_collector: StartCollector) -> RunningCollector:
+    """A running collector."""
+    return start_collector()

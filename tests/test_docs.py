@@ -1,0 +1,81 @@
+"""The documents and the program say the same."""
+
+import re
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from tollbook.settings import Settings as SdkSettings
+from tollbook_collector.answer.questions import DIMENSIONS
+from tollbook_collector.settings import Settings
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("examples/**/*.md")])
+
+
+def test_every_setting_of_the_collector_is_in_the_readme() -> None:
+    documented_elsewhere = {"clickhouse_user", "clickhouse_password"}
+    names = set(Settings.model_fields) - documented_elsewhere
+
+    assert [n for n in sorted(names) if f"`TOLLBOOK_{n.upper()}`" not in README] == []
+    assert "TOLLBOOK_CLICKHOUSE_USER" in README
+    assert "TOLLBOOK_CLICKHOUSE_PASSWORD" in README
+
+
+def test_every_variable_that_the_sdk_reads_is_in_the_readme() -> None:
+    source = (ROOT / "agent/tollbook/settings.py").read_text()
+    variables = set(re.findall(r"\bTOLLBOOK_[A-Z_]+\b", source))
+
+    assert variables
+    assert len(fields(SdkSettings)) > 0
+    assert [name for name in sorted(variables) if name not in README] == []
+
+
+def test_the_defaults_in_the_readme_are_those_of_the_program() -> None:
+    defaults = Settings()
+
+    for value in (
+        defaults.otlp_http,
+        defaults.otlp_grpc,
+        defaults.api,
+        defaults.clickhouse_database,
+    ):
+        assert f"`{value}`" in README
+    assert defaults.spool_bytes_max == 4 * 1024**3
+    assert "| 4 GiB |" in README
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_link_to_a_file_leads_to_one(document: Path) -> None:
+    links = re.findall(r"\]\((?!https?:|#)([^)#\s]+)", document.read_text())
+
+    missing = [link for link in links if not (document.parent / link).exists()]
+
+    assert missing == []
+
+
+def test_every_file_that_the_architecture_names_exists() -> None:
+    text = (ROOT / "ARCHITECTURE.md").read_text()
+    named = re.findall(r"`((?:agent|collector|tests|benchmarks)/[^`\s]+)`", text)
+
+    missing = [
+        name for name in named if not (ROOT / name.replace("…", "tollbook_collector")).exists()
+    ]
+
+    assert named
+    assert missing == []
+
+
+def test_the_decisions_are_numbered_without_a_gap() -> None:
+    names = sorted(path.name for path in (ROOT / "docs/decisions").iterdir())
+    numbers = [int(name[:4]) for name in names]
+
+    assert numbers == list(range(1, len(numbers) + 1))
+
+
+def test_what_spend_can_be_asked_by_is_in_its_query() -> None:
+    query = (ROOT / "collector/tollbook_collector/store/sql/queries/spend.sql").read_text()
+
+    assert [name for name in DIMENSIONS if f"dimension = '{name}'" not in query] == []
