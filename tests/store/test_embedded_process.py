@@ -309,6 +309,24 @@ def test_an_engine_that_cannot_open_its_data_fails_with_a_sentence(tmp_path: Pat
         EmbeddedStore(directory.path).start()
 
 
+def test_a_crash_before_the_first_answer_is_started_again(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = EmbeddedStore(tmp_path / "store")
+    starting = threading.Thread(target=store.start)
+    starting.start()
+    try:
+        assert until(lambda: store.pid is not None)
+        os.kill(store.pid or 0, signal.SIGKILL)
+        starting.join()
+        assert store.healthy
+        assert store.restarts == 1
+        assert "ended with status SIGKILL before it answered" in caplog.text
+    finally:
+        starting.join()
+        store.stop()
+
+
 @pytest.mark.parametrize("listen", ["127.0.0.1", "127.0.0.1:x", "127.0.0.1:99999", ""])
 def test_an_address_that_is_none_is_named(listen: str) -> None:
     with pytest.raises(ValueError, match="HOST:PORT"):

@@ -1,6 +1,8 @@
 """What a statement cannot do to the machine, whatever it says."""
 
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -157,7 +159,35 @@ def test_the_process_is_held_by_the_kernel_and_knows_no_secrets_of_its_parent(
     assert "Umask:\t0077" in status
     assert b"\0PATH=" not in b"\0" + environment
     assert "Max core file size        0 " in limits
-    assert clean_environment({"TZ": "UTC", "AWS_SECRET_ACCESS_KEY": "x"}) == {"TZ": "UTC"}
+
+
+def test_the_engine_finds_its_auxiliary_vector_behind_the_environment(tmp_path: Path) -> None:
+    """It has no /proc to look in, and where a variable was set that place is the heap."""
+    walk = """
+import ctypes
+from tollbook_collector.store.embedded import sandbox
+sandbox.limit_process()
+library = ctypes.CDLL(None)
+library.getauxval.restype = ctypes.c_ulong
+words = ctypes.cast(ctypes.c_void_p.in_dll(library, "environ"), ctypes.POINTER(ctypes.c_ulong))
+start = next(position for position in range(1000) if not words[position]) + 1
+page_size = next(words[at + 1] for at in range(start, start + 100, 2) if words[at] == 6)
+print(page_size == library.getauxval(6))
+"""
+    environment = {"TZ": "UTC", "AWS_SECRET_ACCESS_KEY": "x"}  # and no locale
+
+    said = subprocess.run(
+        [sys.executable, "-P", "-c", walk],
+        env=clean_environment(environment, tmp_path),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert said.stdout == "True\n"
+    assert clean_environment(environment, tmp_path).keys() == {
+        *("TZ", "TMPDIR", "PYTHONCOERCECLOCALE")
+    }
 
 
 def test_the_directory_and_its_secret_are_the_owners_alone(embedded_store: EmbeddedStore) -> None:

@@ -1,6 +1,7 @@
 """Run the embedded store: `python -m tollbook_collector.store.embedded --path DIR`."""
 
 import argparse
+import faulthandler
 import os
 import socket
 import sys
@@ -8,22 +9,27 @@ from pathlib import Path
 from typing import Final
 
 from tollbook_collector.store.embedded.address import LISTEN_DEFAULT, listen_on
-from tollbook_collector.store.embedded.sandbox import ENVIRONMENT_KEPT, clean_environment
+from tollbook_collector.store.embedded.directory import StoreDirectory
+from tollbook_collector.store.embedded.sandbox import clean_environment
 
 MODULE: Final = "tollbook_collector.store.embedded"
 
 
 def main() -> int:
     """Read the command line and own the store; return the exit status."""
+    # A crash of the engine says at least which thread it was in.
+    faulthandler.enable()
     parser = argparse.ArgumentParser(prog=f"python -m {MODULE}", description=__doc__)
     parser.add_argument("--path", required=True, type=Path, help="data directory")
     parser.add_argument("--listen", default=LISTEN_DEFAULT, help="HOST:PORT (%(default)s)")
     parser.add_argument("--fd", type=int, help="descriptor of a listening socket of the parent's")
     arguments = parser.parse_args()
-    if not os.environ.keys() <= ENVIRONMENT_KEPT:
+    path = arguments.path.resolve()
+    environment = clean_environment(os.environ, StoreDirectory(path).temporary)
+    if os.environ != environment:
         # What a process was started with stays readable in its memory: only a new start forgets.
         command = [sys.executable, "-P", "-m", MODULE, *sys.argv[1:]]
-        os.execve(sys.executable, command, clean_environment(os.environ))
+        os.execve(sys.executable, command, environment)
     inherited = arguments.fd is not None
     if inherited:
         listener = socket.socket(fileno=arguments.fd)
@@ -35,7 +41,7 @@ def main() -> int:
             return 2
     from tollbook_collector.store.embedded.owner import own
 
-    return own(arguments.path.resolve(), listener, lifeline=inherited)
+    return own(path, listener, lifeline=inherited)
 
 
 if __name__ == "__main__":

@@ -63,7 +63,7 @@ def own(path: Path, listener: socket.socket, *, lifeline: bool) -> int:
 
 
 def _enter_sandbox(directory: StoreDirectory) -> sandbox.Sandbox:
-    sandbox.limit_process(directory.temporary)
+    sandbox.limit_process()
     held = sandbox.enter([directory.data, directory.temporary])
     if not held.complete:
         sys.stderr.write(

@@ -34,6 +34,8 @@ START_S: Final = 60.0
 PROBE_FIRST_S: Final = 0.25
 PROBE_LAST_S: Final = 4.0
 PROBE_AGAIN_S: Final = 0.05
+# A crash of the engine while it opens may be an accident; so many in a row are none.
+START_ATTEMPTS: Final = 3
 # A restart waits this long after the first failure, and twice as long after each further one.
 RESTART_FIRST_S: Final = 0.1
 RESTART_LAST_S: Final = 30.0
@@ -50,6 +52,10 @@ logger = logging.getLogger(__name__)
 
 class StoreFailedToStart(Exception):
     """The store's process ended, or did not answer in time, before its first answer."""
+
+
+class StoreCrashed(StoreFailedToStart):
+    """A signal ended the store's process before its first answer."""
 
 
 class EmbeddedStore:
@@ -103,7 +109,7 @@ class EmbeddedStore:
         self._password = self._directory.prepare()
         self._listener = listen_on(self._listen)
         try:
-            sandboxed = self._start_process()
+            sandboxed = self._start_through_crashes()
         except BaseException:
             self._end_process()
             self._listener.close()
@@ -138,6 +144,17 @@ class EmbeddedStore:
         """Stop the store."""
         self.stop()
 
+    def _start_through_crashes(self) -> bool:
+        """Start the process, again if a signal ends it; return whether it is sandboxed."""
+        for attempt in range(1, START_ATTEMPTS):
+            try:
+                return self._start_process()
+            except StoreCrashed as error:
+                logger.error("%s; attempt %d of %d", error, attempt + 1, START_ATTEMPTS)
+                self._close_lifeline()
+                self.restarts += 1
+        return self._start_process()
+
     def _start_process(self) -> bool:
         """Start the process; return whether it is sandboxed, when it has answered."""
         descriptor = self._listener.fileno()
@@ -150,7 +167,7 @@ class EmbeddedStore:
             ],
             stdin=subprocess.PIPE,
             pass_fds=[descriptor],
-            env=clean_environment(os.environ),
+            env=clean_environment(os.environ, self._directory.temporary),
             cwd=self._directory.path,
             # Ctrl-C in a terminal goes to every process of its session; this one stops last.
             start_new_session=True,
@@ -169,9 +186,11 @@ class EmbeddedStore:
                 continue
             if status == EXIT_ALREADY_OWNED:
                 raise AlreadyOwned(self._directory.path, self._directory.owner_pid())
-            raise StoreFailedToStart(
-                f"The embedded store in {self._directory.path} ended with status {status} before "
-                "it answered; what it wrote to standard error says why"
+            failure = StoreCrashed if status < 0 else StoreFailedToStart
+            raise failure(
+                f"The embedded store in {self._directory.path} ended with status "
+                f"{_status_name(status)} before it answered; what it wrote to standard error "
+                "says why"
             )
         raise StoreFailedToStart(
             f"The embedded store in {self._directory.path} gave no answer within {START_S:g} s"

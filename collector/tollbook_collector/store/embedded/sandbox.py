@@ -11,7 +11,9 @@ in a statement's check costs nothing outside of the data directory:
 - no_new_privs, no core dump (it would hold the rows), files for the owner alone.
 
 The environment is emptied by starting the process anew with a clean one (`clean_environment`),
-because clearing it inside leaves the original in memory.
+because clearing it inside leaves the original in memory. Nothing may change it afterwards: without
+/proc the engine's library finds what the kernel told this process (its auxiliary vector) by walking
+past the end of the environment, which ends in the heap once a variable has been set.
 """
 
 import ctypes
@@ -109,19 +111,25 @@ class Sandbox:
         return not self.missing
 
 
-def clean_environment(environment: Mapping[str, str]) -> dict[str, str]:
-    """Return the variables that the store's process may see."""
-    return {name: environment[name] for name in ENVIRONMENT_KEPT & environment.keys()}
+def clean_environment(environment: Mapping[str, str], temporary: Path) -> dict[str, str]:
+    """Return the variables that the store's process is started with.
+
+    Args:
+        environment: The parent's.
+        temporary: Where temporary files go.
+    """
+    kept = {name: environment[name] for name in ENVIRONMENT_KEPT & environment.keys()}
+    # Without the last one the interpreter sets a variable of its own where no locale is set.
+    return {**kept, "TMPDIR": str(temporary), "PYTHONCOERCECLOCALE": "0"}
 
 
-def limit_process(temporary: Path) -> None:
-    """Set the limits that need no support of the kernel's. Temporary files go to `temporary`."""
+def limit_process() -> None:
+    """Set the limits that need no support of the kernel's."""
     os.umask(UMASK)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     allowed = OPEN_FILES_MAX if hard == resource.RLIM_INFINITY else min(hard, OPEN_FILES_MAX)
     resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
-    os.environ["TMPDIR"] = str(temporary)
 
 
 def enter(writable: Iterable[Path]) -> Sandbox:
