@@ -14,7 +14,7 @@ FUNCTION_LINES_MAX = 60
 # The collector's rooms in the order of a call's path: a room imports only rooms before it.
 ROOMS = ["spool", "intake", "store", "money", "detect", "alert", "answer"]
 # The places that join the rooms; they import anything.
-JOINTS = {"app", "cli", "demo", "__main__"}
+JOINTS = {"app", "cli", "commands", "demo", "__main__"}
 BANNED_NAMES = {"utils", "helpers", "manager", "base", "common", "core", "misc"}
 SQL_START = re.compile(
     r"^\s*(SELECT\s.+\sFROM|INSERT\s+INTO|CREATE\s+(TABLE|OR|MATERIALIZED|VIEW|DATABASE|DICTIONARY)"

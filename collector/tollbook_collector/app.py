@@ -16,6 +16,7 @@ import uvicorn
 
 from tollbook_collector.answer.api import create_api
 from tollbook_collector.answer.questions import Answerer
+from tollbook_collector.duties import Duties, Duty
 from tollbook_collector.intake.accept import Door
 from tollbook_collector.intake.connection import Connection
 from tollbook_collector.intake.grpc import AddressInUse, GrpcDoor
@@ -23,6 +24,7 @@ from tollbook_collector.intake.http import HttpDoor
 from tollbook_collector.intake.signals import LOGS, METRICS, TRACES
 from tollbook_collector.money.book import put_in_force
 from tollbook_collector.money.seed import read_book
+from tollbook_collector.policy import Policy, Section
 from tollbook_collector.settings import OPEN_TENANT, Settings, split_address
 from tollbook_collector.spool.append import Spool
 from tollbook_collector.store.client import ClickHouse, StoreAddress
@@ -39,6 +41,9 @@ KEEP_ALIVE_S: Final = 5
 # Of the bytes that may wait for the store.
 SPOOL_SHARES: Final = {TRACES.name: 1.0, LOGS.name: 0.25, METRICS.name: 0.25}
 SHUTDOWN_S: Final = 10
+
+# The sections of tollbook.toml, each obeyed by the room that its model is from.
+SECTIONS: Final[dict[str, type[Section]]] = {}
 
 log = logging.getLogger(__name__)
 
@@ -61,10 +66,12 @@ class Collector:
 
     Raises:
         SpoolInUse, NewerSegment: The spool's directory cannot be used.
+        UnreadablePolicy: tollbook.toml says something that cannot be obeyed.
     """
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+        self.policy = Policy(settings.policy, SECTIONS)
         self.tenant = OPEN_TENANT
         self.spools = {
             name: Spool(settings.data / "spool" / name, int(settings.spool_bytes_max * share))
@@ -74,6 +81,7 @@ class Collector:
         self.embedded: EmbeddedStore | None = None
         self._opened: Store | None = None
         self._loaders: dict[str, Loader] = {}
+        self._duties = Duties(self._list_duties())
 
     def open_store(self) -> None:
         """Start the embedded store or connect to the configured one, and begin to load.
@@ -89,9 +97,11 @@ class Collector:
             inserters = INSERTERS if name == TRACES.name else 1
             self._loaders[name] = Loader(spool, self._opened, inserters, name)
             self._loaders[name].start()
+        self._duties.start()
 
     def close(self) -> None:
         """Load what is in the spool, for DRAIN_S at most, and stop everything."""
+        self._duties.stop()
         deadline = time.monotonic() + DRAIN_S
         for name, loader in self._loaders.items():
             if not self.spools[name].wait_empty(max(0.0, deadline - time.monotonic())):
@@ -124,6 +134,7 @@ class Collector:
             **self._counts(TRACES.name),
             LOGS.name: self._counts(LOGS.name),
             METRICS.name: self._counts(METRICS.name),
+            "duties": {name: asdict(counts) for name, counts in self._duties.counts().items()},
             "store_restarts": self.embedded.restarts if self.embedded else 0,
         }
 
@@ -136,6 +147,10 @@ class Collector:
             if error := loader.counts().last_error:
                 faults.append(f"the store does not take {name}: {error}")
         return faults
+
+    def _list_duties(self) -> list[Duty]:
+        """Return what the collector does again and again; a line each."""
+        return []
 
     def _counts(self, signal: str) -> dict[str, Any]:
         loader = self._loaders.get(signal)

@@ -13,8 +13,8 @@ from pydantic import ValidationError
 from rich.console import Console
 from rich.text import Text
 
-from tollbook_collector import prices, quarantine, screens
-from tollbook_collector.ask import CollectorAway, CollectorRefused, ask, ask_json
+from tollbook_collector.commands import prices, quarantine, screens
+from tollbook_collector.commands.ask import CollectorAway, CollectorRefused, ask, ask_json
 from tollbook_collector.settings import Settings
 
 DEFAULT_API: Final = "http://127.0.0.1:4319"
@@ -77,6 +77,7 @@ def up(
     from tollbook_collector.app import Addresses, serve
     from tollbook_collector.intake.grpc import AddressInUse
     from tollbook_collector.money.own_book import UnreadablePrices
+    from tollbook_collector.policy import UnreadablePolicy
     from tollbook_collector.spool.files import SpoolInUse
     from tollbook_collector.spool.segment import NewerSegment
     from tollbook_collector.store.client import StoreRefused
@@ -121,6 +122,7 @@ def up(
         SpoolInUse,
         StoreFailedToStart,
         StoreRefused,
+        UnreadablePolicy,
         UnreadablePrices,
     ) as failure:
         _fail(str(failure))
@@ -187,7 +189,7 @@ def sql(
 @app.command()
 def doctor(data: Data = None, api: Api = DEFAULT_API) -> None:
     """Find what would keep tollbook from working here, and say what to do about it."""
-    from tollbook_collector.doctor import examine
+    from tollbook_collector.commands.doctor import examine
 
     findings = examine(_settings(data=data), api)
     marks = {"ok": "[green]ok  [/]", "note": "[yellow]note[/]", "bad": "[red]bad [/]"}

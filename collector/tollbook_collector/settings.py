@@ -37,6 +37,7 @@ class Settings(BaseSettings):
 
     Attributes:
         data: Directory of the spool and of the embedded store.
+        policy: tollbook.toml, what people decide; one that does not exist decides nothing.
         otlp_http: Where OTLP over HTTP is received, HOST:PORT; port 0 takes a free one.
         otlp_grpc: Where OTLP over gRPC is received, HOST:PORT.
         api: Where questions are answered, HOST:PORT.
@@ -50,6 +51,7 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="TOLLBOOK_", frozen=True, extra="forbid")
 
     data: Path = Path("tollbook-data")
+    policy: Path = Path("tollbook.toml")
     otlp_http: Address = "127.0.0.1:4318"
     otlp_grpc: Address = "127.0.0.1:4317"
     api: Address = "127.0.0.1:4319"

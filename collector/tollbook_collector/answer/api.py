@@ -13,6 +13,7 @@ from tollbook_collector import prometheus
 from tollbook_collector.answer import questions
 from tollbook_collector.answer.guard import SqlRefused
 from tollbook_collector.answer.questions import Answerer, Period, WrongQuestion
+from tollbook_collector.answer.tenant import Tenant
 from tollbook_collector.store.client import StoreRefused, StoreUnavailable
 
 MEDIA_TYPES: Final = {
@@ -48,6 +49,7 @@ class Collected(Protocol):
 def create_api(collector: Collected) -> FastAPI:
     """Return the application behind the API port."""
     api = FastAPI(title="tollbook", docs_url=None, redoc_url=None)
+    api.state.collector = collector
     _add_errors(api)
     _add_health(api, collector)
     _add_questions(api, collector)
@@ -108,11 +110,11 @@ def _add_health(api: FastAPI, collector: Collected) -> None:
 
 def _add_questions(api: FastAPI, collector: Collected) -> None:
     @api.get("/v1/spend")
-    def spend(by: str = "model", since: str = "7d") -> dict[str, Any]:
+    def spend(tenant: Tenant, by: str = "model", since: str = "7d") -> dict[str, Any]:
         """Return spend by one or more dimensions, dearest first, and its total."""
         period = _period(since)
-        rows = questions.spend(collector.store, collector.tenant, period, by.split(","))
-        total = questions.spend_total(collector.store, collector.tenant, period)
+        rows = questions.spend(collector.store, tenant, period, by.split(","))
+        total = questions.spend_total(collector.store, tenant, period)
         return {
             "since": period.since,
             "until": period.until,
@@ -121,19 +123,20 @@ def _add_questions(api: FastAPI, collector: Collected) -> None:
         }
 
     @api.get("/v1/latency")
-    def latency(since: str = "7d") -> dict[str, Any]:
+    def latency(tenant: Tenant, since: str = "7d") -> dict[str, Any]:
         """Return how long the successful calls of each model took."""
-        rows = questions.latency(collector.store, collector.tenant, _period(since))
+        rows = questions.latency(collector.store, tenant, _period(since))
         return {"rows": [{k: _number(v) for k, v in asdict(row).items()} for row in rows]}
 
     @api.get("/v1/unpriced")
-    def unpriced(since: str = "7d") -> dict[str, Any]:
+    def unpriced(tenant: Tenant, since: str = "7d") -> dict[str, Any]:
         """Return the models whose calls have no price, and why."""
-        rows = questions.unpriced(collector.store, collector.tenant, _period(since))
+        rows = questions.unpriced(collector.store, tenant, _period(since))
         return {"rows": [asdict(row) for row in rows]}
 
     @api.post("/v1/sql")
     def run_sql(
+        tenant: Tenant,
         text: Annotated[str, Body(media_type="text/plain")],
         format: Annotated[str, Query()] = "json",
     ) -> Response:
@@ -144,7 +147,7 @@ def _add_questions(api: FastAPI, collector: Collected) -> None:
                 " kernel has no Landlock; use a ClickHouse of your own with --clickhouse-url"
             )
             return JSONResponse({"error": message}, 403)
-        body = questions.run_sql(collector.store, collector.tenant, text, format)
+        body = questions.run_sql(collector.store, tenant, text, format)
         return Response(body, media_type=MEDIA_TYPES[format])
 
 

@@ -19,7 +19,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.text import Text
 
-from tollbook_collector.ask import CollectorAway, CollectorRefused, ask_json
+from tollbook_collector.commands.ask import CollectorAway, CollectorRefused, ask_json
 from tollbook_collector.demo.child import Child, ChildFailed
 from tollbook_collector.demo.plan import SERVICES, PlanTooLong, plan_calls
 from tollbook_collector.demo.provider import BACKLOG_CONNECTIONS

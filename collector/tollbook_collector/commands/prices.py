@@ -11,7 +11,7 @@ from typing import Annotated, Final, NoReturn
 
 import typer
 
-from tollbook_collector.ask import ask_json
+from tollbook_collector.commands.ask import ask_json
 from tollbook_collector.money.cost import Asked, ImpossibleUsage, cost
 from tollbook_collector.money.own_book import UnreadablePrices, completed
 from tollbook_collector.money.rate import Book, Rate

@@ -10,7 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from tollbook_collector.ask import CollectorAway, CollectorRefused, ask_json
+from tollbook_collector.commands.ask import CollectorAway, CollectorRefused, ask_json
 from tollbook_collector.settings import Settings, split_address
 from tollbook_collector.spool.append import DISK_FREE_BYTES_MIN
 

@@ -1,0 +1,1 @@
+"""The commands of `tollbook`, a module per noun; cli.py joins them."""

@@ -1,0 +1,56 @@
+"""Duties: each goes on, whatever happens in one of its rounds."""
+
+import itertools
+import threading
+
+from tollbook_collector.duties import Duties, Duty
+
+TIMEOUT_S = 10
+
+
+def test_a_duty_that_fails_is_counted_and_done_again() -> None:
+    rounds = itertools.count()
+    third = threading.Event()
+
+    def fail_once() -> None:
+        number = next(rounds)
+        if number == 0:
+            raise ValueError("no luck")
+        if number == 2:
+            third.set()
+
+    duties = Duties([Duty("try luck", 0.0, fail_once)])
+    duties.start()
+    assert third.wait(TIMEOUT_S)
+    duties.stop()
+    counts = duties.counts()["try luck"]
+
+    assert counts.failures == 1
+    assert counts.rounds >= 2
+    assert counts.last_error == ""
+
+
+def test_the_last_error_says_what_happened() -> None:
+    failed = threading.Event()
+
+    def fail() -> None:
+        failed.set()
+        raise ValueError("no luck")
+
+    duties = Duties([Duty("try luck", 1000.0, fail)])
+    duties.start()
+    assert failed.wait(TIMEOUT_S)
+    duties.stop()
+
+    assert duties.counts()["try luck"].last_error == "ValueError: no luck"
+
+
+def test_a_duty_in_its_pause_ends_at_once() -> None:
+    ran = threading.Event()
+    duties = Duties([Duty("rest", 1000.0, ran.set)])
+    duties.start()
+    assert ran.wait(TIMEOUT_S)
+
+    duties.stop()
+
+    assert duties.counts()["rest"].rounds == 1
