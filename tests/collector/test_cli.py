@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-COMMANDS = ("up", "demo", "spend", "sql", "doctor", "store", "version")
+COMMANDS = ("up", "demo", "spend", "budgets", "sql", "doctor", "store", "version")
 NOBODY = "http://127.0.0.1:9"
 
 
@@ -32,7 +32,7 @@ def test_help_names_every_command() -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [("spend",), ("sql", "SELECT 1"), ("spend", "--json")], ids=" ".join
+    "arguments", [("spend",), ("sql", "SELECT 1"), ("spend", "--json"), ("budgets",)], ids=" ".join
 )
 def test_without_a_collector_a_question_says_how_to_start_one(arguments: tuple[str, ...]) -> None:
     done = tollbook(*arguments, "--api", NOBODY)

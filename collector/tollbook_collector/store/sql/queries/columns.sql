@@ -12,13 +12,21 @@ WITH
             WHERE database = currentDatabase() AND comment != '' AND table IN ('spans', 'spend_hourly', 'rates')
             GROUP BY name
         )
-    ) AS meanings
+    ) AS meanings,
+    (
+        SELECT mapFromArrays(groupArray(concat(table, '.', name)), groupArray(comment))
+        FROM system.columns
+        WHERE database = currentDatabase() AND comment != '' AND table IN ('budget_periods')
+    ) AS meanings_of_tables,
+    -- Views over one table whose columns mean what they mean there and nowhere else.
+    map('budgets', 'budget_periods') AS behind
 SELECT
     table,
     name,
     type,
     multiIf(
         comment != '', comment,
+        mapContains(behind, table), meanings_of_tables[concat(behind[table], '.', name)],
         name = 'failed', 'Whether it ended in an error',
         name = 'last_second', 'Last second at which it holds, UTC',
         name = 'input_known', 'Whether there is a rate for input',
