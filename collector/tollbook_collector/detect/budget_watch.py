@@ -263,5 +263,9 @@ def _in_force(store: Database, now: datetime) -> dict[tuple[str, str, str, str, 
     at = now.strftime("%Y-%m-%d %H:%M:%S")
     rows = store.rows(sql.read("queries/budgets_written"), {"now": at})
     # The driver returns instants of UTC without their zone.
-    aware = ([v.replace(tzinfo=UTC) if isinstance(v, datetime) else v for v in row] for row in rows)
-    return {status.key: status for status in (Status(*row) for row in aware)}
+    statuses = [Status(*(_aware(value) for value in row)) for row in rows]
+    return {status.key: status for status in statuses}
+
+
+def _aware(value: Any) -> Any:
+    return value.replace(tzinfo=UTC) if isinstance(value, datetime) else value
