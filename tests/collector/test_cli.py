@@ -1,5 +1,6 @@
 """The command line without a collector: help, wrong words, and what to do next."""
 
+import os
 import subprocess
 import sys
 import threading
@@ -20,7 +21,12 @@ def tollbook(*arguments: str) -> "subprocess.CompletedProcess[str]":
         text=True,
         timeout=60,
         check=False,
-        env={"COLUMNS": "100", "PATH": "", "NO_COLOR": "1"},
+        env={
+            "COLUMNS": "100",
+            "PATH": "",
+            "NO_COLOR": "1",
+            "PYTHONPATH": os.environ.get("PYTHONPATH", ""),
+        },
     )
 
 
