@@ -9,7 +9,7 @@ WITH
                 name,
                 argMax(comment, table = 'spans') AS meaning
             FROM system.columns
-            WHERE database = currentDatabase() AND comment != '' AND table IN ('spans', 'spend_hourly', 'rates')
+            WHERE database = currentDatabase() AND comment != '' AND table IN ('spans', 'spend_hourly', 'rates', 'anomaly_versions')
             GROUP BY name
         )
     ) AS meanings
