@@ -352,7 +352,8 @@ def run(options: argparse.Namespace, draw: random.Random, directory: Path) -> in
     print(f"{options.rounds} rounds in {time.monotonic() - began:.0f} s, killed {dict(kills)}")
     print(
         f"spans sent {len(sent.intended) * whole:,},"
-        f" acknowledged {len(sent.acknowledged) * whole:,}, requests sent again {sent.resent}, other answers {dict(sent.statuses)}"
+        f" acknowledged {len(sent.acknowledged) * whole:,},"
+        f" requests sent again {sent.resent}, other answers {dict(sent.statuses)}"
     )
     names = ("lost", "doubled", "cut", "foreign", "books", "money")
     print(", ".join(f"{name} {wrong[name]}" for name in names))
