@@ -10,6 +10,7 @@ from fastapi.responses import JSONResponse, Response
 
 from tollbook_collector import prometheus
 from tollbook_collector.answer import questions
+from tollbook_collector.answer.budgets import add_budgets
 from tollbook_collector.answer.calls import add_calls
 from tollbook_collector.answer.collected import Collected
 from tollbook_collector.answer.guard import SqlRefused
@@ -39,6 +40,7 @@ def create_api(collector: Collected) -> FastAPI:
     add_series(api, collector)
     add_calls(api, collector)
     add_models(api, collector)
+    add_budgets(api, collector)
     return api
 
 
