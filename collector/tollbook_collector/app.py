@@ -23,6 +23,8 @@ from tollbook_collector.intake.grpc import AddressInUse, GrpcDoor
 from tollbook_collector.intake.http import HttpDoor
 from tollbook_collector.intake.signals import LOGS, METRICS, TRACES
 from tollbook_collector.money.book import put_in_force
+from tollbook_collector.money.copies import EVERY_S as COPIES_EVERY_S
+from tollbook_collector.money.copies import Copies
 from tollbook_collector.money.seed import read_book
 from tollbook_collector.policy import Policy, Section
 from tollbook_collector.settings import OPEN_TENANT, Settings, split_address
@@ -118,8 +120,7 @@ class Collector:
     @property
     def store(self) -> Answerer:
         """The store that answers; raises StoreUnavailable while it is not connected."""
-        assert self._opened is not None, "open_store comes first"
-        return self._opened.clickhouse
+        return self._clickhouse()
 
     @property
     def user_sql(self) -> bool:
@@ -150,7 +151,11 @@ class Collector:
 
     def _list_duties(self) -> list[Duty]:
         """Return what the collector does again and again; a line each."""
-        return []
+        return [Duty("find copies", COPIES_EVERY_S, Copies(self._clickhouse).search)]
+
+    def _clickhouse(self) -> ClickHouse:
+        assert self._opened is not None, "open_store comes first"
+        return self._opened.clickhouse
 
     def _counts(self, signal: str) -> dict[str, Any]:
         loader = self._loaders.get(signal)

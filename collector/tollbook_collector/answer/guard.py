@@ -20,8 +20,10 @@ TABLES: Final = frozenset(
     {
         "anomalies",
         "calls",
+        "copies",
         "price_books",
         "rate_cards",
+        "roll_up_differences",
         "spans",
         "spend",
         "spend_hourly",

@@ -20,6 +20,11 @@ SELECT
     multiIf(
         comment != '', comment,
         name = 'failed', 'Whether it ended in an error',
+        name = 'billable', 'False: a copy of another call, which is billed',
+        name = 'dedup_of', 'Of a copy: the span id of the call that counts',
+        table = 'roll_up_differences' AND name = 'calls', 'Calls under the span, copies left out',
+        startsWith(name, 'calls_'), 'Of the calls under the span together',
+        endsWith(name, '_difference'), 'What the span says more than the calls under it',
         name = 'last_second', 'Last second at which it holds, UTC',
         name = 'input_known', 'Whether there is a rate for input',
         name = 'output_known', 'Whether there is a rate for output',
