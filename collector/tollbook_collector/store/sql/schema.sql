@@ -240,6 +240,99 @@ FROM
         hour
 );
 
+CREATE TABLE budget_periods
+(
+    `tenant` LowCardinality(String) COMMENT 'Whose data it is',
+    `budget` LowCardinality(String) COMMENT 'Name of the budget in tollbook.toml',
+    `dimension` LowCardinality(String) COMMENT 'Dimension that has a budget for each value; empty: one for all',
+    `value` String COMMENT 'Value of that dimension',
+    `period_starts_at` DateTime('UTC') COMMENT 'Start of the period, UTC',
+    `period_ends_at` DateTime('UTC') COMMENT 'End of the period, excluded, UTC',
+    `period` LowCardinality(String) COMMENT 'day, week or month',
+    `zone` LowCardinality(String) COMMENT 'IANA time zone of the calendar',
+    `chosen` Map(LowCardinality(String), Array(String)) COMMENT 'Calls that count: values by dimension; empty: all calls',
+    `hard` Bool COMMENT 'Whether SDKs are told to stop at the limit',
+    `owner` String COMMENT 'Who answers for it',
+    `limit_usd` Decimal(38, 12) COMMENT 'What may be spent in the period, USD',
+    `spent_usd` Decimal(38, 12) COMMENT 'Cost of the priced calls of the period so far, USD',
+    `remaining_usd` Decimal(38, 12) COMMENT 'Limit less spent, USD; negative: exceeded',
+    `calls` UInt64 COMMENT 'Calls that count, so far',
+    `unpriced_calls` UInt64 COMMENT 'Of them, those at an unknown cost: spent_usd lacks them',
+    `crossed` Decimal(9, 4) COMMENT 'Highest threshold that is crossed, as a share of the limit; 0: none',
+    `fast_burn` Float64 COMMENT 'Speed of spending in the short window over the speed that uses the limit up exactly',
+    `slow_burn` Float64 COMMENT 'The same in the long window',
+    `burning` LowCardinality(String) COMMENT 'fast or slow: at this speed the limit is used up before the period ends; empty: no',
+    `forecast_usd` Nullable(Decimal(38, 12)) COMMENT 'Spend to be expected by the end of the period, USD; NULL: too little history',
+    `forecast_low_usd` Nullable(Decimal(38, 12)) COMMENT 'Lower end of the 80 % interval of the forecast, USD',
+    `forecast_high_usd` Nullable(Decimal(38, 12)) COMMENT 'Upper end of the 80 % interval of the forecast, USD',
+    `forecast_error` Nullable(Float64) COMMENT 'Mean absolute error of the same forecast made in the past, as a share of what came; NULL: no back-test',
+    `in_force` Bool COMMENT 'Whether tollbook.toml still has this budget',
+    `measured_at` DateTime64(3, 'UTC') COMMENT 'When this was measured, UTC'
+)
+ENGINE = ReplacingMergeTree(measured_at)
+PARTITION BY toYYYYMM(period_starts_at)
+ORDER BY (tenant, budget, dimension, value, period_starts_at)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8192;
+
+CREATE VIEW budgets
+(
+    `tenant` LowCardinality(String),
+    `budget` LowCardinality(String),
+    `dimension` LowCardinality(String),
+    `value` String,
+    `period` LowCardinality(String),
+    `zone` LowCardinality(String),
+    `period_starts_at` DateTime('UTC'),
+    `period_ends_at` DateTime('UTC'),
+    `chosen` Map(LowCardinality(String), Array(String)),
+    `hard` Bool,
+    `owner` String,
+    `limit_usd` Decimal(38, 12),
+    `spent_usd` Decimal(38, 12),
+    `remaining_usd` Decimal(38, 12),
+    `calls` UInt64,
+    `unpriced_calls` UInt64,
+    `crossed` Decimal(9, 4),
+    `fast_burn` Float64,
+    `slow_burn` Float64,
+    `burning` LowCardinality(String),
+    `forecast_usd` Nullable(Decimal(38, 12)),
+    `forecast_low_usd` Nullable(Decimal(38, 12)),
+    `forecast_high_usd` Nullable(Decimal(38, 12)),
+    `forecast_error` Nullable(Float64),
+    `in_force` Bool,
+    `measured_at` DateTime64(3, 'UTC')
+)
+AS SELECT
+    tenant,
+    budget,
+    dimension,
+    value,
+    period,
+    zone,
+    period_starts_at,
+    period_ends_at,
+    chosen,
+    hard,
+    owner,
+    limit_usd,
+    spent_usd,
+    remaining_usd,
+    calls,
+    unpriced_calls,
+    crossed,
+    fast_burn,
+    slow_burn,
+    burning,
+    forecast_usd,
+    forecast_low_usd,
+    forecast_high_usd,
+    forecast_error,
+    in_force,
+    measured_at
+FROM budget_periods
+FINAL;
+
 CREATE VIEW calls
 (
     `tenant` LowCardinality(String),
@@ -1414,13 +1507,13 @@ FROM
 (
     SELECT
         *,
-        if(((ifNull(input_tokens, 0) > 0) AND (NOT (card.2))) OR ((ifNull(output_tokens, 0) > 0) AND (NOT (card.3))), NULL, (((((((((toInt64((((ifNull(input_tokens, 0) - cache_read_tokens) - cache_write_tokens) - input_audio_tokens) - input_image_tokens) * (card.4)) + (toInt64(cache_read_tokens) * (card.5))) + (toInt64(cache_write_tokens - cache_write_1h_tokens) * (card.6))) + (toInt64(cache_write_1h_tokens) * (card.7))) + (toInt64(input_audio_tokens) * (card.8))) + (toInt64(input_image_tokens) * (card.9))) + (toInt64(((ifNull(output_tokens, 0) - reasoning_tokens) - output_audio_tokens) - output_image_tokens) * (card.10))) + (toInt64(reasoning_tokens) * (card.11))) + (toInt64(output_audio_tokens) * (card.12))) + (toInt64(output_image_tokens) * (card.13))) AS computed_usd,
-        multiIf(NOT is_call, '', (status_code = 2) AND isNull(input_tokens) AND isNull(output_tokens), 'failed', (response_model = '') AND (request_model = ''), 'no_model', price_model = '', 'unknown_model', (card.1) = '', 'no_rate', isNull(input_tokens) OR (isNull(output_tokens) AND (operation != 'embeddings')), 'no_usage', NOT usage_complete, 'usage_incomplete', hasAny(usage_fixups, ['count_out_of_range', 'cache_exceeds_input', 'input_parts_exceed_input', 'output_parts_exceed_output']), 'usage_inconsistent', isNull(computed_usd), 'no_rate', '') AS reason
+        if(((ifNull(input_tokens, 0) > 0) AND (NOT (card.2))) OR ((ifNull(output_tokens, 0) > 0) AND (NOT (card.3))), NULL, (((((((((toInt64((((ifNull(input_tokens, 0) - cache_read_tokens) - cache_write_tokens) - input_audio_tokens) - input_image_tokens) * (card.4)) + (toInt64(cache_read_tokens) * (card.5))) + (toInt64(cache_write_tokens - cache_write_1h_tokens) * (card.6))) + (toInt64(cache_write_1h_tokens) * (card.7))) + (toInt64(input_audio_tokens) * (card.8))) + (toInt64(input_image_tokens) * (card.9))) + (toInt64(((ifNull(output_tokens, 0) - reasoning_tokens) - output_audio_tokens) - output_image_tokens) * (card.10))) + (toInt64(reasoning_tokens) * (card.11))) + (toInt64(output_audio_tokens) * (card.12))) + (toInt64(output_image_tokens) * (card.13))) + (toInt64(intDiv(duration_ns, 1000000)) * (card.14)) AS computed_usd,
+        multiIf(NOT is_call, '', (status_code = 2) AND isNull(input_tokens) AND isNull(output_tokens), 'failed', (response_model = '') AND (request_model = ''), 'no_model', price_model = '', 'unknown_model', (card.1) = '', 'no_rate', card.15, 'no_exchange_rate', (card.14) > 0, '', isNull(input_tokens) OR (isNull(output_tokens) AND (operation != 'embeddings')), 'no_usage', NOT usage_complete, 'usage_incomplete', hasAny(usage_fixups, ['count_out_of_range', 'cache_exceeds_input', 'input_parts_exceed_input', 'output_parts_exceed_output']), 'usage_inconsistent', isNull(computed_usd), 'no_rate', '') AS reason
     FROM
     (
         SELECT
             *,
-            dictGet('rate_card_by_call', ('price_id', 'input_known', 'output_known', 'input_usd', 'cache_read_usd', 'cache_write_usd', 'cache_write_1h_usd', 'input_audio_usd', 'input_image_usd', 'output_usd', 'reasoning_usd', 'output_audio_usd', 'output_image_usd'), (provider, price_model, priced_tier, context_over, variant), priced_at) AS card
+            dictGet('rate_card_by_call', ('price_id', 'input_known', 'output_known', 'input_usd', 'cache_read_usd', 'cache_write_usd', 'cache_write_1h_usd', 'input_audio_usd', 'input_image_usd', 'output_usd', 'reasoning_usd', 'output_audio_usd', 'output_image_usd', 'millisecond_usd', 'unconverted'), (provider, price_model, priced_tier, context_over, variant), priced_at) AS card
         FROM
         (
             SELECT
@@ -1490,7 +1583,9 @@ CREATE DICTIONARY rate_card_by_call
     `output_usd` Decimal(38, 12),
     `reasoning_usd` Decimal(38, 12),
     `output_audio_usd` Decimal(38, 12),
-    `output_image_usd` Decimal(38, 12)
+    `output_image_usd` Decimal(38, 12),
+    `millisecond_usd` Decimal(38, 12),
+    `unconverted` Bool
 )
 PRIMARY KEY provider, model, service_tier, context_over, variant
 SOURCE(CLICKHOUSE(HOST '127.0.0.1' TABLE 'rate_cards'))
@@ -1521,6 +1616,8 @@ CREATE VIEW rate_cards
     `reasoning_usd` Decimal(38, 12),
     `output_audio_usd` Decimal(38, 12),
     `output_image_usd` Decimal(38, 12),
+    `millisecond_usd` Decimal(38, 12),
+    `unconverted` UInt8,
     `source` String
 )
 AS SELECT
@@ -1545,6 +1642,8 @@ AS SELECT
     if(countIf(meter = 'reasoning') > 0, anyIf(rate_usd, meter = 'reasoning'), output_usd) AS reasoning_usd,
     if(countIf(meter = 'output_audio') > 0, anyIf(rate_usd, meter = 'output_audio'), output_usd) AS output_audio_usd,
     if(countIf(meter = 'output_image') > 0, anyIf(rate_usd, meter = 'output_image'), output_usd) AS output_image_usd,
+    anyIf(rate_usd, meter = 'millisecond') AS millisecond_usd,
+    countIf(meter = 'unconverted') > 0 AS unconverted,
     any(rates.source) AS source
 FROM rates
 WHERE book_at = (
@@ -1571,6 +1670,7 @@ CREATE TABLE rates
     `variant` LowCardinality(String) COMMENT 'region:us, window:peak, …: holds there or then; empty: else',
     `meter` LowCardinality(String) COMMENT 'input, cache_read, cache_write, output, …',
     `rate_usd` Decimal(38, 12) COMMENT 'USD per token',
+    `list_usd` Nullable(Decimal(38, 12)) COMMENT 'USD per unit before a contract; NULL: there is none, it is rate_usd',
     `valid_from` DateTime('UTC') COMMENT 'First instant at which it holds, UTC',
     `valid_to` DateTime('UTC') COMMENT 'First instant at which it no longer holds',
     `source` LowCardinality(String) COMMENT 'Where it was read'
@@ -1761,7 +1861,7 @@ CREATE TABLE spans
     `cost_usd` Nullable(Decimal(38, 12)) COMMENT 'Cost of record; NULL: unknown, never 0' CODEC(ZSTD(1)),
     `price_id` LowCardinality(String) COMMENT 'Rate card it was priced with',
     `price_status` LowCardinality(String) COMMENT 'priced, tier_fallback, unpriced; empty: not a call',
-    `unpriced_reason` LowCardinality(String) COMMENT 'failed, no_model, unknown_model, no_rate, no_usage, usage_incomplete, usage_inconsistent; empty: priced',
+    `unpriced_reason` LowCardinality(String) COMMENT 'failed, no_model, unknown_model, no_rate, no_exchange_rate, no_usage, usage_incomplete, usage_inconsistent; empty: priced',
     `reported_cost_usd` Nullable(Decimal(38, 12)) COMMENT 'Cost as the sender stated it, kept for comparison' CODEC(ZSTD(1)),
     `reported_cost_source` LowCardinality(String) COMMENT 'provider or local',
     `team` LowCardinality(String) COMMENT 'Tag team',
