@@ -22,6 +22,7 @@ TABLES: Final = frozenset(
         "budgets",
         "calls",
         "copies",
+        "cost_differences",
         "price_books",
         "rate_cards",
         "roll_up_differences",
