@@ -14,6 +14,8 @@ import uvicorn
 
 from tollbook_collector.answer.api import create_api
 from tollbook_collector.answer.questions import Answerer
+from tollbook_collector.detect.budget_watch import BudgetWatch
+from tollbook_collector.detect.budgets import Budgets
 from tollbook_collector.duties import Duties, Duty
 from tollbook_collector.intake.accept import Door
 from tollbook_collector.intake.connection import Connection
@@ -26,7 +28,7 @@ from tollbook_collector.money.unpriced import COUNT_EVERY_S, UnpricedCalls
 from tollbook_collector.policy import Policy, PolicyFile, Section
 from tollbook_collector.settings import OPEN_TENANT, Settings, split_address
 from tollbook_collector.spool.append import Spool
-from tollbook_collector.store.client import ClickHouse, StoreAddress
+from tollbook_collector.store.client import ClickHouse, StoreAddress, StoreUnavailable
 from tollbook_collector.store.embedded.process import EmbeddedStore
 from tollbook_collector.store.load import INSERTERS, Loader
 from tollbook_collector.store.open import Store
@@ -42,7 +44,9 @@ SPOOL_SHARES: Final = {TRACES.name: 1.0, LOGS.name: 0.25, METRICS.name: 0.25}
 SHUTDOWN_S: Final = 10
 
 # The sections of tollbook.toml, each obeyed by the room that its model is from.
-SECTIONS: Final[dict[str, type[Section]]] = {}
+SECTIONS: Final[dict[str, type[Section]]] = {"budgets": Budgets}
+# A hard budget is known to SDKs as exceeded so much later, and a look at what they know of it.
+WATCH_BUDGETS_S: Final = 10.0
 
 log = logging.getLogger(__name__)
 
@@ -123,11 +127,6 @@ class Collector:
         return self._policy_file.policy
 
     @property
-    def _clickhouse(self) -> ClickHouse:
-        assert self._opened is not None, "open_store comes first"
-        return self._opened.clickhouse
-
-    @property
     def store(self) -> Answerer:
         """The store that answers; raises StoreUnavailable while it is not connected."""
         assert self._opened is not None, "open_store comes first"
@@ -171,15 +170,23 @@ class Collector:
 
     def _list_duties(self) -> list[Duty]:
         """Return what the collector does again and again; a line each."""
+        budgets = self.policy.section(Budgets).entries
         return [
-            Duty("reload prices", RELOAD_EVERY_S, lambda: self._prices.reload(self._clickhouse)),
+            Duty("reload prices", RELOAD_EVERY_S, lambda: self._prices.reload(self._store())),
             Duty("reload tollbook.toml", RELOAD_EVERY_S, self._policy_file.reload),
             Duty(
                 "count unpriced calls",
                 COUNT_EVERY_S,
-                lambda: self._unpriced.count(self._clickhouse),
+                lambda: self._unpriced.count(self._store()),
             ),
+            Duty("watch budgets", WATCH_BUDGETS_S, BudgetWatch(self._store, budgets).watch),
         ]
+
+    def _store(self) -> ClickHouse:
+        """Return the store; raises StoreUnavailable while it is not connected."""
+        if self._opened is None:
+            raise StoreUnavailable("the store is not opened yet")
+        return self._opened.clickhouse
 
     def _begin_prices(self, clickhouse: ClickHouse) -> None:
         try:

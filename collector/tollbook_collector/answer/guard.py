@@ -19,6 +19,7 @@ QUERY_NODES_MAX: Final = 5_000
 TABLES: Final = frozenset(
     {
         "anomalies",
+        "budgets",
         "calls",
         "price_books",
         "rate_cards",
