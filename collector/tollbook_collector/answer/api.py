@@ -12,6 +12,7 @@ from fastapi.responses import JSONResponse, Response
 from tollbook_collector import prometheus
 from tollbook_collector.answer import questions
 from tollbook_collector.answer.budgets import add_budgets
+from tollbook_collector.answer.forecast import add_forecast
 from tollbook_collector.answer.guard import SqlRefused
 from tollbook_collector.answer.questions import Answerer, Period, WrongQuestion
 from tollbook_collector.answer.tenant import Tenant
@@ -55,6 +56,7 @@ def create_api(collector: Collected) -> FastAPI:
     _add_health(api, collector)
     _add_questions(api, collector)
     add_budgets(api, collector)
+    add_forecast(api, collector)
     return api
 
 
