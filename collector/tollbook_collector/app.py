@@ -25,6 +25,8 @@ from tollbook_collector.intake.grpc import AddressInUse, GrpcDoor
 from tollbook_collector.intake.http import HttpDoor
 from tollbook_collector.intake.signals import LOGS, METRICS, TRACES
 from tollbook_collector.money.book import put_in_force
+from tollbook_collector.money.copies import EVERY_S as COPIES_EVERY_S
+from tollbook_collector.money.copies import Copies
 from tollbook_collector.money.seed import read_book
 from tollbook_collector.policy import Policy, Section
 from tollbook_collector.settings import OPEN_TENANT, Settings, split_address
@@ -157,6 +159,7 @@ class Collector:
         budgets = self.policy.section(Budgets).entries
         return [
             Duty("watch budgets", WATCH_BUDGETS_S, BudgetWatch(self._store, budgets).watch),
+            Duty("find copies", COPIES_EVERY_S, Copies(self._store).search),
         ]
 
     def _store(self) -> ClickHouse:
