@@ -22,6 +22,8 @@ from tollbook_collector.intake.connection import Connection
 from tollbook_collector.intake.grpc import AddressInUse, GrpcDoor
 from tollbook_collector.intake.http import HttpDoor
 from tollbook_collector.intake.signals import LOGS, METRICS, TRACES
+from tollbook_collector.money.copies import EVERY_S as COPIES_EVERY_S
+from tollbook_collector.money.copies import Copies
 from tollbook_collector.money.own_book import UnreadablePrices
 from tollbook_collector.money.reload import RELOAD_EVERY_S, PriceReader
 from tollbook_collector.money.unpriced import COUNT_EVERY_S, UnpricedCalls
@@ -180,6 +182,7 @@ class Collector:
                 lambda: self._unpriced.count(self._store()),
             ),
             Duty("watch budgets", WATCH_BUDGETS_S, BudgetWatch(self._store, budgets).watch),
+            Duty("find copies", COPIES_EVERY_S, Copies(self._store).search),
         ]
 
     def _store(self) -> ClickHouse:
