@@ -1,4 +1,4 @@
-"""Cost of record: what it is based on, which book it was priced with, and what others say it was."""
+"""Cost of record: what it is based on, which book priced it, and what others say it was."""
 
 from decimal import Decimal
 from typing import Any
