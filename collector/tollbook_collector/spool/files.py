@@ -9,6 +9,7 @@ NNN.retry      such a request, to be tried again
 
 import fcntl
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -41,6 +42,7 @@ class Segment:
         spans: Spans in it.
         sequence_last: Greatest sequence in it.
         received_first: Arrival of the first request, nanoseconds since 1970.
+        tenants: Bytes of each tenant's requests.
     """
 
     path: Path
@@ -49,6 +51,7 @@ class Segment:
     spans: int
     sequence_last: int
     received_first: int
+    tenants: Mapping[str, int]
 
 
 @dataclass(frozen=True)
@@ -127,6 +130,7 @@ def described(path: Path, content: Scan) -> Segment:
         spans=content.spans,
         sequence_last=content.sequence_last,
         received_first=content.received_first,
+        tenants=content.tenants,
     )
 
 

@@ -11,7 +11,9 @@ import logging
 import random
 import threading
 import time
+from collections import Counter
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Final, Protocol
 
 from tollbook_collector.spool.append import Spool
@@ -19,7 +21,12 @@ from tollbook_collector.spool.files import Segment
 from tollbook_collector.spool.quarantine import QUARANTINED
 from tollbook_collector.spool.segment import Envelope, envelopes, header, record
 from tollbook_collector.store.bisect import insert_what_can_be
-from tollbook_collector.store.client import DATA_ERROR_CODES, StoreRefused, StoreUnavailable
+from tollbook_collector.store.client import (
+    DATA_ERROR_CODES,
+    MEMORY_LIMIT_EXCEEDED,
+    StoreRefused,
+    StoreUnavailable,
+)
 
 # One insert uses one core and waits for the disk at its end; two keep two cores busy.
 INSERTERS: Final = 2
@@ -28,6 +35,8 @@ RETRY_FIRST_S: Final = 0.1
 RETRY_MAX_S: Final = 5.0
 # A segment refused so often, while the store may take others, goes behind those that wait.
 REFUSALS_MAX: Final = 5
+# A segment that the store had no memory for so often is inserted in halves.
+MEMORY_REFUSALS_MAX: Final = 3
 
 log = logging.getLogger(__name__)
 
@@ -87,6 +96,7 @@ class Loader:
         self._stopping = threading.Event()
         self._lock = threading.Lock()
         self._counts = LoadCounts()
+        self._too_large: Counter[Path] = Counter()
         self._threads = [
             threading.Thread(target=self._run, name=f"tollbook-load-{number}", daemon=True)
             for number in range(inserters)
@@ -139,6 +149,7 @@ class Loader:
     def _next(self) -> Segment | None:
         try:
             self._spool.adopt_retries()
+            self._spool.give_up_old()
         except OSError as failure:
             self._count_retry(failure)
         return self._spool.claim(CLAIM_WAIT_S)
@@ -148,7 +159,15 @@ class Loader:
         refused_requests = refused_spans = 0
         started = time.monotonic()
         try:
-            self._store.insert_segment(content, _token(content), self._signal)
+            if self._too_large[segment.path] >= MEMORY_REFUSALS_MAX:
+                self._load_in_halves(list(envelopes(content)))
+            else:
+                self._store.insert_segment(content, _token(content), self._signal)
+        except StoreUnavailable as failure:
+            # Three times as a whole first: another query may have had the memory.
+            if failure.code == MEMORY_LIMIT_EXCEEDED and segment.requests > 1:
+                self._too_large[segment.path] += 1
+            raise
         except StoreRefused as refusal:
             if refusal.code not in DATA_ERROR_CODES:
                 raise
@@ -157,6 +176,7 @@ class Loader:
             refused_spans = sum(envelope.spans for envelope in refused)
         insert_s = time.monotonic() - started
         self._spool.remove(segment)
+        self._too_large.pop(segment.path, None)
         with self._lock:
             self._counts = replace(
                 self._counts,
@@ -167,6 +187,22 @@ class Loader:
                 insert_s=self._counts.insert_s + insert_s,
                 last_error="",
             )
+
+    def _load_in_halves(self, together: list[Envelope]) -> None:
+        """Insert requests in halves, and a half in halves again while the store has no memory for it.
+
+        A half has a token of its own. That doubles nothing: memory runs out while a block is worked
+        on, and the tables commit their parts of it after that, when nothing can fail for memory.
+        """
+        middle = len(together) // 2
+        for half in (together[:middle], together[middle:]):
+            content = header() + b"".join(map(record, half))
+            try:
+                self._store.insert_segment(content, _token(content), self._signal)
+            except StoreUnavailable as failure:
+                if failure.code != MEMORY_LIMIT_EXCEEDED or len(half) < 2:
+                    raise
+                self._load_in_halves(half)
 
     def _load_what_can_be(self, content: bytes) -> list[Envelope]:
         """Insert what the engine can read, and return what it cannot, set aside."""
