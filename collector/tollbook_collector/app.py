@@ -29,6 +29,7 @@ from tollbook_collector.money.seed import read_book
 from tollbook_collector.policy import Policy, Section
 from tollbook_collector.settings import OPEN_TENANT, Settings, split_address
 from tollbook_collector.spool.append import Spool
+from tollbook_collector.spool.ballast import keep_ballast
 from tollbook_collector.store.client import ClickHouse, StoreAddress, StoreUnavailable
 from tollbook_collector.store.embedded.process import EmbeddedStore
 from tollbook_collector.store.load import INSERTERS, Loader
@@ -40,6 +41,8 @@ BACKLOG_CONNECTIONS: Final = 512
 # More connections at a time are answered 503.
 CONNECTIONS_MAX: Final = 1024
 KEEP_ALIVE_S: Final = 5
+KEEP_BALLAST_S: Final = 1.0
+DAY_S: Final = 24 * 3600
 # Of the bytes that may wait for the store.
 SPOOL_SHARES: Final = {TRACES.name: 1.0, LOGS.name: 0.25, METRICS.name: 0.25}
 SHUTDOWN_S: Final = 10
@@ -78,7 +81,11 @@ class Collector:
         self.policy = Policy(settings.policy, SECTIONS)
         self.tenant = OPEN_TENANT
         self.spools = {
-            name: Spool(settings.data / "spool" / name, int(settings.spool_bytes_max * share))
+            name: Spool(
+                settings.data / "spool" / name,
+                int(settings.spool_bytes_max * share),
+                age_max_s=settings.spool_age_max_days * DAY_S,
+            )
             for name, share in SPOOL_SHARES.items()
         }
         self.door = Door(self.spools)
@@ -156,6 +163,7 @@ class Collector:
         """Return what the collector does again and again; a line each."""
         budgets = self.policy.section(Budgets).entries
         return [
+            Duty("keep ballast", KEEP_BALLAST_S, partial(keep_ballast, self._settings.data)),
             Duty("watch budgets", WATCH_BUDGETS_S, BudgetWatch(self._store, budgets).watch),
         ]
 

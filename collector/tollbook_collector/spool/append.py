@@ -23,6 +23,7 @@ from typing import Final
 from tollbook_collector.spool.counts import SpoolCounts
 from tollbook_collector.spool.files import (
     FILE_MODE,
+    LARGE,
     OPEN,
     REASON,
     REFUSED,
@@ -32,6 +33,7 @@ from tollbook_collector.spool.files import (
     described,
     lock,
     recover,
+    reduced_to_accounts,
     set_damage_aside,
     sync_directory,
     write_durably,
@@ -42,7 +44,6 @@ from tollbook_collector.spool.segment import (
     Envelope,
     Scan,
     account,
-    envelopes,
     header,
     record,
     scan,
@@ -160,8 +161,7 @@ class Spool:
             request: Protobuf.
             spans: Items in it.
             rejected: Items that were taken out of it, by reason.
-            digest: Of the request as it came. One that is on disk already, or loaded from there, is
-                not kept again but accounted for as resent.
+            digest: Of the request as it came; one that was kept before is accounted for as resent.
 
         Raises:
             SpoolFull: There is no room; nothing was kept.
@@ -254,6 +254,15 @@ class Spool:
         write_durably(path, header() + record(envelope))
         return path
 
+    def mark_large(self, segment: Segment) -> Segment:
+        """Mark a claimed segment, for ever, as one to be inserted in pieces, and return it."""
+        path = segment.path.rename(segment.path.with_suffix(LARGE))
+        sync_directory(self._directory)
+        with self._changed:
+            del self._claimed[segment.path]
+            self._claimed[path] = replace(segment, path=path)
+            return self._claimed[path]
+
     def adopt_retries(self) -> None:
         """Take requests that are to be tried again, see quarantine.py, as sealed segments."""
         with self._changed:
@@ -263,22 +272,15 @@ class Spool:
                 self._room.take(content.intact_bytes, content.tenants)
 
     def give_up_old(self) -> None:
-        """Replace segments that waited longer than the age budget by their account, oldest first.
-
-        What is given up becomes a line in the books, with the reason spool_age, once the store
-        takes lines again.
-        """
+        """Replace what waited longer than the age budget by its account, with reason spool_age."""
         oldest_ns = time.time_ns() - int(self._age_max_s * 1e9)
         with self._changed:
             old = [each for each in self._sealed if each.received_first < oldest_ns and each.spans]
         for segment in old:
-            content = segment.path.read_bytes()
             with self._changed:
                 if segment not in self._sealed:
                     continue
-                accounts = [account(each, TOO_OLD) for each in envelopes(content)]
-                write_durably(segment.path, header() + b"".join(map(record, accounts)))
-                left = described(segment.path, scan(segment.path.read_bytes()))
+                left = reduced_to_accounts(segment.path, TOO_OLD)
                 self._sealed[self._sealed.index(segment)] = left
                 self._room.give_back(segment.size_bytes, segment.tenants)
                 self._room.take(left.size_bytes, left.tenants)
@@ -334,8 +336,8 @@ class Spool:
 
     def _refuse_without_room(self, tenant: str, request_bytes: int) -> None:
         reason = self._broken
-        if self._closing:
-            reason = reason or "the collector is stopping"
+        if self._closing and not reason:
+            reason = "the collector is stopping"
         reason = reason or self._room.refusal(tenant, request_bytes, self._pending_bytes)
         if reason:
             self._counts = replace(self._counts, refused_requests=self._counts.refused_requests + 1)
