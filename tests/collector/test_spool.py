@@ -209,11 +209,11 @@ def test_a_request_set_aside_is_a_segment_of_its_own(make_spool: Callable[..., S
 
 def test_a_flood_of_one_tenant_leaves_room_for_the_others(make_spool: Callable[..., Spool]) -> None:
     spool = make_spool(segment_age_max_s=3600, bytes_max=100_000)
-    for _ in range(85):
+    for _ in range(80):
         spool.append("flood", "k", bytes(1_000), 1).result(LONG_S)
 
     with pytest.raises(SpoolFull, match="of flood wait for the store, its share"):
-        spool.append("flood", "k", bytes(1_000), 1)
+        spool.append("flood", "k", bytes(9_000), 1)
 
     spool.append("other", "k", bytes(1_000), 1).result(LONG_S)
 
