@@ -31,6 +31,7 @@ app = typer.Typer(
 app.add_typer(prices.app, name="prices")
 app.add_typer(quarantine.commands)
 app.command()(budgets.budgets)
+app.command()(budgets.forecast)
 console = Console()
 errors = Console(stderr=True)
 
