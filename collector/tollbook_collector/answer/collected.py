@@ -3,6 +3,7 @@
 from typing import Any, Protocol
 
 from tollbook_collector.answer.questions import Answerer
+from tollbook_collector.money.rerate import LedgerStore
 
 
 class Collected(Protocol):
@@ -13,6 +14,10 @@ class Collected(Protocol):
     @property
     def store(self) -> Answerer:
         """The store; raises StoreUnavailable while it is not connected."""
+
+    @property
+    def ledger(self) -> LedgerStore:
+        """The store as the ledger writes it; raises StoreUnavailable while it is not connected."""
 
     @property
     def user_sql(self) -> bool:

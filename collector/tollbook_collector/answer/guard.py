@@ -18,9 +18,11 @@ QUERY_CHARACTERS_MAX: Final = 65_536
 QUERY_NODES_MAX: Final = 5_000
 TABLES: Final = frozenset(
     {
+        "adjustments",
         "anomalies",
         "budgets",
         "calls",
+        "charges",
         "copies",
         "cost_differences",
         "price_books",
