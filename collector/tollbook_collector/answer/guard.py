@@ -20,6 +20,8 @@ TABLES: Final = frozenset(
     {
         "anomalies",
         "budgets",
+        "incident_history",
+        "incidents",
         "calls",
         "copies",
         "price_books",
