@@ -24,6 +24,7 @@ TABLES: Final = frozenset(
         "incidents",
         "calls",
         "copies",
+        "cost_differences",
         "price_books",
         "rate_cards",
         "roll_up_differences",
