@@ -15,6 +15,7 @@ from rich.text import Text
 
 from tollbook_collector.commands import (
     budgets,
+    change,
     incidents,
     ledger,
     prices,
@@ -41,6 +42,7 @@ app.add_typer(prices.app, name="prices")
 app.add_typer(quarantine.commands)
 app.add_typer(ledger.commands)
 app.add_typer(showback.commands)
+app.add_typer(change.commands)
 app.command()(budgets.budgets)
 app.command()(budgets.forecast)
 console = Console()
