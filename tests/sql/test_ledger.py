@@ -1,7 +1,9 @@
 """The ledger: prices that change add adjustments, closed months stay as they were printed."""
 
 import json
-from collections.abc import Sequence
+import uuid
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -16,7 +18,8 @@ from tollbook_collector.money.copies import search
 from tollbook_collector.money.late import book_late_charges
 from tollbook_collector.money.rate import BEGINNING, END, Book, ModelPattern, Rate
 from tollbook_collector.money.rerate import Rerating, preview, rerate
-from tollbook_collector.store.client import ClickHouse
+from tollbook_collector.store import sql
+from tollbook_collector.store.client import ClickHouse, StoreAddress
 
 OCTOBER = datetime(2026, 10, 20, 12, tzinfo=UTC)
 NOVEMBER = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -72,6 +75,17 @@ def count(clickhouse: ClickHouse, tenant: str) -> int:
     statement = "SELECT count() FROM adjustments WHERE tenant = {tenant:String}"
     ((number,),) = clickhouse.rows(statement, {"tenant": tenant})
     return int(number)
+
+
+@pytest.fixture(scope="module")
+def schema(store_address: StoreAddress) -> Iterator[ClickHouse]:
+    """A migrated database whose prices these tests change: each has a tenant of its own."""
+    name = f"tollbook_test_{uuid.uuid4().hex[:12]}"
+    clickhouse = ClickHouse(replace(store_address, database=name))
+    sql.migrate(clickhouse)
+    yield clickhouse
+    clickhouse.command("DROP DATABASE {name:Identifier} SYNC", {"name": name})
+    clickhouse.close()
 
 
 @pytest.fixture
