@@ -57,6 +57,7 @@ USAGE_IMAGE_OUTPUT_TOKENS: Final = "gen_ai.usage.image.output_tokens"  # int, of
 # What is billed beside tokens.
 USAGE_INPUT_AUDIO_SECONDS: Final = "tollbook.usage.input_audio_seconds"  # double
 USAGE_WEB_SEARCH_REQUESTS: Final = "tollbook.usage.web_search_requests"  # int
+USAGE_SEARCH_UNITS: Final = "tollbook.usage.search_units"  # int, of a ranking
 # False when the stream ended before the provider had reported the whole usage.
 USAGE_COMPLETE: Final = "tollbook.usage.complete"  # bool, only when false
 

@@ -24,6 +24,7 @@ class Usage:
         output_image_tokens: Of the output, images.
         input_audio_seconds: Length of the audio, for models that are billed by it.
         web_search_requests: Searches that the provider made for the call and bills apart.
+        search_units: Searches that a ranking of documents is billed by.
         reported_cost_usd: What the provider says that it charges, in decimal digits.
     """
 
@@ -40,6 +41,7 @@ class Usage:
     output_image_tokens: int | None = None
     input_audio_seconds: float | None = None
     web_search_requests: int | None = None
+    search_units: int | None = None
     reported_cost_usd: str | None = None
 
 

@@ -226,6 +226,7 @@ def usage_attributes(usage: Usage) -> Iterable[tuple[str, int | float | None]]:
     yield names.USAGE_IMAGE_OUTPUT_TOKENS, usage.output_image_tokens
     yield names.USAGE_INPUT_AUDIO_SECONDS, usage.input_audio_seconds
     yield names.USAGE_WEB_SEARCH_REQUESTS, usage.web_search_requests
+    yield names.USAGE_SEARCH_UNITS, usage.search_units
 
 
 def cost_attributes(cost: Cost) -> Iterable[tuple[str, str | float | None]]:

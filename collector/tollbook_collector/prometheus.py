@@ -43,6 +43,20 @@ METRICS: Final = (
         "refused_requests",
     ),
     Metric(
+        "spool_resent_requests_total",
+        "counter",
+        "Requests sent again, byte for byte, and not kept twice.",
+        "spool",
+        "resent_requests",
+    ),
+    Metric(
+        "spool_dropped_items_total",
+        "counter",
+        "Items given up because they waited longer than the age budget.",
+        "spool",
+        "dropped_spans",
+    ),
+    Metric(
         "spool_failed_requests_total",
         "counter",
         "Requests answered 503 because the disk failed.",
@@ -90,6 +104,11 @@ def _lines(status: Mapping[str, Any], faults: int) -> Iterator[str]:
     yield f"tollbook_faults {faults}\n"
     yield _head("store_restarts_total", "counter", "Restarts of the embedded store.")
     yield f"tollbook_store_restarts_total {status['store_restarts']}\n"
+    yield _head("unpriced_calls", "gauge", "Calls of the last 24 hours without a price.")
+    for reason, count in status["unpriced_calls"].items():
+        yield f'tollbook_unpriced_calls{{reason="{reason}"}} {count}\n'
+    yield _head("prices_refused", "gauge", "1: price files are refused, the old book holds.")
+    yield f"tollbook_prices_refused {int(bool(status['prices']['refused']))}\n"
     yield _head("intake_requests_total", "counter", "Requests by what became of them.")
     for outcome, count in status["intake"].items():
         yield f'tollbook_intake_requests_total{{outcome="{outcome}"}} {count}\n'

@@ -5,7 +5,7 @@ from dataclasses import asdict
 from typing import Any
 
 from tollbook_collector.prometheus import METRICS, exposition
-from tollbook_collector.spool.append import SpoolCounts
+from tollbook_collector.spool.counts import SpoolCounts
 from tollbook_collector.store.load import LoadCounts
 
 SAMPLE = re.compile(r'tollbook_[a-z_]+(\{[a-z]+="[^"]*"(,[a-z]+="[^"]*")*\})? [0-9.e+-]+')
@@ -16,6 +16,8 @@ def status(**spool: int) -> dict[str, Any]:
     return {
         "intake": {"200": 5, "413": 1},
         "rejected": {"traces:timestamp": 2},
+        "prices": {"source": "", "refused": ""},
+        "unpriced_calls": {"unknown_model": 3},
         "store_restarts": 3,
         **counts,
         "logs": counts,

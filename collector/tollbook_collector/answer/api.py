@@ -14,7 +14,9 @@ from tollbook_collector.answer.books import add_books
 from tollbook_collector.answer.budgets import add_budgets
 from tollbook_collector.answer.calls import add_calls
 from tollbook_collector.answer.collected import Collected
+from tollbook_collector.answer.forecast import add_forecast
 from tollbook_collector.answer.guard import SqlRefused
+from tollbook_collector.answer.incidents import add_incidents
 from tollbook_collector.answer.models import add_models
 from tollbook_collector.answer.pages import add_pages
 from tollbook_collector.answer.pages.render import page
@@ -46,6 +48,8 @@ def create_api(collector: Collected) -> FastAPI:
     add_books(api, collector)
     add_pages(api, collector)
     add_budgets(api, collector)
+    add_forecast(api, collector)
+    add_incidents(api, collector)
     return api
 
 

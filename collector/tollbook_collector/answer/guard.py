@@ -20,13 +20,19 @@ TABLES: Final = frozenset(
     {
         "anomalies",
         "budgets",
+        "incident_history",
+        "incidents",
         "calls",
+        "copies",
+        "cost_differences",
         "price_books",
         "rate_cards",
+        "roll_up_differences",
         "spans",
         "spend",
         "spend_hourly",
         "spend_minutely",
+        "unpriced_calls",
     }
 )
 # The prices are everybody's; the other tables have a tenant.

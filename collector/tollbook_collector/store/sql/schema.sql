@@ -179,8 +179,8 @@ FROM
         signal,
         hour,
         sum(if(fate = 'accepted', items, 0)) AS accepted,
-        sum(if((fate NOT IN ('accepted', 'stored', 'quarantined', 'damaged')), items, 0)) AS rejected,
-        sum(if((fate IN ('quarantined', 'damaged')), items, 0)) AS dropped,
+        sum(if((fate NOT IN ('accepted', 'stored', 'quarantined', 'damaged', 'spool_age')), items, 0)) AS rejected,
+        sum(if((fate IN ('quarantined', 'damaged', 'spool_age')), items, 0)) AS dropped,
         sum(if(fate = 'stored', items, 0)) AS stored,
         sumMap(map(fate, items)) AS fates
     FROM
@@ -333,6 +333,51 @@ AS SELECT
 FROM budget_periods
 FINAL;
 
+CREATE VIEW call_signs
+(
+    `tenant` LowCardinality(String),
+    `started_at` DateTime64(9, 'UTC'),
+    `call` Tuple(
+        Tuple(
+            LowCardinality(UInt8),
+            Bool,
+            UInt8,
+            UInt8,
+            Int32,
+            Int64,
+            FixedString(8),
+            FixedString(16),
+            Int64),
+        UInt64,
+        Int64,
+        UInt64,
+        UInt64,
+        String),
+    `sign` String,
+    `text` String,
+    `sign_hash` UInt64,
+    `is_sure` UInt8
+)
+AS SELECT
+    tenant,
+    started_at,
+    call,
+    pair.1 AS sign,
+    pair.2 AS text,
+    cityHash64(tenant, pair) AS sign_hash,
+    is_sure
+FROM
+(
+    SELECT
+        tenant,
+        started_at,
+        (length(response_id) >= 20) AND (length(arrayDistinct(ngrams(response_id, 1))) >= 10) AS is_sure,
+        tuple(tuple(price_status = 'unpriced', (NOT usage_complete) OR isNull(spans.input_tokens) OR isNull(spans.output_tokens), kind = 2, ((spans.cache_read_tokens + spans.cache_write_tokens) + spans.reasoning_tokens) = 0, -toInt32(length(tags)), toUnixTimestamp64Nano(started_at), span_id, trace_id, toUnixTimestamp64Nano(received_at)), cityHash64(tenant, trace_id, span_id, received_at), toUnixTimestamp64Nano(started_at) + toInt64(duration_ns), cityHash64(service, scope_name, kind), cityHash64(ifNull(toInt64(spans.input_tokens), -1), ifNull(toInt64(spans.output_tokens), -1)), response_id) AS call,
+        arrayJoin(arrayFilter(each -> ((each.2) != ''), [('response', response_id), ('span', concat(trace_id, span_id)), ('trace', if((spans.input_tokens + spans.output_tokens) > 0, concat(trace_id, toString(assumeNotNull(spans.input_tokens)), ':', toString(assumeNotNull(spans.output_tokens))), ''))])) AS pair
+    FROM spans
+    WHERE is_call
+);
+
 CREATE VIEW calls
 (
     `tenant` LowCardinality(String),
@@ -367,10 +412,14 @@ CREATE VIEW calls
     `output_image_tokens` UInt64,
     `usage_complete` Bool,
     `usage_fixups` Array(LowCardinality(String)),
+    `billable` UInt8,
+    `dedup_of` String,
     `cost_usd` Nullable(Decimal(38, 12)),
-    `price_id` LowCardinality(String),
-    `price_status` LowCardinality(String),
-    `unpriced_reason` LowCardinality(String),
+    `cost_basis` String,
+    `price_id` String,
+    `book_at` Nullable(DateTime64(3, 'UTC')),
+    `price_status` String,
+    `unpriced_reason` String,
     `reported_cost_usd` Nullable(Decimal(38, 12)),
     `reported_cost_source` LowCardinality(String),
     `team` LowCardinality(String),
@@ -415,10 +464,14 @@ AS SELECT
     output_image_tokens,
     usage_complete,
     usage_fixups,
-    cost_usd,
-    price_id,
-    price_status,
-    unpriced_reason,
+    NOT is_copy AS billable,
+    if(is_copy, lower(hex(dictGet('original_of_copy', 'dedup_of', copy_key))), '') AS dedup_of,
+    if(is_copy, NULL, spans.cost_usd) AS cost_usd,
+    if(is_copy, '', spans.cost_basis) AS cost_basis,
+    if(is_copy, '', spans.price_id) AS price_id,
+    if(is_copy, NULL, spans.book_at) AS book_at,
+    if(is_copy, 'not_billable', spans.price_status) AS price_status,
+    if(is_copy, '', spans.unpriced_reason) AS unpriced_reason,
     reported_cost_usd,
     reported_cost_source,
     team,
@@ -429,8 +482,18 @@ AS SELECT
     tags,
     attributes,
     received_at
-FROM spans
-WHERE is_call;
+FROM
+(
+    SELECT
+        *,
+        cityHash64(tenant, spans.trace_id, spans.span_id, received_at) AS copy_key,
+        copy_key IN (
+            SELECT copies.copy_key
+            FROM copies
+        ) AS is_copy
+    FROM spans
+    WHERE is_call
+) AS spans;
 
 CREATE VIEW context_steps
 (
@@ -461,6 +524,102 @@ PRIMARY KEY provider, model
 SOURCE(CLICKHOUSE(HOST '127.0.0.1' TABLE 'context_steps'))
 LIFETIME(MIN 0 MAX 0)
 LAYOUT(COMPLEX_KEY_HASHED());
+
+CREATE TABLE copies
+(
+    `tenant` LowCardinality(String) COMMENT 'Whose data it is',
+    `copy_key` UInt64 COMMENT 'tollbook_copy_key of the span',
+    `original_key` UInt64 COMMENT 'tollbook_copy_key of the span that counts',
+    `found_at` DateTime64(6, 'UTC') COMMENT 'When the copy was found; names the round that found it',
+    `reason` LowCardinality(String) COMMENT 'response: the same response id; span: the same span twice; trace: the same usage within each other in one trace; original: what it was a copy of is one itself',
+    `is_first` Bool COMMENT 'False: the row corrects dedup_of of an earlier one and takes nothing back',
+    `trace_id` FixedString(16) COMMENT 'Of the copy' CODEC(ZSTD(1)),
+    `span_id` FixedString(8) COMMENT 'Of the copy',
+    `dedup_of` FixedString(8) COMMENT 'Span id of the copy that counts',
+    `received_at` DateTime64(9, 'UTC') COMMENT 'When the collector had the copy on disk' CODEC(Delta(8), ZSTD(1)),
+    `started_at` DateTime64(9, 'UTC') COMMENT 'When the copy started, UTC' CODEC(Delta(8), ZSTD(1)),
+    `service` LowCardinality(String) COMMENT 'service.name of the resource',
+    `environment` LowCardinality(String) COMMENT 'deployment.environment.name of the resource',
+    `provider` LowCardinality(String) COMMENT 'gen_ai.provider.name',
+    `model` LowCardinality(String) COMMENT 'Model as the price book names it; unknown ones as they came',
+    `operation` LowCardinality(String) COMMENT 'gen_ai.operation.name',
+    `team` LowCardinality(String) COMMENT 'Tag team',
+    `feature` LowCardinality(String) COMMENT 'Tag feature',
+    `customer` LowCardinality(String) COMMENT 'Tag customer',
+    `service_tier` LowCardinality(String) COMMENT 'Tier that was served',
+    `failed` Bool COMMENT 'Whether it ended in an error',
+    `unpriced` Bool COMMENT 'Whether it used tokens at a cost that is unknown',
+    `input_tokens` Int64 COMMENT 'All input, cached and written to a cache included',
+    `cache_read_tokens` Int64 COMMENT 'Of the input',
+    `cache_write_tokens` Int64 COMMENT 'Of the input',
+    `output_tokens` Int64 COMMENT 'All output, reasoning included',
+    `reasoning_tokens` Int64 COMMENT 'Of the output',
+    `duration_ns` Int64 COMMENT 'From start to end',
+    `cost_usd` Decimal(38, 12) COMMENT 'What it would have cost, which was taken back; 0: its cost was unknown'
+)
+ENGINE = MergeTree
+PARTITION BY toYYYYMM(started_at)
+ORDER BY (tenant, copy_key, found_at)
+SETTINGS non_replicated_deduplication_window = 10000, fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8192;
+
+CREATE VIEW copy_originals
+(
+    `copy_key` UInt64,
+    `dedup_of` FixedString(8)
+)
+AS SELECT
+    copy_key,
+    argMax(copies.dedup_of, found_at) AS dedup_of
+FROM copies
+GROUP BY copy_key;
+
+CREATE TABLE copy_rounds
+(
+    `hour` DateTime('UTC') COMMENT 'Start of the hour in which the calls started',
+    `found_at` DateTime64(6, 'UTC') COMMENT 'The round, as copies has it',
+    `calls` Int64 COMMENT 'Calls of all tenants that the hour had, copies included'
+)
+ENGINE = MergeTree
+ORDER BY (hour, found_at)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8192;
+
+CREATE VIEW cost_differences
+(
+    `tenant` LowCardinality(String),
+    `day` Date,
+    `service` LowCardinality(String),
+    `provider` LowCardinality(String),
+    `model` LowCardinality(String),
+    `reported_cost_source` LowCardinality(String),
+    `calls` UInt64,
+    `differing_calls` UInt64,
+    `cost_usd` Decimal(38, 12),
+    `reported_cost_usd` Decimal(38, 12),
+    `difference_usd` Decimal(38, 12),
+    `largest_difference_usd` Decimal(38, 12)
+)
+AS SELECT
+    tenant,
+    toDate(started_at) AS day,
+    service,
+    provider,
+    model,
+    reported_cost_source,
+    count() AS calls,
+    countIf(calls.cost_usd != calls.reported_cost_usd) AS differing_calls,
+    sum(assumeNotNull(calls.cost_usd)) AS cost_usd,
+    sum(assumeNotNull(calls.reported_cost_usd)) AS reported_cost_usd,
+    cost_usd - reported_cost_usd AS difference_usd,
+    max(abs(assumeNotNull(calls.cost_usd) - assumeNotNull(calls.reported_cost_usd))) AS largest_difference_usd
+FROM calls
+WHERE billable AND isNotNull(calls.cost_usd) AND isNotNull(calls.reported_cost_usd) AND (cost_basis != 'reported')
+GROUP BY
+    tenant,
+    day,
+    service,
+    provider,
+    model,
+    reported_cost_source;
 
 CREATE MATERIALIZED VIEW decode TO decoded
 (
@@ -724,6 +883,102 @@ CREATE TABLE decoded
     `links` Array(String) COMMENT 'Span.Link messages as protobuf bytes'
 )
 ENGINE = `Null`;
+
+CREATE TABLE incident_history
+(
+    `tenant` LowCardinality(String) COMMENT 'Whose data it is',
+    `incident` String COMMENT 'Id of the incident: the same through restarts and replays',
+    `sequence` UInt32 COMMENT 'From 1 on within the incident',
+    `at` DateTime64(3, 'UTC') COMMENT 'When it happened, UTC',
+    `event` LowCardinality(String) COMMENT 'opened, updated, escalated, merged, suppressed, reopened, acknowledged, owned, noted, snoozed, woken, feedback or resolved',
+    `actor` String COMMENT 'Who did it: a person, or tollbook',
+    `note` String COMMENT 'What was said with it' CODEC(ZSTD(1)),
+    `status` LowCardinality(String) COMMENT 'open, acknowledged or resolved, after it',
+    `kind` LowCardinality(String) COMMENT 'What it came from: anomaly, drift, budget, unpriced, imbalance, silence or collector',
+    `channel` LowCardinality(String) COMMENT 'What went wrong: a channel of a detector, or a word such as exceeded',
+    `severity` LowCardinality(String) COMMENT 'info, warning or critical',
+    `title` String COMMENT 'One line',
+    `explanation` String COMMENT 'What happened, in plain words' CODEC(ZSTD(1)),
+    `dimensions` Map(LowCardinality(String), String) COMMENT 'What it is about; empty: all of the tenant',
+    `started_at` DateTime('UTC') COMMENT 'When it began, by the clock of the data, UTC',
+    `opened_at` DateTime64(3, 'UTC') COMMENT 'When it became an incident, UTC',
+    `acknowledged_at` Nullable(DateTime64(3, 'UTC')) COMMENT 'When somebody took it, UTC; NULL: nobody did',
+    `resolved_at` Nullable(DateTime64(3, 'UTC')) COMMENT 'When it was over, UTC; NULL: it is not',
+    `snoozed_until` Nullable(DateTime64(3, 'UTC')) COMMENT 'Until then nothing is sent about it, UTC; NULL: not snoozed',
+    `owner` String COMMENT 'Who has it',
+    `parent` String COMMENT 'Incident that it is a part of, so that nothing is sent about it alone; empty: none',
+    `feedback` LowCardinality(String) COMMENT 'What a person said it was: expected, real or planned; empty: nothing',
+    `so_far_usd` Nullable(Decimal(38, 12)) COMMENT 'Spend beyond what was expected, USD; NULL: unknown or not about money',
+    `projected_usd` Nullable(Decimal(38, 12)) COMMENT 'The same at the end of the month if it goes on, USD; NULL: unknown',
+    `evidence` String COMMENT 'What it rests on, JSON' CODEC(ZSTD(1)),
+    `sources` Array(String) COMMENT 'Findings that are this incident, as kind:key',
+    `active` Array(String) COMMENT 'Of them, those that go on'
+)
+ENGINE = ReplacingMergeTree
+PARTITION BY toYYYYMM(opened_at)
+ORDER BY (tenant, incident, sequence)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8192;
+
+CREATE VIEW incidents
+(
+    `tenant` LowCardinality(String),
+    `incident` String,
+    `sequence` UInt32,
+    `at` DateTime64(3, 'UTC'),
+    `event` LowCardinality(String),
+    `status` LowCardinality(String),
+    `kind` LowCardinality(String),
+    `channel` LowCardinality(String),
+    `severity` LowCardinality(String),
+    `title` String,
+    `explanation` String,
+    `dimensions` Map(LowCardinality(String), String),
+    `started_at` DateTime('UTC'),
+    `opened_at` DateTime64(3, 'UTC'),
+    `acknowledged_at` Nullable(DateTime64(3, 'UTC')),
+    `resolved_at` Nullable(DateTime64(3, 'UTC')),
+    `snoozed_until` Nullable(DateTime64(3, 'UTC')),
+    `owner` String,
+    `parent` String,
+    `feedback` LowCardinality(String),
+    `so_far_usd` Nullable(Decimal(38, 12)),
+    `projected_usd` Nullable(Decimal(38, 12)),
+    `evidence` String,
+    `sources` Array(String),
+    `active` Array(String)
+)
+AS SELECT
+    tenant,
+    incident,
+    sequence,
+    at,
+    event,
+    status,
+    kind,
+    channel,
+    severity,
+    title,
+    explanation,
+    dimensions,
+    started_at,
+    opened_at,
+    acknowledged_at,
+    resolved_at,
+    snoozed_until,
+    owner,
+    parent,
+    feedback,
+    so_far_usd,
+    projected_usd,
+    evidence,
+    sources,
+    active
+FROM incident_history
+FINAL
+ORDER BY sequence DESC
+LIMIT 1 BY
+    tenant,
+    incident;
 
 CREATE TABLE landing
 (
@@ -1381,6 +1636,16 @@ CREATE TABLE normalised
 )
 ENGINE = `Null`;
 
+CREATE DICTIONARY original_of_copy
+(
+    `copy_key` UInt64,
+    `dedup_of` String
+)
+PRIMARY KEY copy_key
+SOURCE(CLICKHOUSE(HOST '127.0.0.1' TABLE 'copy_originals'))
+LIFETIME(MIN 0 MAX 0)
+LAYOUT(HASHED());
+
 CREATE MATERIALIZED VIEW price TO spans
 (
     `tenant` LowCardinality(String),
@@ -1429,7 +1694,9 @@ CREATE MATERIALIZED VIEW price TO spans
     `usage_complete` Bool,
     `usage_fixups` Array(LowCardinality(String)),
     `cost_usd` Nullable(Decimal(38, 12)),
+    `cost_basis` String,
     `price_id` String,
+    `book_at` Nullable(DateTime64(3, 'UTC')),
     `price_status` String,
     `unpriced_reason` String,
     `reported_cost_usd` Nullable(Decimal(38, 12)),
@@ -1443,7 +1710,9 @@ CREATE MATERIALIZED VIEW price TO spans
     `events` Array(String),
     `links` Array(String)
 )
-AS SELECT
+AS WITH
+    is_call AND (reason NOT IN ('', 'failed')) AND (reported_cost_source = 'provider') AND ifNull(reported_cost_usd >= 0, false) AS is_reported
+SELECT
     tenant,
     key,
     received_at,
@@ -1489,10 +1758,12 @@ AS SELECT
     output_image_tokens,
     usage_complete,
     usage_fixups,
-    multiIf((NOT is_call) OR (reason != ''), NULL, has(usage_fixups, 'gateway_cache_hit'), toDecimal128(0, 12), computed_usd) AS cost_usd,
+    multiIf(is_reported, reported_cost_usd, (NOT is_call) OR (reason != ''), NULL, has(usage_fixups, 'gateway_cache_hit'), toDecimal128(0, 12), computed_usd) AS cost_usd,
+    multiIf(is_reported, 'reported', (NOT is_call) OR (reason != ''), '', (card.14) > 0, 'amortised', 'computed') AS cost_basis,
     if(is_call AND (reason = ''), card.1, '') AS price_id,
-    multiIf(NOT is_call, '', reason != '', 'unpriced', has_tier, 'priced', 'tier_fallback') AS price_status,
-    reason AS unpriced_reason,
+    if(is_call AND (reason = ''), card.16, NULL) AS book_at,
+    multiIf(NOT is_call, '', is_reported, 'priced', reason != '', 'unpriced', has_tier, 'priced', 'tier_fallback') AS price_status,
+    if(is_reported, '', reason) AS unpriced_reason,
     reported_cost_usd,
     reported_cost_source,
     team,
@@ -1513,7 +1784,7 @@ FROM
     (
         SELECT
             *,
-            dictGet('rate_card_by_call', ('price_id', 'input_known', 'output_known', 'input_usd', 'cache_read_usd', 'cache_write_usd', 'cache_write_1h_usd', 'input_audio_usd', 'input_image_usd', 'output_usd', 'reasoning_usd', 'output_audio_usd', 'output_image_usd', 'millisecond_usd', 'unconverted'), (provider, price_model, priced_tier, context_over, variant), priced_at) AS card
+            dictGet('rate_card_by_call', ('price_id', 'input_known', 'output_known', 'input_usd', 'cache_read_usd', 'cache_write_usd', 'cache_write_1h_usd', 'input_audio_usd', 'input_image_usd', 'output_usd', 'reasoning_usd', 'output_audio_usd', 'output_image_usd', 'millisecond_usd', 'unconverted', 'book_at'), (provider, price_model, priced_tier, context_over, variant), priced_at) AS card
         FROM
         (
             SELECT
@@ -1572,6 +1843,7 @@ CREATE DICTIONARY rate_card_by_call
     `valid_from` DateTime('UTC'),
     `last_second` DateTime('UTC'),
     `price_id` String,
+    `book_at` DateTime64(3, 'UTC'),
     `input_known` Bool,
     `output_known` Bool,
     `input_usd` Decimal(38, 12),
@@ -1604,6 +1876,7 @@ CREATE VIEW rate_cards
     `valid_to` DateTime('UTC'),
     `last_second` DateTime('UTC'),
     `price_id` String,
+    `book_at` DateTime64(3, 'UTC'),
     `input_known` UInt8,
     `output_known` UInt8,
     `input_usd` Decimal(38, 12),
@@ -1630,6 +1903,7 @@ AS SELECT
     valid_to,
     valid_to - 1 AS last_second,
     any(rates.price_id) AS price_id,
+    book_at,
     countIf(meter = 'input') > 0 AS input_known,
     countIf(meter = 'output') > 0 AS output_known,
     anyIf(rate_usd, meter = 'input') AS input_usd,
@@ -1651,6 +1925,7 @@ WHERE book_at = (
     FROM price_books
 )
 GROUP BY
+    book_at,
     provider,
     model,
     service_tier,
@@ -1678,6 +1953,87 @@ CREATE TABLE rates
 ENGINE = MergeTree
 ORDER BY (book_at, provider, model, service_tier, context_over, valid_from, meter)
 SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8192;
+
+CREATE VIEW roll_up_differences
+(
+    `tenant` LowCardinality(String),
+    `trace_id` String,
+    `span_id` String,
+    `started_at` DateTime64(9, 'UTC'),
+    `service` String,
+    `name` String,
+    `operation` String,
+    `agent` String,
+    `input_tokens` Nullable(UInt64),
+    `output_tokens` Nullable(UInt64),
+    `calls` UInt64,
+    `calls_input_tokens` UInt64,
+    `calls_output_tokens` UInt64,
+    `input_difference` Nullable(Int64),
+    `output_difference` Nullable(Int64)
+)
+AS SELECT
+    tenant,
+    lower(hex(traces.trace_id)) AS trace_id,
+    lower(hex(outer.1)) AS span_id,
+    outer.2 AS started_at,
+    outer.3 AS service,
+    outer.4 AS name,
+    outer.5 AS operation,
+    outer.6 AS agent,
+    outer.7 AS input_tokens,
+    outer.8 AS output_tokens,
+    toUInt64(arraySum(under)) AS calls,
+    toUInt64(arraySum((tokens, is_under) -> if(is_under, tokens, 0), call_inputs, under)) AS calls_input_tokens,
+    toUInt64(arraySum((tokens, is_under) -> if(is_under, tokens, 0), call_outputs, under)) AS calls_output_tokens,
+    toInt64(outer.7) - toInt64(calls_input_tokens) AS input_difference,
+    toInt64(outer.8) - toInt64(calls_output_tokens) AS output_difference
+FROM
+(
+    SELECT
+        *,
+        arrayMap(position -> arrayExists(level -> ((level[position]) = (outer.1)), levels), arrayEnumerate(call_parents)) AS under
+    FROM
+    (
+        SELECT
+            *,
+            (arrayFold((found, step) -> (arrayMap(parent -> (parents[indexOf(ids, parent)]), found.1), arrayPushBack(found.2, arrayMap(parent -> (parents[indexOf(ids, parent)]), found.1))), range(15), (call_parents, [call_parents]))).2 AS levels,
+            arrayJoin(outers) AS outer
+        FROM
+        (
+            SELECT
+                tenant,
+                trace_id,
+                groupArray(span_id) AS ids,
+                groupArray(parent_span_id) AS parents,
+                groupArrayIf(parent_span_id, is_billable) AS call_parents,
+                groupArrayIf(toUInt64(ifNull(spans.input_tokens, 0)), is_billable) AS call_inputs,
+                groupArrayIf(toUInt64(ifNull(spans.output_tokens, 0)), is_billable) AS call_outputs,
+                groupArrayIf((span_id, started_at, service, name, operation, agent, spans.input_tokens, spans.output_tokens), is_outer) AS outers
+            FROM
+            (
+                SELECT
+                    *,
+                    (NOT is_call) AND (isNotNull(spans.input_tokens) OR isNotNull(spans.output_tokens)) AS is_outer,
+                    is_call AND (cityHash64(tenant, trace_id, span_id, received_at) NOT IN (
+                        SELECT copy_key
+                        FROM copies
+                    )) AS is_billable
+                FROM spans
+                WHERE (tenant, trace_id) IN (
+                    SELECT
+                        tenant,
+                        trace_id
+                    FROM spans
+                    WHERE (NOT is_call) AND (isNotNull(spans.input_tokens) OR isNotNull(spans.output_tokens))
+                )
+            ) AS spans
+            GROUP BY
+                tenant,
+                trace_id
+        )
+    )
+) AS traces;
 
 CREATE MATERIALIZED VIEW roll_up_hours TO spend_hourly
 (
@@ -1859,7 +2215,9 @@ CREATE TABLE spans
     `usage_complete` Bool COMMENT 'False: the call ended before its usage was known in full',
     `usage_fixups` Array(LowCardinality(String)) COMMENT 'What was wrong with the reported usage, and so left out or repaired',
     `cost_usd` Nullable(Decimal(38, 12)) COMMENT 'Cost of record; NULL: unknown, never 0' CODEC(ZSTD(1)),
+    `cost_basis` LowCardinality(String) COMMENT 'computed: usage times rates; reported: no rate is known, and the provider said what it charged; amortised: time of a machine of one\'s own; estimated: from usage that was estimated; empty: no cost',
     `price_id` LowCardinality(String) COMMENT 'Rate card it was priced with',
+    `book_at` Nullable(DateTime64(3, 'UTC')) COMMENT 'Version of the price book that it was priced with; NULL: with none' CODEC(Delta(8), ZSTD(1)),
     `price_status` LowCardinality(String) COMMENT 'priced, tier_fallback, unpriced; empty: not a call',
     `unpriced_reason` LowCardinality(String) COMMENT 'failed, no_model, unknown_model, no_rate, no_exchange_rate, no_usage, usage_incomplete, usage_inconsistent; empty: priced',
     `reported_cost_usd` Nullable(Decimal(38, 12)) COMMENT 'Cost as the sender stated it, kept for comparison' CODEC(ZSTD(1)),
@@ -1893,15 +2251,16 @@ CREATE VIEW spend
     `feature` LowCardinality(String),
     `customer` LowCardinality(String),
     `service_tier` LowCardinality(String),
-    `calls` UInt64,
-    `errors` UInt64,
-    `unpriced_calls` UInt64,
-    `input_tokens` UInt64,
-    `cache_read_tokens` UInt64,
-    `cache_write_tokens` UInt64,
-    `output_tokens` UInt64,
-    `reasoning_tokens` UInt64,
-    `duration_ns` UInt64,
+    `calls` Int64,
+    `errors` Int64,
+    `unpriced_calls` Int64,
+    `input_tokens` Int64,
+    `cache_read_tokens` Int64,
+    `cache_write_tokens` Int64,
+    `output_tokens` Int64,
+    `reasoning_tokens` Int64,
+    `duration_ns` Int64,
+    `copies` Int64,
     `cost_usd` Decimal(38, 12)
 )
 AS SELECT
@@ -1925,6 +2284,7 @@ AS SELECT
     sum(spend_hourly.output_tokens) AS output_tokens,
     sum(spend_hourly.reasoning_tokens) AS reasoning_tokens,
     sum(spend_hourly.duration_ns) AS duration_ns,
+    sum(spend_hourly.copies) AS copies,
     sum(spend_hourly.cost_usd) AS cost_usd
 FROM spend_hourly
 GROUP BY
@@ -1953,15 +2313,16 @@ CREATE TABLE spend_hourly
     `feature` LowCardinality(String) COMMENT 'Tag feature',
     `customer` LowCardinality(String) COMMENT 'Tag customer',
     `service_tier` LowCardinality(String) COMMENT 'Tier that was served',
-    `calls` UInt64 COMMENT 'Model calls',
-    `errors` UInt64 COMMENT 'Calls that failed',
-    `unpriced_calls` UInt64 COMMENT 'Calls that used tokens at a cost that is unknown, and so not in cost_usd',
-    `input_tokens` UInt64 COMMENT 'All input, cached and written to a cache included',
-    `cache_read_tokens` UInt64 COMMENT 'Of the input',
-    `cache_write_tokens` UInt64 COMMENT 'Of the input',
-    `output_tokens` UInt64 COMMENT 'All output, reasoning included',
-    `reasoning_tokens` UInt64 COMMENT 'Of the output',
-    `duration_ns` UInt64 COMMENT 'Of all calls together',
+    `calls` Int64 COMMENT 'Model calls, each response once',
+    `errors` Int64 COMMENT 'Calls that failed',
+    `unpriced_calls` Int64 COMMENT 'Calls that used tokens at a cost that is unknown, and so not in cost_usd',
+    `input_tokens` Int64 COMMENT 'All input, cached and written to a cache included',
+    `cache_read_tokens` Int64 COMMENT 'Of the input',
+    `cache_write_tokens` Int64 COMMENT 'Of the input',
+    `output_tokens` Int64 COMMENT 'All output, reasoning included',
+    `reasoning_tokens` Int64 COMMENT 'Of the output',
+    `duration_ns` Int64 COMMENT 'Of all calls together',
+    `copies` Int64 COMMENT 'Copies of calls that were seen more than once and so are in none of the other columns',
     `cost_usd` Decimal(38, 12) COMMENT 'Of the priced calls'
 )
 ENGINE = SummingMergeTree
@@ -1982,15 +2343,16 @@ CREATE TABLE spend_minutely
     `feature` LowCardinality(String) COMMENT 'Tag feature',
     `customer` LowCardinality(String) COMMENT 'Tag customer',
     `service_tier` LowCardinality(String) COMMENT 'Tier that was served',
-    `calls` UInt64 COMMENT 'Model calls',
-    `errors` UInt64 COMMENT 'Calls that failed',
-    `unpriced_calls` UInt64 COMMENT 'Calls that used tokens at a cost that is unknown, and so not in cost_usd',
-    `input_tokens` UInt64 COMMENT 'All input, cached and written to a cache included',
-    `cache_read_tokens` UInt64 COMMENT 'Of the input',
-    `cache_write_tokens` UInt64 COMMENT 'Of the input',
-    `output_tokens` UInt64 COMMENT 'All output, reasoning included',
-    `reasoning_tokens` UInt64 COMMENT 'Of the output',
-    `duration_ns` UInt64 COMMENT 'Of all calls together',
+    `calls` Int64 COMMENT 'Model calls, each response once',
+    `errors` Int64 COMMENT 'Calls that failed',
+    `unpriced_calls` Int64 COMMENT 'Calls that used tokens at a cost that is unknown, and so not in cost_usd',
+    `input_tokens` Int64 COMMENT 'All input, cached and written to a cache included',
+    `cache_read_tokens` Int64 COMMENT 'Of the input',
+    `cache_write_tokens` Int64 COMMENT 'Of the input',
+    `output_tokens` Int64 COMMENT 'All output, reasoning included',
+    `reasoning_tokens` Int64 COMMENT 'Of the output',
+    `duration_ns` Int64 COMMENT 'Of all calls together',
+    `copies` Int64 COMMENT 'Copies of calls that were seen more than once and so are in none of the other columns',
     `cost_usd` Decimal(38, 12) COMMENT 'Of the priced calls'
 )
 ENGINE = SummingMergeTree
@@ -2190,6 +2552,41 @@ CREATE TABLE understood
     `request_model` String COMMENT 'The model asked for'
 )
 ENGINE = `Null`;
+
+CREATE VIEW unpriced_calls
+(
+    `tenant` LowCardinality(String),
+    `hour` DateTime('UTC'),
+    `service` LowCardinality(String),
+    `team` LowCardinality(String),
+    `provider` LowCardinality(String),
+    `model` LowCardinality(String),
+    `unpriced_reason` LowCardinality(String),
+    `calls` UInt64,
+    `input_tokens` UInt64,
+    `output_tokens` UInt64
+)
+AS SELECT
+    tenant,
+    toStartOfHour(toDateTime(started_at, 'UTC')) AS hour,
+    service,
+    team,
+    provider,
+    model,
+    unpriced_reason,
+    count() AS calls,
+    sum(ifNull(spans.input_tokens, 0)) AS input_tokens,
+    sum(ifNull(spans.output_tokens, 0)) AS output_tokens
+FROM spans
+WHERE is_call AND (price_status = 'unpriced') AND (unpriced_reason != 'failed')
+GROUP BY
+    tenant,
+    hour,
+    service,
+    team,
+    provider,
+    model,
+    unpriced_reason;
 
 CREATE DICTIONARY windows_by_model
 (
