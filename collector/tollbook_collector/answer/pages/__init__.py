@@ -3,7 +3,7 @@
 from fastapi import FastAPI
 
 from tollbook_collector.answer.collected import Collected
-from tollbook_collector.answer.pages.calls import add_calls
+from tollbook_collector.answer.pages.calls import add_call, add_calls
 from tollbook_collector.answer.pages.data import add_data
 from tollbook_collector.answer.pages.explore import add_explore
 from tollbook_collector.answer.pages.models import add_models
@@ -18,6 +18,7 @@ def add_pages(api: FastAPI, collector: Collected) -> None:
     add_overview(api, collector)
     add_explore(api, collector)
     add_calls(api, collector)
+    add_call(api, collector)
     add_models(api, collector)
     add_prices(api, collector)
     add_data(api, collector)
