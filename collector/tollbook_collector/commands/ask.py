@@ -19,7 +19,12 @@ class CollectorRefused(Exception):
 
 
 def ask(
-    api: str, path: str, body: str | None = None, media_type: str = "text/plain", **parameters: str
+    api: str,
+    path: str,
+    body: str | None = None,
+    media_type: str = "text/plain",
+    timeout_s: float = TIMEOUT_S,
+    **parameters: str,
 ) -> bytes:
     """Return the body of an answer.
 
@@ -28,6 +33,7 @@ def ask(
         path: As /v1/spend.
         body: Sent by POST; None: GET.
         media_type: Of the body.
+        timeout_s: Seconds of silence after which nobody answers.
         parameters: Of the query.
 
     Raises:
@@ -40,7 +46,7 @@ def ask(
     data = None if body is None else body.encode()
     request = Request(url, data=data, headers={"content-type": media_type})
     try:
-        with _opener(url).open(request, timeout=TIMEOUT_S) as answer:
+        with _opener(url).open(request, timeout=timeout_s) as answer:
             return bytes(answer.read())
     except HTTPError as error:
         raise CollectorRefused(_reason(error.read(), error.code)) from error

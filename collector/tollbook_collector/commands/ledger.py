@@ -15,6 +15,8 @@ from tollbook_collector.commands.ask import ask
 
 DEFAULT_API: Final = "http://127.0.0.1:4319"
 SHOWN_MAX: Final = 15
+# A million calls are priced anew in half a minute; the store itself gives up after five.
+CHANGE_TIMEOUT_S: Final = 600.0
 
 console = Console()
 commands = typer.Typer()
@@ -41,7 +43,7 @@ def rerate(
     """Price recorded calls anew at the prices in force; differences become adjustments."""
     parameters = {"since": since, "until": until, "model": model, "author": author}
     parameters |= {"reason": reason, "dry_run": str(dry_run).lower()}
-    answer = json.loads(ask(api, "/v1/rerate", "", **parameters))
+    answer = json.loads(ask(api, "/v1/rerate", "", timeout_s=CHANGE_TIMEOUT_S, **parameters))
     if as_json:
         typer.echo(json.dumps(answer))
         return
@@ -53,7 +55,8 @@ def close(
     month: MonthName, author: Author = "", as_json: AsJson = False, api: Api = DEFAULT_API
 ) -> None:
     """Close a month: its report is kept as it is, and what comes later goes to the next one."""
-    _print(ask(api, f"/v1/months/{month}/close", "", author=author), as_json)
+    path = f"/v1/months/{month}/close"
+    _print(ask(api, path, "", timeout_s=CHANGE_TIMEOUT_S, author=author), as_json)
 
 
 @commands.command()
