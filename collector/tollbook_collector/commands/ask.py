@@ -60,7 +60,7 @@ def ask(
 
 def ask_json(api: str, path: str, **parameters: str) -> Any:
     """Return an answer that is JSON; see `ask`."""
-    return json.loads(ask(api, path, **parameters))
+    return json.loads(ask(api, path, None, "text/plain", TIMEOUT_S, **parameters))
 
 
 def tell_json(api: str, path: str, body: Any) -> Any:
