@@ -40,22 +40,25 @@ def change(
 
 def _table(answer: dict[str, Any], by: list[str], title: str) -> Table:
     table = Table(title=title, title_justify="left", title_style="bold", box=None)
-    for dimension in by:
-        table.add_column(dimension, overflow="fold")
-    for name in ("before", "after", "change", *EFFECTS):
+    table.add_column(", ".join(by), overflow="fold", min_width=16)
+    # An effect that nothing has takes no room: terminals are narrow.
+    effects = [
+        name for name in EFFECTS if any(Decimal(row["effects_usd"][name]) for row in answer["rows"])
+    ]
+    for name in ("before", "after", "change", *effects):
         table.add_column(name, justify="right", no_wrap=True)
     for row in answer["rows"][: screens.TERMINAL_ROWS_MAX]:
-        names = [Text(row["dimensions"][dimension] or "—") for dimension in by]
+        segment = ", ".join(row["dimensions"][dimension] or "—" for dimension in by)
         costs = [row["before"]["cost_usd"], row["after"]["cost_usd"]]
-        table.add_row(*names, *_amounts(row, costs))
+        table.add_row(Text(segment), *_amounts(row, costs, effects))
     total = answer["total"]
     table.add_section()
     costs = [total["before_usd"], total["after_usd"]]
-    table.add_row("total", *[""] * (len(by) - 1), *_amounts(total, costs), style="bold")
+    table.add_row("total", *_amounts(total, costs, effects), style="bold")
     return table
 
 
-def _amounts(row: dict[str, Any], costs: list[str]) -> list[str]:
-    changes = [row["delta_usd"], *(row["effects_usd"][name] for name in EFFECTS)]
+def _amounts(row: dict[str, Any], costs: list[str], effects: list[str]) -> list[str]:
+    changes = [row["delta_usd"], *(row["effects_usd"][name] for name in effects)]
     signed = [f"{'+' if Decimal(text) > 0 else ''}{screens.money(text)}" for text in changes]
     return [*(screens.money(cost) for cost in costs), *signed]
