@@ -16,6 +16,7 @@ import uvicorn
 from tollbook_collector.alert.incidents import Incidents
 from tollbook_collector.alert.notice import Notice
 from tollbook_collector.answer.api import create_api
+from tollbook_collector.answer.limits import Kills
 from tollbook_collector.answer.questions import Answerer
 from tollbook_collector.detect.budget_watch import BudgetWatch
 from tollbook_collector.detect.budgets import Budgets
@@ -52,7 +53,7 @@ SPOOL_SHARES: Final = {TRACES.name: 1.0, LOGS.name: 0.25, METRICS.name: 0.25}
 SHUTDOWN_S: Final = 10
 
 # The sections of tollbook.toml, each obeyed by the room that its model is from.
-SECTIONS: Final[dict[str, type[Section]]] = {"budgets": Budgets}
+SECTIONS: Final[dict[str, type[Section]]] = {"budgets": Budgets, "kills": Kills}
 # A hard budget is known to SDKs as exceeded so much later, and a look at what they know of it.
 WATCH_BUDGETS_S: Final = 10.0
 # From what a detector has written to the incident that it is.
