@@ -17,8 +17,8 @@ from tollbook_collector.answer.collected import Collected
 from tollbook_collector.answer.forecast import add_forecast
 from tollbook_collector.answer.guard import SqlRefused
 from tollbook_collector.answer.incidents import add_incidents
-from tollbook_collector.answer.limits import add_limits
 from tollbook_collector.answer.ledger import add_ledger
+from tollbook_collector.answer.limits import add_limits
 from tollbook_collector.answer.models import add_models
 from tollbook_collector.answer.pages import add_pages
 from tollbook_collector.answer.pages.render import page

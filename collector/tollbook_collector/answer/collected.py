@@ -4,8 +4,8 @@ from typing import Any, Protocol
 
 from tollbook_collector.alert.incidents import Incidents
 from tollbook_collector.answer.questions import Answerer
-from tollbook_collector.policy import Policy
 from tollbook_collector.money.rerate import LedgerStore
+from tollbook_collector.policy import Policy
 
 
 class Collected(Protocol):
