@@ -16,7 +16,7 @@ from http.client import HTTPException
 from time import monotonic
 from typing import Any, Final
 
-from tollbook.budgets import ZERO, HeldSpending, Spending
+from tollbook.budgets import ZERO, HeldSpending, Spending, plain
 from tollbook.guard import Attempt, Outcome, Refused
 from tollbook.scope import CURRENT
 from tollbook.send import Sender
@@ -45,9 +45,9 @@ class LimitReached(Refused):
 
     def __init__(self, limit: "Limit", left_usd: Decimal, attempt: Attempt) -> None:
         super().__init__(
-            f"budget {limit.name!r} of the collector leaves this process {left_usd} usd, but a call"
-            f" of {attempt.model!r} may need {attempt.cost_usd} usd; it ends {limit.until}, or"
-            " raise it in tollbook.toml",
+            f"budget {limit.name!r} of the collector leaves this process {plain(left_usd)} usd,"
+            f" but a call of {attempt.model!r} may need {plain(attempt.cost_usd or ZERO)}"
+            f" usd; it ends {limit.until}, or raise it in tollbook.toml",
             attempt,
         )
         self.limit = limit.name

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from tollbook_collector.answer import limits as limits_module
 from tollbook_collector.answer.limits import LEASE_S, Asking, Kills, Lender, Used, add_limits
+from tollbook_collector.answer.tenant import tenant_of
 from tollbook_collector.detect.budget_watch import BudgetWatch
 from tollbook_collector.detect.budgets import Budget
 from tollbook_collector.policy import Policy, UnreadablePolicy
@@ -112,8 +113,8 @@ def client(priced: ClickHouse, tenant: str, tmp_path: Path) -> TestClient:
     path.write_text(KILLS.replace("[[kills]]", f'[[kills]]\ntenant = "{tenant}"'))
     policy = Policy(path, {"kills": Kills})
     api = FastAPI()
-    collector: Any = SimpleNamespace(store=priced, policy=policy, tenant=tenant)
-    api.state.collector = collector
+    collector: Any = SimpleNamespace(store=priced, policy=policy)
+    api.dependency_overrides[tenant_of] = lambda: tenant
     add_limits(api, collector)
     return TestClient(api)
 
