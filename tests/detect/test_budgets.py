@@ -159,7 +159,7 @@ def test_a_budget_without_a_call_is_there_with_nothing_spent(
     priced: ClickHouse, tenant: str
 ) -> None:
     BudgetWatch(
-        lambda: priced, [Budget(name="a", tenant=tenant, usd=Decimal(5))], lambda: NOW
+        lambda: priced, lambda: [Budget(name="a", tenant=tenant, usd=Decimal(5))], lambda: NOW
     ).watch()
 
     (row,) = budgets(priced, tenant, NOW)
@@ -173,9 +173,9 @@ def test_a_budget_that_left_the_file_is_no_longer_shown_even_after_a_restart(
 ) -> None:
     insert(priced, [dollars(6, NOW)])
     both = [Budget(name=name, tenant=tenant, usd=Decimal(5), hard=True) for name in ("a", "b")]
-    BudgetWatch(lambda: priced, both, lambda: NOW).watch()
+    BudgetWatch(lambda: priced, lambda: both, lambda: NOW).watch()
 
-    BudgetWatch(lambda: priced, both[:1], lambda: NOW + timedelta(seconds=1)).watch()
+    BudgetWatch(lambda: priced, lambda: both[:1], lambda: NOW + timedelta(seconds=1)).watch()
 
     assert [row["budget"] for row in budgets(priced, tenant, NOW)] == ["a"]
     assert [(r["budget"], r["remaining_usd"]) for r in limits(priced, tenant, NOW)] == [("a", -1)]
@@ -193,7 +193,9 @@ def test_a_budget_is_written_when_it_changed_and_not_again(
             written.append(len(rows))
             priced.insert(table, columns, rows)
 
-    watch = BudgetWatch(Counting, [Budget(name="a", tenant=tenant, usd=Decimal(5))], lambda: NOW)
+    watch = BudgetWatch(
+        Counting, lambda: [Budget(name="a", tenant=tenant, usd=Decimal(5))], lambda: NOW
+    )
 
     watch.watch()
     watch.watch()
