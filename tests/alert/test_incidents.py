@@ -116,6 +116,20 @@ def test_a_part_is_told_with_the_whole_that_explains_it_and_alone_when_that_is_o
     assert (part_now["event"], part_now["parent"]) == ("released", "")
 
 
+def test_what_a_detector_says_is_a_part_is_told_with_its_whole_whatever_the_order(
+    priced: ClickHouse, tenant: str
+) -> None:
+    book = Incidents(lambda: priced, lambda: NOW)
+    whole = found(tenant, "whole", so_far_usd=Decimal(1))
+    part = found(tenant, "part", dimensions={"model": "gpt-4o"}, part_of="anomaly:whole")
+
+    book.tell([part, whole])
+
+    by_source = {row["sources"][0]: row for row in shown(priced, tenant)}
+    assert by_source["anomaly:part"]["parent"] == by_source["anomaly:whole"]["incident"]
+    assert by_source["anomaly:whole"]["parent"] == ""
+
+
 def test_a_whole_that_does_not_pay_for_a_part_does_not_hide_it(
     priced: ClickHouse, tenant: str
 ) -> None:

@@ -204,3 +204,17 @@ def test_a_budget_is_written_when_it_changed_and_not_again(
 
     # The first also ends what other tests have left.
     assert (len(written), written[-1]) == (2, 1)
+
+
+def test_a_budget_says_what_is_to_be_expected_of_it(
+    priced: ClickHouse, insert: Callable[..., None], tenant: str
+) -> None:
+    insert(priced, [dollars(1, NOW - timedelta(hours=hour)) for hour in range(1, 24 * 9)])
+    allowed = [Budget(name="a", tenant=tenant, usd=Decimal(5000))]
+    BudgetWatch(lambda: priced, lambda: allowed, lambda: NOW).watch()
+
+    (row,) = budgets(priced, tenant, NOW)
+
+    # $215 since the first, and a dollar for each of the 252 hours until December.
+    assert float(row["forecast_usd"]) == pytest.approx(215 + 252, rel=0.02)
+    assert row["forecast_low_usd"] <= row["forecast_usd"] <= row["forecast_high_usd"]

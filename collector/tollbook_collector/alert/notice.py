@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
 
-from tollbook_collector.alert.finding import Finding, Severity
+from tollbook_collector.alert.finding import Finding, Kind, Severity
 from tollbook_collector.alert.incidents import Database, Incidents
 from tollbook_collector.settings import OPEN_TENANT
 from tollbook_collector.store import sql
@@ -173,10 +173,13 @@ def silences(store: Database, now: datetime) -> list[Finding]:
 def _anomaly(row: Sequence[Any]) -> Finding:
     (tenant, key, series, tier, channel, started_at, detected_at, ended_at, score) = row[:9]
     so_far, projected, explanation, evidence, _ = row[9:]
+    known = json.loads(evidence) if evidence else {}
+    root = known.get("explained_by", "")
+    kind: Kind = "drift" if tier == "drift" else "anomaly"
     about = ", ".join(f"{name} {value or '—'}" for name, value in series.items()) or "all calls"
     return Finding(
         tenant=tenant,
-        kind="drift" if tier == "drift" else "anomaly",
+        kind=kind,
         key=key,
         severity=_severity(so_far, projected, tier),
         title=f"{channel.replace('_', ' ')} of {about}",
@@ -188,11 +191,12 @@ def _anomaly(row: Sequence[Any]) -> Finding:
         projected_usd=projected,
         ended_at=None if ended_at is None else _aware(ended_at),
         evidence={
-            **(json.loads(evidence) if evidence else {}),
+            **known,
             "score": score,
             "tier": tier,
             "detected_at": _aware(detected_at).isoformat(),
         },
+        part_of=f"{kind}:{root}" if root else "",
     )
 
 
