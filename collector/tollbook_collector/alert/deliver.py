@@ -86,7 +86,7 @@ class Deliver:
         self._busy: dict[str, Future[None]] = {}
         self._gone: set[str] | None = None
         self._lock = threading.Lock()
-        self._failures = 0
+        self._failure_count = 0
         self._last_error = ""
 
     def deliver(self) -> None:
@@ -126,7 +126,9 @@ class Deliver:
         troubles += missing_secrets(self._webhooks())
         troubles += unknown_webhooks(self._routes(), self._webhooks())
         if self._last_error:
-            troubles.append(f"alerts cannot be sent: {self._last_error}, {self._failures} times")
+            troubles.append(
+                f"alerts cannot be sent: {self._last_error}, {self._failure_count} times"
+            )
         return troubles
 
     def test(self, name: str, tenant: str = OPEN_TENANT) -> Outcome:
@@ -188,7 +190,7 @@ class Deliver:
                 self._send(message)
         except Exception as error:  # the head of a background task; counted and told
             with self._lock:
-                self._failures += 1  # counted
+                self._failure_count += 1
                 self._last_error = f"{type(error).__name__}: {error}"[:300]
         else:
             with self._lock:
