@@ -78,3 +78,28 @@ def test_an_agent_that_loops_is_told_of_while_it_loops(
     assert message["data"]["so_far_usd"] == "5"  # 60 calls of 25 cents, less 10 dollars
     (incident,) = [row for row in collector.get("/v1/incidents")["rows"] if row["kind"] == "budget"]
     assert incident["incident"] == message["data"]["incident"]
+
+
+def test_a_collector_killed_before_its_message_was_taken_delivers_it_under_the_same_id(
+    start_collector: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with receiver() as receiving:
+        receiving.answers = [(500, {})]
+        policy = tmp_path / "tollbook.toml"
+        policy.write_text(POLICY.format(url=receiving.url))
+        monkeypatch.setenv("TOLLBOOK_POLICY", str(policy))
+        secret = base64.b64encode(SECRET).decode()
+        monkeypatch.setenv("TEST_ALERT_SECRET", f"whsec_{secret}")
+        collector = start_collector(tmp_path / "data")
+        subprocess.run([sys.executable, "-c", LOOP, collector.otlp_http], check=True, timeout=60)
+        wait_until(lambda: bool(receiving.requests))
+
+        collector.process.kill()
+        collector.process.wait(60)
+        refused = receiving.ids[0]
+        start_collector(tmp_path / "data")
+        wait_until(lambda: receiving.ids.count(refused) > 1)
+
+        first, *again = [r for r in receiving.requests if r.headers["webhook-id"] == refused]
+    assert is_signed(again[0])
+    assert again[0].body == first.body

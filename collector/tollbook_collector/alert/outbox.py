@@ -15,6 +15,8 @@ from tollbook_collector.store import sql
 
 ID_CHARACTERS: Final = 24
 WAITING_MAX: Final = 5_000
+# A message is tried, and a dead one can be replayed, for so long.
+KEPT: Final = timedelta(days=40)
 REASON_CHARACTERS_MAX: Final = 300
 # Waits before the tries after the first, as Standard Webhooks recommend: 75 h 35 min in all.
 SCHEDULE: Final = (
@@ -91,8 +93,10 @@ def write(store: Database, messages: Sequence[Message]) -> None:
 def read(
     store: Database, question: str, parameters: Mapping[str, Any] | None = None
 ) -> list[Message]:
-    """Return the messages that a question of the store answers with."""
-    rows = store.rows(sql.read(question), {"limit": WAITING_MAX, **(parameters or {})})
+    """Return the messages of the last KEPT that a question of the store answers with."""
+    since = (datetime.now(UTC) - KEPT).strftime("%Y-%m-%d %H:%M:%S")
+    given = {"limit": WAITING_MAX, "since": since, **(parameters or {})}
+    rows = store.rows(sql.read(question), given)
     return [Message(*(_aware(value) for value in row)) for row in rows]
 
 

@@ -16,6 +16,7 @@ SELECT
     next_at,
     created_at
 FROM alert_versions FINAL
-WHERE tenant = {tenant:String} AND state = 'dead' AND startsWith(message, {message:String})
+WHERE created_at >= {since:DateTime('UTC')}
+    AND tenant = {tenant:String} AND state = 'dead' AND startsWith(message, {message:String})
 ORDER BY created_at, message
 LIMIT {limit:UInt32}

@@ -16,6 +16,7 @@ SELECT
     next_at,
     created_at
 FROM alert_versions FINAL
-WHERE state = 'waiting'
+WHERE created_at >= {since:DateTime('UTC')}
+    AND state = 'waiting'
 ORDER BY next_at, message
 LIMIT {limit:UInt32}
