@@ -436,3 +436,13 @@ def test_a_route_to_nowhere_is_told(hook: Webhook) -> None:
     (line,) = unknown_webhooks([Route(name="r", to=("ops", "nowhere"))], [hook])
 
     assert "'r' goes to 'nowhere'" in line
+
+
+def test_a_secret_written_into_the_file_is_refused_and_not_repeated(tmp_path: Path) -> None:
+    path = tmp_path / "tollbook.toml"
+    path.write_text('[[webhooks]]\nname = "a"\nurl = "https://x.example/"\nsecrets = ["whsec_abc"]')
+
+    with pytest.raises(UnreadablePolicy) as refused:
+        Policy(path, {"webhooks": Webhooks})
+
+    assert "whsec_abc" not in str(refused.value)
