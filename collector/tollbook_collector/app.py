@@ -29,6 +29,7 @@ from tollbook_collector.intake.connection import Connection
 from tollbook_collector.intake.grpc import AddressInUse, GrpcDoor
 from tollbook_collector.intake.http import HttpDoor
 from tollbook_collector.intake.signals import LOGS, METRICS, TRACES
+from tollbook_collector.money.allocation import Allocation
 from tollbook_collector.money.copies import EVERY_S as COPIES_EVERY_S
 from tollbook_collector.money.copies import Copies
 from tollbook_collector.money.late import EVERY_S as LATE_EVERY_S
@@ -60,6 +61,7 @@ SHUTDOWN_S: Final = 10
 
 # The sections of tollbook.toml, each obeyed by the room that its model is from.
 SECTIONS: Final[dict[str, type[Section]]] = {
+    "allocation": Allocation,
     "budgets": Budgets,
     "routes": Routes,
     "webhooks": Webhooks,
@@ -167,6 +169,11 @@ class Collector:
     def ledger(self) -> LedgerStore:
         """The store as the ledger writes it; raises StoreUnavailable while it is not connected."""
         return self._store()
+
+    @property
+    def allocation(self) -> Allocation:
+        """The rules of allocation in force."""
+        return self.policy.section(Allocation)
 
     @property
     def user_sql(self) -> bool:

@@ -16,11 +16,13 @@ from rich.text import Text
 from tollbook_collector.commands import (
     alerts,
     budgets,
+    change,
     incidents,
     ledger,
     prices,
     quarantine,
     screens,
+    showback,
 )
 from tollbook_collector.commands.ask import CollectorAway, CollectorRefused, ask, ask_json
 from tollbook_collector.settings import Settings
@@ -41,6 +43,8 @@ app.add_typer(incidents.app, name="incidents")
 app.add_typer(prices.app, name="prices")
 app.add_typer(quarantine.commands)
 app.add_typer(ledger.commands)
+app.add_typer(showback.commands)
+app.add_typer(change.commands)
 app.command()(budgets.budgets)
 app.command()(budgets.forecast)
 console = Console()
