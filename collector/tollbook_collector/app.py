@@ -64,9 +64,9 @@ SHUTDOWN_S: Final = 10
 SECTIONS: Final[dict[str, type[Section]]] = {
     "allocation": Allocation,
     "budgets": Budgets,
-    "kills": Kills,
     "routes": Routes,
     "webhooks": Webhooks,
+    "kills": Kills,
 }
 # A hard budget is known to SDKs as exceeded so much later, and a look at what they know of it.
 WATCH_BUDGETS_S: Final = 10.0
