@@ -79,6 +79,8 @@ SESSION_ID: Final = "session.id"  # string, the tag `session`
 RUN_ID: Final = "tollbook.run.id"  # string, 32 hexadecimal digits unless the program gave one
 RUN_NAME: Final = "tollbook.run.name"  # string
 AGENT_NAME: Final = "gen_ai.agent.name"  # string, on the task's span
+TOOL_NAME: Final = "gen_ai.tool.name"  # string, on the span of a tool
+WORKFLOW_NAME: Final = "gen_ai.workflow.name"  # string, on the span of a step
 
 # A score, on a span of its own: the call is long sent when its outcome is known.
 EVALUATION_NAME: Final = "gen_ai.evaluation.name"  # string
