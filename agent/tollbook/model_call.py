@@ -1,7 +1,11 @@
 """One model call: what it was and what it used, whichever library made it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Final
+
+NO_CONTENT: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +113,8 @@ class Call:
         tags: Tags by name.
         run_id: Id of the agent task it belongs to, or None.
         run_name: Name of that task, or None.
+        content: Attributes that hold what was asked and answered, as far as it may leave.
+        prompt_digest: Keyed digest of what was asked, or None.
     """
 
     operation: str
@@ -128,3 +134,5 @@ class Call:
     tags: Mapping[str, str]
     run_id: str | None = None
     run_name: str | None = None
+    content: Mapping[str, str] = field(default_factory=lambda: NO_CONTENT)
+    prompt_digest: str | None = None
