@@ -60,6 +60,10 @@ USAGE_WEB_SEARCH_REQUESTS: Final = "tollbook.usage.web_search_requests"  # int
 USAGE_SEARCH_UNITS: Final = "tollbook.usage.search_units"  # int, of a ranking
 # False when the stream ended before the provider had reported the whole usage.
 USAGE_COMPLETE: Final = "tollbook.usage.complete"  # bool, only when false
+# True when the provider said no usage, and what is here was counted from the text by tollbook.
+USAGE_ESTIMATED: Final = "tollbook.usage.estimated"  # bool, only when true
+# Where the call was processed, as the answer or the host says.
+REGION: Final = "tollbook.region"  # string
 
 # Content, only where a program has chosen that it may leave: JSON of messages and their parts.
 SYSTEM_INSTRUCTIONS: Final = "gen_ai.system_instructions"  # string
