@@ -10,7 +10,7 @@ ROOT = Path(__file__).parents[2]
 TABLE = tomllib.loads((ROOT / "tests/clients.toml").read_text())["clients"]
 ROWS = dict(
     re.findall(
-        r"^\| `([a-z_-]+)` \| ([0-9.]+) \|", (ROOT / "docs/sdk.md").read_text(), re.MULTILINE
+        r"^\| `([a-z0-9_-]+)` \| ([0-9.]+) \|", (ROOT / "docs/sdk.md").read_text(), re.MULTILINE
     )
 )
 # The library that each file of ours is for, where it has another name.

@@ -107,7 +107,7 @@ def test_an_estimate_is_flagged_and_costs_what_the_text_amounts_to(
 
 
 def test_a_way_that_is_none_is_refused_at_once() -> None:
-    with pytest.raises(SettingInvalid, match="'guess'.*'estimate' or 'inject'"):
+    with pytest.raises(SettingInvalid, match=r"'guess'.*'estimate' or 'inject'"):
         read_settings({"TOLLBOOK_STREAM_USAGE": "guess"})
 
 

@@ -19,11 +19,8 @@ def patch(module: ModuleType, process: Process) -> None:
         tasks.begin(TOOL, name, key, None)
         try:
             result = await call(self, name, *args, **kwargs)
-        except Exception as error:
-            tasks.end(key, error)
-            raise
-        except BaseException:
-            tasks.end(key)
+        except BaseException as error:
+            tasks.end(key, error if isinstance(error, Exception) else None)
             raise
         refused = getattr(result, "is_error", None) or getattr(result, "isError", None)
         tasks.end(key, "tool_error" if refused else None)

@@ -200,10 +200,7 @@ class Tasks:
         self.begin(kind, name, key, None)
         try:
             yield
-        except Exception as error:
-            self.end(key, error)
-            raise
-        except BaseException:
-            self.end(key)
+        except BaseException as error:
+            self.end(key, error if isinstance(error, Exception) else None)
             raise
         self.end(key)
