@@ -62,6 +62,8 @@ USAGE_SEARCH_UNITS: Final = "tollbook.usage.search_units"  # int, of a ranking
 USAGE_COMPLETE: Final = "tollbook.usage.complete"  # bool, only when false
 # True when the provider said no usage, and what is here was counted from the text by tollbook.
 USAGE_ESTIMATED: Final = "tollbook.usage.estimated"  # bool, only when true
+# Where a model in the process computes.
+DEVICE: Final = "tollbook.device"  # string: cpu, cuda:0, …
 # Where the call was processed, as the answer or the host says.
 REGION: Final = "tollbook.region"  # string
 

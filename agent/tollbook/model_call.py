@@ -79,6 +79,7 @@ class Response:
         usage_complete: False when a stream ended before the whole usage was known.
         error_type: What went wrong in an answer that came with status 200, or None.
         region: Where it was processed, as the answer or the host says (`us`, `eu-west-1`), or None.
+        device: Where a model in the process computes (`cuda:0`), or None.
         usage_estimated: Whether the usage is our own count of the text: the provider said none.
     """
 
@@ -91,6 +92,7 @@ class Response:
     error_type: str | None = None
     region: str | None = None
     usage_estimated: bool = False
+    device: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

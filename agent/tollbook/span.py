@@ -218,6 +218,7 @@ def response_attributes(call: Call) -> Iterable[tuple[str, Value | None]]:
     else:
         yield names.ANTHROPIC_RESPONSE_SERVICE_TIER, response.service_tier
     yield names.REGION, response.region
+    yield names.DEVICE, response.device
     if not response.usage_complete:
         yield names.USAGE_COMPLETE, False
     if response.usage_estimated:

@@ -47,6 +47,9 @@ CLIENTS: Final = MappingProxyType(
         "crewai.crew": "tollbook.clients.crewai",
         "crewai.task": "tollbook.clients.crewai",
         "crewai.hooks.tool_hooks": "tollbook.clients.crewai",
+        "transformers.pipelines.base": "tollbook.clients.local",
+        "sentence_transformers.sentence_transformer.model": "tollbook.clients.local",
+        "sentence_transformers.SentenceTransformer": "tollbook.clients.local",  # before version 6
         "litellm.llms.custom_httpx.http_handler": "tollbook.clients.litellm",
     }
 )
