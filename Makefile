@@ -27,6 +27,7 @@ test: $(STAMP)  ## run all tests (ARGS="-k spool")
 test-clients: $(STAMP)  ## run the tests of all client libraries, an environment each (ARGS="groq cohere-minimum")
 	@$(BIN)/python tests/client_environments.py $(ARGS)
 
+.PHONY: test-local
 test-local: $(STAMP)  ## run the tests of models in the process; installs torch, a gigabyte
 	@$(BIN)/python tests/client_environments.py --group local $(ARGS)
 
@@ -70,4 +71,4 @@ wheel: $(STAMP)  ## build the sdist and the wheel into dist/
 clean:
 	@rm -rf .venv dist .pytest_cache .mypy_cache .ruff_cache
 
-.PHONY: help setup demo test test-clients test-local check bench crash soak fuzz schema docs rates wheel clean
+.PHONY: help setup demo test test-clients check bench crash soak fuzz schema docs rates wheel clean
