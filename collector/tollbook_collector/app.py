@@ -8,26 +8,29 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
-from functools import partial
-from pathlib import Path
 from typing import Any, Final
 
 import uvicorn
 
 from tollbook_collector.answer.api import create_api
 from tollbook_collector.answer.questions import Answerer
+from tollbook_collector.detect.budget_watch import BudgetWatch
+from tollbook_collector.detect.budgets import Budgets
 from tollbook_collector.duties import Duties, Duty
 from tollbook_collector.intake.accept import Door
 from tollbook_collector.intake.connection import Connection
 from tollbook_collector.intake.grpc import AddressInUse, GrpcDoor
 from tollbook_collector.intake.http import HttpDoor
 from tollbook_collector.intake.signals import LOGS, METRICS, TRACES
-from tollbook_collector.money.book import put_in_force
-from tollbook_collector.money.seed import read_book
-from tollbook_collector.policy import Policy, Section
+from tollbook_collector.money.copies import EVERY_S as COPIES_EVERY_S
+from tollbook_collector.money.copies import Copies
+from tollbook_collector.money.own_book import UnreadablePrices
+from tollbook_collector.money.reload import RELOAD_EVERY_S, PriceReader
+from tollbook_collector.money.unpriced import COUNT_EVERY_S, UnpricedCalls
+from tollbook_collector.policy import Policy, PolicyFile, Section
 from tollbook_collector.settings import OPEN_TENANT, Settings, split_address
 from tollbook_collector.spool.append import Spool
-from tollbook_collector.store.client import ClickHouse, StoreAddress
+from tollbook_collector.store.client import ClickHouse, StoreAddress, StoreUnavailable
 from tollbook_collector.store.embedded.process import EmbeddedStore
 from tollbook_collector.store.load import INSERTERS, Loader
 from tollbook_collector.store.open import Store
@@ -43,7 +46,9 @@ SPOOL_SHARES: Final = {TRACES.name: 1.0, LOGS.name: 0.25, METRICS.name: 0.25}
 SHUTDOWN_S: Final = 10
 
 # The sections of tollbook.toml, each obeyed by the room that its model is from.
-SECTIONS: Final[dict[str, type[Section]]] = {}
+SECTIONS: Final[dict[str, type[Section]]] = {"budgets": Budgets}
+# A hard budget is known to SDKs as exceeded so much later, and a look at what they know of it.
+WATCH_BUDGETS_S: Final = 10.0
 
 log = logging.getLogger(__name__)
 
@@ -71,7 +76,9 @@ class Collector:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self.policy = Policy(settings.policy, SECTIONS)
+        self._policy_file = PolicyFile(settings.policy, SECTIONS)
+        self._prices = PriceReader(settings.data / "prices")
+        self._unpriced = UnpricedCalls()
         self.tenant = OPEN_TENANT
         self.spools = {
             name: Spool(settings.data / "spool" / name, int(settings.spool_bytes_max * share))
@@ -80,6 +87,7 @@ class Collector:
         self.door = Door(self.spools)
         self.embedded: EmbeddedStore | None = None
         self._opened: Store | None = None
+        self._started = False
         self._loaders: dict[str, Loader] = {}
         self._duties = Duties(self._list_duties())
 
@@ -90,9 +98,9 @@ class Collector:
             EditedMigration, NewerDatabase: The database must not be touched by this version.
             StoreRefused: The user or password is wrong, or a right is missing.
         """
-        prices = partial(_put_prices_in_force, self._settings.data / "prices")
-        self._opened = Store(self._store_address(), prices)
+        self._opened = Store(self._store_address(), self._begin_prices)
         self._opened.open()
+        self._started = True
         for name, spool in self.spools.items():
             inserters = INSERTERS if name == TRACES.name else 1
             self._loaders[name] = Loader(spool, self._opened, inserters, name)
@@ -116,6 +124,11 @@ class Collector:
             self.embedded.stop()
 
     @property
+    def policy(self) -> Policy:
+        """What tollbook.toml says now; ask for it anew each time, as it is read when it changes."""
+        return self._policy_file.policy
+
+    @property
     def store(self) -> Answerer:
         """The store that answers; raises StoreUnavailable while it is not connected."""
         assert self._opened is not None, "open_store comes first"
@@ -135,8 +148,17 @@ class Collector:
             LOGS.name: self._counts(LOGS.name),
             METRICS.name: self._counts(METRICS.name),
             "duties": {name: asdict(counts) for name, counts in self._duties.counts().items()},
+            "prices": self._prices.status(),
+            "unpriced_calls": self._unpriced.counts(),
+            "notes": self.notes(),
             "store_restarts": self.embedded.restarts if self.embedded else 0,
         }
+
+    def notes(self) -> list[str]:
+        """Return what people should know although the collector does its work; empty: nothing."""
+        refused = [self._prices.status()["refused"], self._policy_file.refused]
+        notes = [f"refused, the old one holds: {reason}" for reason in refused if reason]
+        return [*notes, *self._unpriced.notes()]
 
     def faults(self) -> list[str]:
         """Return what keeps the collector from doing its work; empty: nothing."""
@@ -150,7 +172,34 @@ class Collector:
 
     def _list_duties(self) -> list[Duty]:
         """Return what the collector does again and again; a line each."""
-        return []
+        budgets = self.policy.section(Budgets).entries
+        return [
+            Duty("reload prices", RELOAD_EVERY_S, lambda: self._prices.reload(self._store())),
+            Duty("reload tollbook.toml", RELOAD_EVERY_S, self._policy_file.reload),
+            Duty(
+                "count unpriced calls",
+                COUNT_EVERY_S,
+                lambda: self._unpriced.count(self._store()),
+            ),
+            Duty("watch budgets", WATCH_BUDGETS_S, BudgetWatch(self._store, budgets).watch),
+            Duty("find copies", COPIES_EVERY_S, Copies(self._store).search),
+        ]
+
+    def _store(self) -> ClickHouse:
+        """Return the store; raises StoreUnavailable while it is not connected."""
+        if self._opened is None:
+            raise StoreUnavailable("the store is not opened yet")
+        return self._opened.clickhouse
+
+    def _begin_prices(self, clickhouse: ClickHouse) -> None:
+        try:
+            if self._prices.begin(clickhouse):
+                log.info("a new price book is in force")
+        except UnreadablePrices as error:
+            # At the start somebody is there to read it; later the collector goes on without prices.
+            if not self._started:
+                raise
+            log.error("no price book is in force: %s", error)
 
     def _counts(self, signal: str) -> dict[str, Any]:
         loader = self._loaders.get(signal)
@@ -267,8 +316,3 @@ def _stop_on_signal() -> asyncio.Event:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
     return stopping
-
-
-def _put_prices_in_force(own: Path, clickhouse: ClickHouse) -> None:
-    if put_in_force(clickhouse, read_book(own)):
-        log.info("a new price book is in force")

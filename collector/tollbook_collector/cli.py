@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from rich.console import Console
 from rich.text import Text
 
-from tollbook_collector.commands import prices, quarantine, screens
+from tollbook_collector.commands import budgets, prices, quarantine, screens
 from tollbook_collector.commands.ask import CollectorAway, CollectorRefused, ask, ask_json
 from tollbook_collector.settings import Settings
 
@@ -30,6 +30,8 @@ app = typer.Typer(
 )
 app.add_typer(prices.app, name="prices")
 app.add_typer(quarantine.commands)
+app.command()(budgets.budgets)
+app.command()(budgets.forecast)
 console = Console()
 errors = Console(stderr=True)
 

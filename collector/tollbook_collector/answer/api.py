@@ -3,16 +3,21 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import asdict
-from datetime import UTC, datetime
-from typing import Annotated, Any, Final, Protocol
+from typing import Annotated, Any, Final
 
 from fastapi import Body, FastAPI, Query, Request
 from fastapi.responses import JSONResponse, Response
 
 from tollbook_collector import prometheus
 from tollbook_collector.answer import questions
+from tollbook_collector.answer.budgets import add_budgets
+from tollbook_collector.answer.calls import add_calls
+from tollbook_collector.answer.collected import Collected
+from tollbook_collector.answer.forecast import add_forecast
 from tollbook_collector.answer.guard import SqlRefused
-from tollbook_collector.answer.questions import Answerer, Period, WrongQuestion
+from tollbook_collector.answer.models import add_models
+from tollbook_collector.answer.questions import Period, WrongQuestion
+from tollbook_collector.answer.series import add_series
 from tollbook_collector.answer.tenant import Tenant
 from tollbook_collector.store.client import StoreRefused, StoreUnavailable
 
@@ -26,26 +31,6 @@ MEDIA_TYPES: Final = {
 HEALTH_TIMEOUT_S: Final = 5.0
 
 
-class Collected(Protocol):
-    """What the API needs of the collector."""
-
-    tenant: str
-
-    @property
-    def store(self) -> Answerer:
-        """The store; raises StoreUnavailable while it is not connected."""
-
-    @property
-    def user_sql(self) -> bool:
-        """Whether statements of users may reach the store."""
-
-    def status(self) -> dict[str, Any]:
-        """Return what the parts have counted."""
-
-    def faults(self) -> list[str]:
-        """Return what keeps the collector from doing its work; empty: nothing."""
-
-
 def create_api(collector: Collected) -> FastAPI:
     """Return the application behind the API port."""
     api = FastAPI(title="tollbook", docs_url=None, redoc_url=None)
@@ -53,6 +38,11 @@ def create_api(collector: Collected) -> FastAPI:
     _add_errors(api)
     _add_health(api, collector)
     _add_questions(api, collector)
+    add_series(api, collector)
+    add_calls(api, collector)
+    add_models(api, collector)
+    add_budgets(api, collector)
+    add_forecast(api, collector)
     return api
 
 
@@ -112,7 +102,7 @@ def _add_questions(api: FastAPI, collector: Collected) -> None:
     @api.get("/v1/spend")
     def spend(tenant: Tenant, by: str = "model", since: str = "7d") -> dict[str, Any]:
         """Return spend by one or more dimensions, dearest first, and its total."""
-        period = _period(since)
+        period = Period.back(since)
         rows = questions.spend(collector.store, tenant, period, by.split(","))
         total = questions.spend_total(collector.store, tenant, period)
         return {
@@ -125,13 +115,13 @@ def _add_questions(api: FastAPI, collector: Collected) -> None:
     @api.get("/v1/latency")
     def latency(tenant: Tenant, since: str = "7d") -> dict[str, Any]:
         """Return how long the successful calls of each model took."""
-        rows = questions.latency(collector.store, tenant, _period(since))
+        rows = questions.latency(collector.store, tenant, Period.back(since))
         return {"rows": [{k: _number(v) for k, v in asdict(row).items()} for row in rows]}
 
     @api.get("/v1/unpriced")
     def unpriced(tenant: Tenant, since: str = "7d") -> dict[str, Any]:
         """Return the models whose calls have no price, and why."""
-        rows = questions.unpriced(collector.store, tenant, _period(since))
+        rows = questions.unpriced(collector.store, tenant, Period.back(since))
         return {"rows": [asdict(row) for row in rows]}
 
     @api.post("/v1/sql")
@@ -149,10 +139,6 @@ def _add_questions(api: FastAPI, collector: Collected) -> None:
             return JSONResponse({"error": message}, 403)
         body = questions.run_sql(collector.store, tenant, text, format)
         return Response(body, media_type=MEDIA_TYPES[format])
-
-
-def _period(since: str) -> Period:
-    return Period.back(since, datetime.now(UTC))
 
 
 def _spend(row: questions.Spend) -> dict[str, Any]:

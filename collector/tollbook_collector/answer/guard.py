@@ -19,13 +19,17 @@ QUERY_NODES_MAX: Final = 5_000
 TABLES: Final = frozenset(
     {
         "anomalies",
+        "budgets",
         "calls",
+        "copies",
         "price_books",
         "rate_cards",
+        "roll_up_differences",
         "spans",
         "spend",
         "spend_hourly",
         "spend_minutely",
+        "unpriced_calls",
     }
 )
 # The prices are everybody's; the other tables have a tenant.

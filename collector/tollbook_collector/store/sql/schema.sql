@@ -240,6 +240,144 @@ FROM
         hour
 );
 
+CREATE TABLE budget_periods
+(
+    `tenant` LowCardinality(String) COMMENT 'Whose data it is',
+    `budget` LowCardinality(String) COMMENT 'Name of the budget in tollbook.toml',
+    `dimension` LowCardinality(String) COMMENT 'Dimension that has a budget for each value; empty: one for all',
+    `value` String COMMENT 'Value of that dimension',
+    `period_starts_at` DateTime('UTC') COMMENT 'Start of the period, UTC',
+    `period_ends_at` DateTime('UTC') COMMENT 'End of the period, excluded, UTC',
+    `period` LowCardinality(String) COMMENT 'day, week or month',
+    `zone` LowCardinality(String) COMMENT 'IANA time zone of the calendar',
+    `chosen` Map(LowCardinality(String), Array(String)) COMMENT 'Calls that count: values by dimension; empty: all calls',
+    `hard` Bool COMMENT 'Whether SDKs are told to stop at the limit',
+    `owner` String COMMENT 'Who answers for it',
+    `limit_usd` Decimal(38, 12) COMMENT 'What may be spent in the period, USD',
+    `spent_usd` Decimal(38, 12) COMMENT 'Cost of the priced calls of the period so far, USD',
+    `remaining_usd` Decimal(38, 12) COMMENT 'Limit less spent, USD; negative: exceeded',
+    `calls` UInt64 COMMENT 'Calls that count, so far',
+    `unpriced_calls` UInt64 COMMENT 'Of them, those at an unknown cost: spent_usd lacks them',
+    `crossed` Decimal(9, 4) COMMENT 'Highest threshold that is crossed, as a share of the limit; 0: none',
+    `fast_burn` Float64 COMMENT 'Speed of spending in the short window over the speed that uses the limit up exactly',
+    `slow_burn` Float64 COMMENT 'The same in the long window',
+    `burning` LowCardinality(String) COMMENT 'fast or slow: at this speed the limit is used up before the period ends; empty: no',
+    `forecast_usd` Nullable(Decimal(38, 12)) COMMENT 'Spend to be expected by the end of the period, USD; NULL: too little history',
+    `forecast_low_usd` Nullable(Decimal(38, 12)) COMMENT 'Lower end of the 80 % interval of the forecast, USD',
+    `forecast_high_usd` Nullable(Decimal(38, 12)) COMMENT 'Upper end of the 80 % interval of the forecast, USD',
+    `forecast_error` Nullable(Float64) COMMENT 'Mean absolute error of the same forecast made in the past, as a share of what came; NULL: no back-test',
+    `in_force` Bool COMMENT 'Whether tollbook.toml still has this budget',
+    `measured_at` DateTime64(3, 'UTC') COMMENT 'When this was measured, UTC'
+)
+ENGINE = ReplacingMergeTree(measured_at)
+PARTITION BY toYYYYMM(period_starts_at)
+ORDER BY (tenant, budget, dimension, value, period_starts_at)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8192;
+
+CREATE VIEW budgets
+(
+    `tenant` LowCardinality(String),
+    `budget` LowCardinality(String),
+    `dimension` LowCardinality(String),
+    `value` String,
+    `period` LowCardinality(String),
+    `zone` LowCardinality(String),
+    `period_starts_at` DateTime('UTC'),
+    `period_ends_at` DateTime('UTC'),
+    `chosen` Map(LowCardinality(String), Array(String)),
+    `hard` Bool,
+    `owner` String,
+    `limit_usd` Decimal(38, 12),
+    `spent_usd` Decimal(38, 12),
+    `remaining_usd` Decimal(38, 12),
+    `calls` UInt64,
+    `unpriced_calls` UInt64,
+    `crossed` Decimal(9, 4),
+    `fast_burn` Float64,
+    `slow_burn` Float64,
+    `burning` LowCardinality(String),
+    `forecast_usd` Nullable(Decimal(38, 12)),
+    `forecast_low_usd` Nullable(Decimal(38, 12)),
+    `forecast_high_usd` Nullable(Decimal(38, 12)),
+    `forecast_error` Nullable(Float64),
+    `in_force` Bool,
+    `measured_at` DateTime64(3, 'UTC')
+)
+AS SELECT
+    tenant,
+    budget,
+    dimension,
+    value,
+    period,
+    zone,
+    period_starts_at,
+    period_ends_at,
+    chosen,
+    hard,
+    owner,
+    limit_usd,
+    spent_usd,
+    remaining_usd,
+    calls,
+    unpriced_calls,
+    crossed,
+    fast_burn,
+    slow_burn,
+    burning,
+    forecast_usd,
+    forecast_low_usd,
+    forecast_high_usd,
+    forecast_error,
+    in_force,
+    measured_at
+FROM budget_periods
+FINAL;
+
+CREATE VIEW call_signs
+(
+    `tenant` LowCardinality(String),
+    `started_at` DateTime64(9, 'UTC'),
+    `call` Tuple(
+        Tuple(
+            LowCardinality(UInt8),
+            Bool,
+            UInt8,
+            UInt8,
+            Int32,
+            Int64,
+            FixedString(8),
+            FixedString(16),
+            Int64),
+        UInt64,
+        Int64,
+        UInt64,
+        UInt64,
+        String),
+    `sign` String,
+    `text` String,
+    `sign_hash` UInt64,
+    `is_sure` UInt8
+)
+AS SELECT
+    tenant,
+    started_at,
+    call,
+    pair.1 AS sign,
+    pair.2 AS text,
+    cityHash64(tenant, pair) AS sign_hash,
+    is_sure
+FROM
+(
+    SELECT
+        tenant,
+        started_at,
+        (length(response_id) >= 20) AND (length(arrayDistinct(ngrams(response_id, 1))) >= 10) AS is_sure,
+        tuple(tuple(price_status = 'unpriced', (NOT usage_complete) OR isNull(spans.input_tokens) OR isNull(spans.output_tokens), kind = 2, ((spans.cache_read_tokens + spans.cache_write_tokens) + spans.reasoning_tokens) = 0, -toInt32(length(tags)), toUnixTimestamp64Nano(started_at), span_id, trace_id, toUnixTimestamp64Nano(received_at)), cityHash64(tenant, trace_id, span_id, received_at), toUnixTimestamp64Nano(started_at) + toInt64(duration_ns), cityHash64(service, scope_name, kind), cityHash64(ifNull(toInt64(spans.input_tokens), -1), ifNull(toInt64(spans.output_tokens), -1)), response_id) AS call,
+        arrayJoin(arrayFilter(each -> ((each.2) != ''), [('response', response_id), ('span', concat(trace_id, span_id)), ('trace', if((spans.input_tokens + spans.output_tokens) > 0, concat(trace_id, toString(assumeNotNull(spans.input_tokens)), ':', toString(assumeNotNull(spans.output_tokens))), ''))])) AS pair
+    FROM spans
+    WHERE is_call
+);
+
 CREATE VIEW calls
 (
     `tenant` LowCardinality(String),
@@ -274,10 +412,12 @@ CREATE VIEW calls
     `output_image_tokens` UInt64,
     `usage_complete` Bool,
     `usage_fixups` Array(LowCardinality(String)),
+    `billable` UInt8,
+    `dedup_of` String,
     `cost_usd` Nullable(Decimal(38, 12)),
-    `price_id` LowCardinality(String),
-    `price_status` LowCardinality(String),
-    `unpriced_reason` LowCardinality(String),
+    `price_id` String,
+    `price_status` String,
+    `unpriced_reason` String,
     `reported_cost_usd` Nullable(Decimal(38, 12)),
     `reported_cost_source` LowCardinality(String),
     `team` LowCardinality(String),
@@ -322,10 +462,12 @@ AS SELECT
     output_image_tokens,
     usage_complete,
     usage_fixups,
-    cost_usd,
-    price_id,
-    price_status,
-    unpriced_reason,
+    NOT is_copy AS billable,
+    if(is_copy, lower(hex(dictGet('original_of_copy', 'dedup_of', copy_key))), '') AS dedup_of,
+    if(is_copy, NULL, spans.cost_usd) AS cost_usd,
+    if(is_copy, '', spans.price_id) AS price_id,
+    if(is_copy, 'not_billable', spans.price_status) AS price_status,
+    if(is_copy, '', spans.unpriced_reason) AS unpriced_reason,
     reported_cost_usd,
     reported_cost_source,
     team,
@@ -336,8 +478,18 @@ AS SELECT
     tags,
     attributes,
     received_at
-FROM spans
-WHERE is_call;
+FROM
+(
+    SELECT
+        *,
+        cityHash64(tenant, spans.trace_id, spans.span_id, received_at) AS copy_key,
+        copy_key IN (
+            SELECT copies.copy_key
+            FROM copies
+        ) AS is_copy
+    FROM spans
+    WHERE is_call
+) AS spans;
 
 CREATE VIEW context_steps
 (
@@ -368,6 +520,64 @@ PRIMARY KEY provider, model
 SOURCE(CLICKHOUSE(HOST '127.0.0.1' TABLE 'context_steps'))
 LIFETIME(MIN 0 MAX 0)
 LAYOUT(COMPLEX_KEY_HASHED());
+
+CREATE TABLE copies
+(
+    `tenant` LowCardinality(String) COMMENT 'Whose data it is',
+    `copy_key` UInt64 COMMENT 'tollbook_copy_key of the span',
+    `original_key` UInt64 COMMENT 'tollbook_copy_key of the span that counts',
+    `found_at` DateTime64(6, 'UTC') COMMENT 'When the copy was found; names the round that found it',
+    `reason` LowCardinality(String) COMMENT 'response: the same response id; span: the same span twice; trace: the same usage within each other in one trace; original: what it was a copy of is one itself',
+    `is_first` Bool COMMENT 'False: the row corrects dedup_of of an earlier one and takes nothing back',
+    `trace_id` FixedString(16) COMMENT 'Of the copy' CODEC(ZSTD(1)),
+    `span_id` FixedString(8) COMMENT 'Of the copy',
+    `dedup_of` FixedString(8) COMMENT 'Span id of the copy that counts',
+    `received_at` DateTime64(9, 'UTC') COMMENT 'When the collector had the copy on disk' CODEC(Delta(8), ZSTD(1)),
+    `started_at` DateTime64(9, 'UTC') COMMENT 'When the copy started, UTC' CODEC(Delta(8), ZSTD(1)),
+    `service` LowCardinality(String) COMMENT 'service.name of the resource',
+    `environment` LowCardinality(String) COMMENT 'deployment.environment.name of the resource',
+    `provider` LowCardinality(String) COMMENT 'gen_ai.provider.name',
+    `model` LowCardinality(String) COMMENT 'Model as the price book names it; unknown ones as they came',
+    `operation` LowCardinality(String) COMMENT 'gen_ai.operation.name',
+    `team` LowCardinality(String) COMMENT 'Tag team',
+    `feature` LowCardinality(String) COMMENT 'Tag feature',
+    `customer` LowCardinality(String) COMMENT 'Tag customer',
+    `service_tier` LowCardinality(String) COMMENT 'Tier that was served',
+    `failed` Bool COMMENT 'Whether it ended in an error',
+    `unpriced` Bool COMMENT 'Whether it used tokens at a cost that is unknown',
+    `input_tokens` Int64 COMMENT 'All input, cached and written to a cache included',
+    `cache_read_tokens` Int64 COMMENT 'Of the input',
+    `cache_write_tokens` Int64 COMMENT 'Of the input',
+    `output_tokens` Int64 COMMENT 'All output, reasoning included',
+    `reasoning_tokens` Int64 COMMENT 'Of the output',
+    `duration_ns` Int64 COMMENT 'From start to end',
+    `cost_usd` Decimal(38, 12) COMMENT 'What it would have cost, which was taken back; 0: its cost was unknown'
+)
+ENGINE = MergeTree
+PARTITION BY toYYYYMM(started_at)
+ORDER BY (tenant, copy_key, found_at)
+SETTINGS non_replicated_deduplication_window = 10000, fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8192;
+
+CREATE VIEW copy_originals
+(
+    `copy_key` UInt64,
+    `dedup_of` FixedString(8)
+)
+AS SELECT
+    copy_key,
+    argMax(copies.dedup_of, found_at) AS dedup_of
+FROM copies
+GROUP BY copy_key;
+
+CREATE TABLE copy_rounds
+(
+    `hour` DateTime('UTC') COMMENT 'Start of the hour in which the calls started',
+    `found_at` DateTime64(6, 'UTC') COMMENT 'The round, as copies has it',
+    `calls` Int64 COMMENT 'Calls of all tenants that the hour had, copies included'
+)
+ENGINE = MergeTree
+ORDER BY (hour, found_at)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8192;
 
 CREATE MATERIALIZED VIEW decode TO decoded
 (
@@ -1288,6 +1498,16 @@ CREATE TABLE normalised
 )
 ENGINE = `Null`;
 
+CREATE DICTIONARY original_of_copy
+(
+    `copy_key` UInt64,
+    `dedup_of` String
+)
+PRIMARY KEY copy_key
+SOURCE(CLICKHOUSE(HOST '127.0.0.1' TABLE 'copy_originals'))
+LIFETIME(MIN 0 MAX 0)
+LAYOUT(HASHED());
+
 CREATE MATERIALIZED VIEW price TO spans
 (
     `tenant` LowCardinality(String),
@@ -1414,13 +1634,13 @@ FROM
 (
     SELECT
         *,
-        if(((ifNull(input_tokens, 0) > 0) AND (NOT (card.2))) OR ((ifNull(output_tokens, 0) > 0) AND (NOT (card.3))), NULL, (((((((((toInt64((((ifNull(input_tokens, 0) - cache_read_tokens) - cache_write_tokens) - input_audio_tokens) - input_image_tokens) * (card.4)) + (toInt64(cache_read_tokens) * (card.5))) + (toInt64(cache_write_tokens - cache_write_1h_tokens) * (card.6))) + (toInt64(cache_write_1h_tokens) * (card.7))) + (toInt64(input_audio_tokens) * (card.8))) + (toInt64(input_image_tokens) * (card.9))) + (toInt64(((ifNull(output_tokens, 0) - reasoning_tokens) - output_audio_tokens) - output_image_tokens) * (card.10))) + (toInt64(reasoning_tokens) * (card.11))) + (toInt64(output_audio_tokens) * (card.12))) + (toInt64(output_image_tokens) * (card.13))) AS computed_usd,
-        multiIf(NOT is_call, '', (status_code = 2) AND isNull(input_tokens) AND isNull(output_tokens), 'failed', (response_model = '') AND (request_model = ''), 'no_model', price_model = '', 'unknown_model', (card.1) = '', 'no_rate', isNull(input_tokens) OR (isNull(output_tokens) AND (operation != 'embeddings')), 'no_usage', NOT usage_complete, 'usage_incomplete', hasAny(usage_fixups, ['count_out_of_range', 'cache_exceeds_input', 'input_parts_exceed_input', 'output_parts_exceed_output']), 'usage_inconsistent', isNull(computed_usd), 'no_rate', '') AS reason
+        if(((ifNull(input_tokens, 0) > 0) AND (NOT (card.2))) OR ((ifNull(output_tokens, 0) > 0) AND (NOT (card.3))), NULL, (((((((((toInt64((((ifNull(input_tokens, 0) - cache_read_tokens) - cache_write_tokens) - input_audio_tokens) - input_image_tokens) * (card.4)) + (toInt64(cache_read_tokens) * (card.5))) + (toInt64(cache_write_tokens - cache_write_1h_tokens) * (card.6))) + (toInt64(cache_write_1h_tokens) * (card.7))) + (toInt64(input_audio_tokens) * (card.8))) + (toInt64(input_image_tokens) * (card.9))) + (toInt64(((ifNull(output_tokens, 0) - reasoning_tokens) - output_audio_tokens) - output_image_tokens) * (card.10))) + (toInt64(reasoning_tokens) * (card.11))) + (toInt64(output_audio_tokens) * (card.12))) + (toInt64(output_image_tokens) * (card.13))) + (toInt64(intDiv(duration_ns, 1000000)) * (card.14)) AS computed_usd,
+        multiIf(NOT is_call, '', (status_code = 2) AND isNull(input_tokens) AND isNull(output_tokens), 'failed', (response_model = '') AND (request_model = ''), 'no_model', price_model = '', 'unknown_model', (card.1) = '', 'no_rate', card.15, 'no_exchange_rate', (card.14) > 0, '', isNull(input_tokens) OR (isNull(output_tokens) AND (operation != 'embeddings')), 'no_usage', NOT usage_complete, 'usage_incomplete', hasAny(usage_fixups, ['count_out_of_range', 'cache_exceeds_input', 'input_parts_exceed_input', 'output_parts_exceed_output']), 'usage_inconsistent', isNull(computed_usd), 'no_rate', '') AS reason
     FROM
     (
         SELECT
             *,
-            dictGet('rate_card_by_call', ('price_id', 'input_known', 'output_known', 'input_usd', 'cache_read_usd', 'cache_write_usd', 'cache_write_1h_usd', 'input_audio_usd', 'input_image_usd', 'output_usd', 'reasoning_usd', 'output_audio_usd', 'output_image_usd'), (provider, price_model, priced_tier, context_over, variant), priced_at) AS card
+            dictGet('rate_card_by_call', ('price_id', 'input_known', 'output_known', 'input_usd', 'cache_read_usd', 'cache_write_usd', 'cache_write_1h_usd', 'input_audio_usd', 'input_image_usd', 'output_usd', 'reasoning_usd', 'output_audio_usd', 'output_image_usd', 'millisecond_usd', 'unconverted'), (provider, price_model, priced_tier, context_over, variant), priced_at) AS card
         FROM
         (
             SELECT
@@ -1490,7 +1710,9 @@ CREATE DICTIONARY rate_card_by_call
     `output_usd` Decimal(38, 12),
     `reasoning_usd` Decimal(38, 12),
     `output_audio_usd` Decimal(38, 12),
-    `output_image_usd` Decimal(38, 12)
+    `output_image_usd` Decimal(38, 12),
+    `millisecond_usd` Decimal(38, 12),
+    `unconverted` Bool
 )
 PRIMARY KEY provider, model, service_tier, context_over, variant
 SOURCE(CLICKHOUSE(HOST '127.0.0.1' TABLE 'rate_cards'))
@@ -1521,6 +1743,8 @@ CREATE VIEW rate_cards
     `reasoning_usd` Decimal(38, 12),
     `output_audio_usd` Decimal(38, 12),
     `output_image_usd` Decimal(38, 12),
+    `millisecond_usd` Decimal(38, 12),
+    `unconverted` UInt8,
     `source` String
 )
 AS SELECT
@@ -1545,6 +1769,8 @@ AS SELECT
     if(countIf(meter = 'reasoning') > 0, anyIf(rate_usd, meter = 'reasoning'), output_usd) AS reasoning_usd,
     if(countIf(meter = 'output_audio') > 0, anyIf(rate_usd, meter = 'output_audio'), output_usd) AS output_audio_usd,
     if(countIf(meter = 'output_image') > 0, anyIf(rate_usd, meter = 'output_image'), output_usd) AS output_image_usd,
+    anyIf(rate_usd, meter = 'millisecond') AS millisecond_usd,
+    countIf(meter = 'unconverted') > 0 AS unconverted,
     any(rates.source) AS source
 FROM rates
 WHERE book_at = (
@@ -1571,6 +1797,7 @@ CREATE TABLE rates
     `variant` LowCardinality(String) COMMENT 'region:us, window:peak, …: holds there or then; empty: else',
     `meter` LowCardinality(String) COMMENT 'input, cache_read, cache_write, output, …',
     `rate_usd` Decimal(38, 12) COMMENT 'USD per token',
+    `list_usd` Nullable(Decimal(38, 12)) COMMENT 'USD per unit before a contract; NULL: there is none, it is rate_usd',
     `valid_from` DateTime('UTC') COMMENT 'First instant at which it holds, UTC',
     `valid_to` DateTime('UTC') COMMENT 'First instant at which it no longer holds',
     `source` LowCardinality(String) COMMENT 'Where it was read'
@@ -1578,6 +1805,87 @@ CREATE TABLE rates
 ENGINE = MergeTree
 ORDER BY (book_at, provider, model, service_tier, context_over, valid_from, meter)
 SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8192;
+
+CREATE VIEW roll_up_differences
+(
+    `tenant` LowCardinality(String),
+    `trace_id` String,
+    `span_id` String,
+    `started_at` DateTime64(9, 'UTC'),
+    `service` String,
+    `name` String,
+    `operation` String,
+    `agent` String,
+    `input_tokens` Nullable(UInt64),
+    `output_tokens` Nullable(UInt64),
+    `calls` UInt64,
+    `calls_input_tokens` UInt64,
+    `calls_output_tokens` UInt64,
+    `input_difference` Nullable(Int64),
+    `output_difference` Nullable(Int64)
+)
+AS SELECT
+    tenant,
+    lower(hex(traces.trace_id)) AS trace_id,
+    lower(hex(outer.1)) AS span_id,
+    outer.2 AS started_at,
+    outer.3 AS service,
+    outer.4 AS name,
+    outer.5 AS operation,
+    outer.6 AS agent,
+    outer.7 AS input_tokens,
+    outer.8 AS output_tokens,
+    toUInt64(arraySum(under)) AS calls,
+    toUInt64(arraySum((tokens, is_under) -> if(is_under, tokens, 0), call_inputs, under)) AS calls_input_tokens,
+    toUInt64(arraySum((tokens, is_under) -> if(is_under, tokens, 0), call_outputs, under)) AS calls_output_tokens,
+    toInt64(outer.7) - toInt64(calls_input_tokens) AS input_difference,
+    toInt64(outer.8) - toInt64(calls_output_tokens) AS output_difference
+FROM
+(
+    SELECT
+        *,
+        arrayMap(position -> arrayExists(level -> ((level[position]) = (outer.1)), levels), arrayEnumerate(call_parents)) AS under
+    FROM
+    (
+        SELECT
+            *,
+            (arrayFold((found, step) -> (arrayMap(parent -> (parents[indexOf(ids, parent)]), found.1), arrayPushBack(found.2, arrayMap(parent -> (parents[indexOf(ids, parent)]), found.1))), range(15), (call_parents, [call_parents]))).2 AS levels,
+            arrayJoin(outers) AS outer
+        FROM
+        (
+            SELECT
+                tenant,
+                trace_id,
+                groupArray(span_id) AS ids,
+                groupArray(parent_span_id) AS parents,
+                groupArrayIf(parent_span_id, is_billable) AS call_parents,
+                groupArrayIf(toUInt64(ifNull(spans.input_tokens, 0)), is_billable) AS call_inputs,
+                groupArrayIf(toUInt64(ifNull(spans.output_tokens, 0)), is_billable) AS call_outputs,
+                groupArrayIf((span_id, started_at, service, name, operation, agent, spans.input_tokens, spans.output_tokens), is_outer) AS outers
+            FROM
+            (
+                SELECT
+                    *,
+                    (NOT is_call) AND (isNotNull(spans.input_tokens) OR isNotNull(spans.output_tokens)) AS is_outer,
+                    is_call AND (cityHash64(tenant, trace_id, span_id, received_at) NOT IN (
+                        SELECT copy_key
+                        FROM copies
+                    )) AS is_billable
+                FROM spans
+                WHERE (tenant, trace_id) IN (
+                    SELECT
+                        tenant,
+                        trace_id
+                    FROM spans
+                    WHERE (NOT is_call) AND (isNotNull(spans.input_tokens) OR isNotNull(spans.output_tokens))
+                )
+            ) AS spans
+            GROUP BY
+                tenant,
+                trace_id
+        )
+    )
+) AS traces;
 
 CREATE MATERIALIZED VIEW roll_up_hours TO spend_hourly
 (
@@ -1761,7 +2069,7 @@ CREATE TABLE spans
     `cost_usd` Nullable(Decimal(38, 12)) COMMENT 'Cost of record; NULL: unknown, never 0' CODEC(ZSTD(1)),
     `price_id` LowCardinality(String) COMMENT 'Rate card it was priced with',
     `price_status` LowCardinality(String) COMMENT 'priced, tier_fallback, unpriced; empty: not a call',
-    `unpriced_reason` LowCardinality(String) COMMENT 'failed, no_model, unknown_model, no_rate, no_usage, usage_incomplete, usage_inconsistent; empty: priced',
+    `unpriced_reason` LowCardinality(String) COMMENT 'failed, no_model, unknown_model, no_rate, no_exchange_rate, no_usage, usage_incomplete, usage_inconsistent; empty: priced',
     `reported_cost_usd` Nullable(Decimal(38, 12)) COMMENT 'Cost as the sender stated it, kept for comparison' CODEC(ZSTD(1)),
     `reported_cost_source` LowCardinality(String) COMMENT 'provider or local',
     `team` LowCardinality(String) COMMENT 'Tag team',
@@ -1793,15 +2101,16 @@ CREATE VIEW spend
     `feature` LowCardinality(String),
     `customer` LowCardinality(String),
     `service_tier` LowCardinality(String),
-    `calls` UInt64,
-    `errors` UInt64,
-    `unpriced_calls` UInt64,
-    `input_tokens` UInt64,
-    `cache_read_tokens` UInt64,
-    `cache_write_tokens` UInt64,
-    `output_tokens` UInt64,
-    `reasoning_tokens` UInt64,
-    `duration_ns` UInt64,
+    `calls` Int64,
+    `errors` Int64,
+    `unpriced_calls` Int64,
+    `input_tokens` Int64,
+    `cache_read_tokens` Int64,
+    `cache_write_tokens` Int64,
+    `output_tokens` Int64,
+    `reasoning_tokens` Int64,
+    `duration_ns` Int64,
+    `copies` Int64,
     `cost_usd` Decimal(38, 12)
 )
 AS SELECT
@@ -1825,6 +2134,7 @@ AS SELECT
     sum(spend_hourly.output_tokens) AS output_tokens,
     sum(spend_hourly.reasoning_tokens) AS reasoning_tokens,
     sum(spend_hourly.duration_ns) AS duration_ns,
+    sum(spend_hourly.copies) AS copies,
     sum(spend_hourly.cost_usd) AS cost_usd
 FROM spend_hourly
 GROUP BY
@@ -1853,15 +2163,16 @@ CREATE TABLE spend_hourly
     `feature` LowCardinality(String) COMMENT 'Tag feature',
     `customer` LowCardinality(String) COMMENT 'Tag customer',
     `service_tier` LowCardinality(String) COMMENT 'Tier that was served',
-    `calls` UInt64 COMMENT 'Model calls',
-    `errors` UInt64 COMMENT 'Calls that failed',
-    `unpriced_calls` UInt64 COMMENT 'Calls that used tokens at a cost that is unknown, and so not in cost_usd',
-    `input_tokens` UInt64 COMMENT 'All input, cached and written to a cache included',
-    `cache_read_tokens` UInt64 COMMENT 'Of the input',
-    `cache_write_tokens` UInt64 COMMENT 'Of the input',
-    `output_tokens` UInt64 COMMENT 'All output, reasoning included',
-    `reasoning_tokens` UInt64 COMMENT 'Of the output',
-    `duration_ns` UInt64 COMMENT 'Of all calls together',
+    `calls` Int64 COMMENT 'Model calls, each response once',
+    `errors` Int64 COMMENT 'Calls that failed',
+    `unpriced_calls` Int64 COMMENT 'Calls that used tokens at a cost that is unknown, and so not in cost_usd',
+    `input_tokens` Int64 COMMENT 'All input, cached and written to a cache included',
+    `cache_read_tokens` Int64 COMMENT 'Of the input',
+    `cache_write_tokens` Int64 COMMENT 'Of the input',
+    `output_tokens` Int64 COMMENT 'All output, reasoning included',
+    `reasoning_tokens` Int64 COMMENT 'Of the output',
+    `duration_ns` Int64 COMMENT 'Of all calls together',
+    `copies` Int64 COMMENT 'Copies of calls that were seen more than once and so are in none of the other columns',
     `cost_usd` Decimal(38, 12) COMMENT 'Of the priced calls'
 )
 ENGINE = SummingMergeTree
@@ -1882,15 +2193,16 @@ CREATE TABLE spend_minutely
     `feature` LowCardinality(String) COMMENT 'Tag feature',
     `customer` LowCardinality(String) COMMENT 'Tag customer',
     `service_tier` LowCardinality(String) COMMENT 'Tier that was served',
-    `calls` UInt64 COMMENT 'Model calls',
-    `errors` UInt64 COMMENT 'Calls that failed',
-    `unpriced_calls` UInt64 COMMENT 'Calls that used tokens at a cost that is unknown, and so not in cost_usd',
-    `input_tokens` UInt64 COMMENT 'All input, cached and written to a cache included',
-    `cache_read_tokens` UInt64 COMMENT 'Of the input',
-    `cache_write_tokens` UInt64 COMMENT 'Of the input',
-    `output_tokens` UInt64 COMMENT 'All output, reasoning included',
-    `reasoning_tokens` UInt64 COMMENT 'Of the output',
-    `duration_ns` UInt64 COMMENT 'Of all calls together',
+    `calls` Int64 COMMENT 'Model calls, each response once',
+    `errors` Int64 COMMENT 'Calls that failed',
+    `unpriced_calls` Int64 COMMENT 'Calls that used tokens at a cost that is unknown, and so not in cost_usd',
+    `input_tokens` Int64 COMMENT 'All input, cached and written to a cache included',
+    `cache_read_tokens` Int64 COMMENT 'Of the input',
+    `cache_write_tokens` Int64 COMMENT 'Of the input',
+    `output_tokens` Int64 COMMENT 'All output, reasoning included',
+    `reasoning_tokens` Int64 COMMENT 'Of the output',
+    `duration_ns` Int64 COMMENT 'Of all calls together',
+    `copies` Int64 COMMENT 'Copies of calls that were seen more than once and so are in none of the other columns',
     `cost_usd` Decimal(38, 12) COMMENT 'Of the priced calls'
 )
 ENGINE = SummingMergeTree
@@ -2090,6 +2402,41 @@ CREATE TABLE understood
     `request_model` String COMMENT 'The model asked for'
 )
 ENGINE = `Null`;
+
+CREATE VIEW unpriced_calls
+(
+    `tenant` LowCardinality(String),
+    `hour` DateTime('UTC'),
+    `service` LowCardinality(String),
+    `team` LowCardinality(String),
+    `provider` LowCardinality(String),
+    `model` LowCardinality(String),
+    `unpriced_reason` LowCardinality(String),
+    `calls` UInt64,
+    `input_tokens` UInt64,
+    `output_tokens` UInt64
+)
+AS SELECT
+    tenant,
+    toStartOfHour(toDateTime(started_at, 'UTC')) AS hour,
+    service,
+    team,
+    provider,
+    model,
+    unpriced_reason,
+    count() AS calls,
+    sum(ifNull(spans.input_tokens, 0)) AS input_tokens,
+    sum(ifNull(spans.output_tokens, 0)) AS output_tokens
+FROM spans
+WHERE is_call AND (price_status = 'unpriced') AND (unpriced_reason != 'failed')
+GROUP BY
+    tenant,
+    hour,
+    service,
+    team,
+    provider,
+    model,
+    unpriced_reason;
 
 CREATE DICTIONARY windows_by_model
 (

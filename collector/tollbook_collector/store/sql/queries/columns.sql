@@ -9,20 +9,35 @@ WITH
                 name,
                 argMax(comment, table = 'spans') AS meaning
             FROM system.columns
-            WHERE database = currentDatabase() AND comment != '' AND table IN ('spans', 'spend_hourly', 'rates', 'anomaly_versions')
+            WHERE database = currentDatabase() AND comment != '' AND table IN ('spans', 'spend_hourly', 'rates')
             GROUP BY name
         )
-    ) AS meanings
+    ) AS meanings,
+    (
+        SELECT mapFromArrays(groupArray(concat(table, '.', name)), groupArray(comment))
+        FROM system.columns
+        WHERE database = currentDatabase() AND comment != '' AND table IN ('anomaly_versions', 'budget_periods')
+    ) AS meanings_of_tables,
+    -- Views over one table whose columns mean what they mean there and nowhere else.
+    map('anomalies', 'anomaly_versions', 'budgets', 'budget_periods') AS behind
 SELECT
     table,
     name,
     type,
     multiIf(
         comment != '', comment,
+        mapContains(behind, table), meanings_of_tables[concat(behind[table], '.', name)],
         name = 'failed', 'Whether it ended in an error',
+        name = 'billable', 'False: a copy of another call, which is billed',
+        name = 'dedup_of', 'Of a copy: the span id of the call that counts',
+        table = 'roll_up_differences' AND name = 'calls', 'Calls under the span, copies left out',
+        startsWith(name, 'calls_'), 'Of the calls under the span together',
+        endsWith(name, '_difference'), 'What the span says more than the calls under it',
         name = 'last_second', 'Last second at which it holds, UTC',
         name = 'input_known', 'Whether there is a rate for input',
         name = 'output_known', 'Whether there is a rate for output',
+        name = 'unconverted', 'Its price is in a currency without an exchange rate then, so it has no rates',
+        name = 'millisecond_usd', 'USD per millisecond of a call on a machine of one\'s own',
         endsWith(name, '_usd') AND table = 'rate_cards', concat('USD per token: ', replaceAll(replaceOne(name, '_usd', ''), '_', ' ')),
         meanings[name]) AS meaning
 FROM system.columns

@@ -1,0 +1,25 @@
+"""What REST and the pages need of the collector that they are part of."""
+
+from typing import Any, Protocol
+
+from tollbook_collector.answer.questions import Answerer
+
+
+class Collected(Protocol):
+    """What the API needs of the collector."""
+
+    tenant: str
+
+    @property
+    def store(self) -> Answerer:
+        """The store; raises StoreUnavailable while it is not connected."""
+
+    @property
+    def user_sql(self) -> bool:
+        """Whether statements of users may reach the store."""
+
+    def status(self) -> dict[str, Any]:
+        """Return what the parts have counted."""
+
+    def faults(self) -> list[str]:
+        """Return what keeps the collector from doing its work; empty: nothing."""
