@@ -16,6 +16,9 @@ from tollbook_collector.answer.api import create_api
 from tollbook_collector.answer.questions import Answerer
 from tollbook_collector.detect.budget_watch import BudgetWatch
 from tollbook_collector.detect.budgets import Budgets
+from tollbook_collector.detect.find import Finder
+from tollbook_collector.detect.findings import Findings
+from tollbook_collector.detect.section import DetectSection
 from tollbook_collector.duties import Duties, Duty
 from tollbook_collector.intake.accept import Door
 from tollbook_collector.intake.connection import Connection
@@ -46,9 +49,11 @@ SPOOL_SHARES: Final = {TRACES.name: 1.0, LOGS.name: 0.25, METRICS.name: 0.25}
 SHUTDOWN_S: Final = 10
 
 # The sections of tollbook.toml, each obeyed by the room that its model is from.
-SECTIONS: Final[dict[str, type[Section]]] = {"budgets": Budgets}
+SECTIONS: Final[dict[str, type[Section]]] = {"budgets": Budgets, "detect": DetectSection}
 # A hard budget is known to SDKs as exceeded so much later, and a look at what they know of it.
 WATCH_BUDGETS_S: Final = 10.0
+# A round without a new minute, hour or day costs one query a tenant.
+DETECT_EVERY_S: Final = 15.0
 
 log = logging.getLogger(__name__)
 
@@ -173,6 +178,7 @@ class Collector:
     def _list_duties(self) -> list[Duty]:
         """Return what the collector does again and again; a line each."""
         budgets = self.policy.section(Budgets).entries
+        finder = Finder(self._store, lambda: self.policy.section(DetectSection), Findings)
         return [
             Duty("reload prices", RELOAD_EVERY_S, lambda: self._prices.reload(self._store())),
             Duty("reload tollbook.toml", RELOAD_EVERY_S, self._policy_file.reload),
@@ -183,6 +189,7 @@ class Collector:
             ),
             Duty("watch budgets", WATCH_BUDGETS_S, BudgetWatch(self._store, budgets).watch),
             Duty("find copies", COPIES_EVERY_S, Copies(self._store).search),
+            Duty("detect anomalies", DETECT_EVERY_S, finder.run),
         ]
 
     def _store(self) -> ClickHouse:

@@ -14,7 +14,7 @@ from tollbook_collector.detect.known import give_feedback
 from tollbook_collector.detect.section import DetectSection
 from tollbook_collector.store.client import ClickHouse
 
-SERIES = DetectSection(series=(("team",), ("model",)))
+SERIES = DetectSection(series=(("team",),))
 HOUR = timedelta(hours=1)
 
 
@@ -31,7 +31,7 @@ class Told:
 def look(clickhouse: ClickHouse, tenant: str, now: datetime) -> list[Anomaly]:
     """Return what a collector that has just started tells of a tenant."""
     told = Told()
-    Finder(lambda: clickhouse, SERIES, Findings, [told], lambda: now).run_for(tenant)
+    Finder(lambda: clickhouse, lambda: SERIES, Findings, [told], lambda: now).run_for(tenant)
     return told.anomalies
 
 
@@ -192,6 +192,8 @@ def test_nothing_is_looked_at_where_detection_is_off(priced: ClickHouse, tenant:
     stored.store(priced, [*both_teams(tenant), *loop(tenant, NOW - 3 * HOUR, 3)])
     told = Told()
 
-    Finder(lambda: priced, DetectSection(enabled=False), Findings, [told], lambda: NOW).run()
+    Finder(
+        lambda: priced, lambda: DetectSection(enabled=False), Findings, [told], lambda: NOW
+    ).run()
 
     assert told.anomalies == []

@@ -52,7 +52,7 @@ class Finder:
 
     Args:
         store: Returns the store; may raise StoreUnavailable.
-        section: What is watched.
+        section: Returns what is watched, as the file says now.
         keep: Keeps every anomaly, also those that are part of another.
         reporters: Told of those that are not, and that nobody has called expected or planned.
         clock: The time, UTC.
@@ -61,7 +61,7 @@ class Finder:
     def __init__(
         self,
         store: Callable[[], Tables],
-        section: DetectSection,
+        section: Callable[[], DetectSection],
         keep: Callable[[Tables], Reporter],
         reporters: Sequence[Reporter] = (),
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
@@ -80,7 +80,7 @@ class Finder:
         Raises:
             StoreUnavailable, StoreRefused: The store did not answer; the next round does it all.
         """
-        if not self._section.enabled:
+        if not self._section().enabled:
             return
         now = self._clock()
         store = self._store()
@@ -109,10 +109,11 @@ class Finder:
         suspects: list[Suspect] = []
         closed: list[Anomaly] = []
         holes: NDArray[np.bool_] | None = None
-        combinations: list[tuple[str, ...]] = [(), *self._section.series]
+        section = self._section()
+        combinations: list[tuple[str, ...]] = [(), *section.series]
         screened = self._screen(store, tenant, tier, until, combinations)
         threshold = opens_at(
-            tier.grid, self._section.false_alarms_per_week, sum(n for n, _ in screened.values())
+            tier.grid, section.false_alarms_per_week, sum(n for n, _ in screened.values())
         )
         for names in combinations:
             since = reading.day_of(until) - timedelta(days=tier.history_days)
@@ -146,7 +147,7 @@ class Finder:
         for names in combinations:
             if ",".join(names) not in written:
                 reading.profile(store, tenant, names, day)
-            limit = self._section.series_max
+            limit = self._section().series_max
             if tier is DAY:
                 numbers = reading.all_series(store, tenant, names, day, limit + 1)
             else:

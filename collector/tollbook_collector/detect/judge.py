@@ -148,8 +148,9 @@ def last_adding(added: Floats, first: int, last: int) -> int:
     2
     """
     part = added[first : last + 1]
-    adding = np.flatnonzero(part >= ADDING_SHARE * part.max()) if part.max() > 0 else []
-    return first + (int(adding[-1]) if len(adding) else last - first)
+    if part.max() <= 0:
+        return last
+    return first + int(np.flatnonzero(part >= ADDING_SHARE * part.max())[-1])
 
 
 def _added(rows: Floats, expected: Floats, scored: int, first: int) -> Floats:
@@ -163,7 +164,7 @@ def _added(rows: Floats, expected: Floats, scored: int, first: int) -> Floats:
     """
     if scored >= len(CHANNELS):
         if SCORED[scored] == "gap":
-            return expected[REQUESTS] - rows[REQUESTS]
+            return np.asarray(expected[REQUESTS] - rows[REQUESTS])
         channel = CHANNELS[RECURRING[scored - len(CHANNELS)]]
     else:
         channel = CHANNELS[scored]

@@ -88,7 +88,7 @@ def opens_at(grid: Grid, false_alarms_per_week: float, series: int) -> float:
 
     >>> from tollbook_collector.detect.grid import grid_of
     >>> opens_at(grid_of(24), 5.0, 10), round(opens_at(grid_of(24), 5.0, 1000), 2)
-    (2.8, 3.25)
+    (2.8, 3.27)
     """
     table = {1: _RATES_DAY, 24: _RATES_HOUR}.get(grid.rows_per_day, _RATES_MINUTE)
     allowed = max(false_alarms_per_week / TIERS / max(series, 1), RATE_MIN)

@@ -5,9 +5,6 @@ ratio stays. So the prices are those that explain the series' own past best.
 """
 
 import numpy as np
-from scipy.optimize import (  # type: ignore[import-untyped,unused-ignore]
-    nnls,
-)
 
 from tollbook_collector.detect.channels import SPEND, TOKENS_CACHED, TOKENS_INPUT, TOKENS_OUTPUT
 from tollbook_collector.detect.grid import Floats
@@ -28,6 +25,8 @@ def fitted_costs(tokens: Floats, spend: Floats, learned: int) -> Floats:
     >>> fitted_costs(tokens, np.array([3.0, 5.0, 99.0]), 2).round(3).tolist()
     [3.0, 5.0, 16.0]
     """
+    from scipy.optimize import nnls  # type: ignore[import-untyped,unused-ignore]
+
     size = tokens[:learned].mean(0) + 1e-9
     mean = spend[:learned].mean() + 1e-12
     prices, _ = nnls(tokens[:learned] / size, spend[:learned] / mean)
