@@ -20,8 +20,11 @@ TABLES: Final = frozenset(
     {
         "anomalies",
         "budgets",
+        "incident_history",
+        "incidents",
         "calls",
         "copies",
+        "cost_differences",
         "price_books",
         "rate_cards",
         "roll_up_differences",

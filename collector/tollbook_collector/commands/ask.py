@@ -18,13 +18,16 @@ class CollectorRefused(Exception):
     """The collector answered that it will not; the message is its reason."""
 
 
-def ask(api: str, path: str, body: str | None = None, **parameters: str) -> bytes:
+def ask(
+    api: str, path: str, body: str | None = None, media_type: str = "text/plain", **parameters: str
+) -> bytes:
     """Return the body of an answer.
 
     Args:
         api: Address of the API, as http://127.0.0.1:4319.
         path: As /v1/spend.
-        body: Sent as text by POST; None: GET.
+        body: Sent by POST; None: GET.
+        media_type: Of the body.
         parameters: Of the query.
 
     Raises:
@@ -35,7 +38,7 @@ def ask(api: str, path: str, body: str | None = None, **parameters: str) -> byte
     if not url.startswith(("http://", "https://")):
         raise CollectorRefused(f"{api!r} is not an address, as in http://127.0.0.1:4319")
     data = None if body is None else body.encode()
-    request = Request(url, data=data, headers={"content-type": "text/plain"})
+    request = Request(url, data=data, headers={"content-type": media_type})
     try:
         with _opener(url).open(request, timeout=TIMEOUT_S) as answer:
             return bytes(answer.read())
@@ -52,6 +55,11 @@ def ask(api: str, path: str, body: str | None = None, **parameters: str) -> byte
 def ask_json(api: str, path: str, **parameters: str) -> Any:
     """Return an answer that is JSON; see `ask`."""
     return json.loads(ask(api, path, **parameters))
+
+
+def tell_json(api: str, path: str, body: Any) -> Any:
+    """Send JSON by POST and return the answer, which is JSON; see `ask` for what it raises."""
+    return json.loads(ask(api, path, json.dumps(body), "application/json"))
 
 
 def _opener(url: str) -> OpenerDirector:
