@@ -10,6 +10,7 @@ from fastapi.responses import JSONResponse, Response
 
 from tollbook_collector import prometheus
 from tollbook_collector.answer import questions
+from tollbook_collector.answer.anomalies import add_anomalies
 from tollbook_collector.answer.budgets import add_budgets
 from tollbook_collector.answer.calls import add_calls
 from tollbook_collector.answer.collected import Collected
@@ -45,6 +46,7 @@ def create_api(collector: Collected) -> FastAPI:
     add_budgets(api, collector)
     add_forecast(api, collector)
     add_incidents(api, collector)
+    add_anomalies(api, collector)
     return api
 
 

@@ -4,6 +4,7 @@ from typing import Any, Protocol
 
 from tollbook_collector.alert.incidents import Incidents
 from tollbook_collector.answer.questions import Answerer
+from tollbook_collector.policy import Policy
 
 
 class Collected(Protocol):
@@ -11,6 +12,10 @@ class Collected(Protocol):
 
     tenant: str
     incidents: Incidents
+
+    @property
+    def policy(self) -> Policy:
+        """What people decided."""
 
     @property
     def store(self) -> Answerer:

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from tollbook_collector.detect.anomaly import Anomaly
 from tollbook_collector.detect.decompose import QUANTUM, Use, decompose
-from tollbook_collector.detect.series import Tables, TierOf
+from tollbook_collector.detect.series import Asked, TierOf
 from tollbook_collector.store import sql
 
 # The same hours of so many weeks before are what it is held against; of one day before while young.
@@ -74,7 +74,7 @@ class Explainer:
         tier: In which they were found.
     """
 
-    def __init__(self, store: Tables, tier: TierOf) -> None:
+    def __init__(self, store: Asked, tier: TierOf) -> None:
         self._store = store
         self._tier = tier
 

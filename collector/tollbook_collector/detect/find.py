@@ -26,6 +26,7 @@ from tollbook_collector.detect.limits import opens_at
 from tollbook_collector.detect.root import Related, explained_by
 from tollbook_collector.detect.section import DetectSection
 from tollbook_collector.detect.series import DAY, HOUR, MINUTE, Block, Tables, TierOf
+from tollbook_collector.detect.sweep import sweep
 from tollbook_collector.store import sql
 
 # Calls come so late that a row is judged only then.
@@ -95,6 +96,8 @@ class Finder:
             until = self._due(store, tenant, tier, now)
             if until is not None:
                 self.look(store, tenant, tier, until)
+                if tier is not DAY:
+                    self._sweep(store, tenant, until, with_quality=tier is HOUR)
                 self._judged_until[tenant, tier.name] = until
 
     def look(self, store: Tables, tenant: str, tier: TierOf, until: datetime) -> list[Anomaly]:
@@ -131,6 +134,13 @@ class Finder:
                 suspects += found
                 closed += over
         return self._report(store, suspects, closed, tier)
+
+    def _sweep(self, store: Tables, tenant: str, until: datetime, with_quality: bool) -> None:
+        keep = self._keep(store)
+        for anomaly in sweep(store, self._section(), tenant, until, with_quality):
+            keep.report(anomaly)
+            for reporter in self._reporters:
+                reporter.report(anomaly)
 
     def _screen(
         self,
@@ -236,13 +246,12 @@ class Finder:
         for suspect in suspects:
             anomaly = suspect.anomaly
             root = parts.get(anomaly.id, "")
-            if root:
-                anomaly = replace(anomaly, evidence={**anomaly.evidence, "explained_by": root})
-            else:
-                anomaly = explainer.explained(anomaly)
-            keep.report(anomaly)
             muted = suspect.known is not None and suspect.known.verdict in ("expected", "planned")
-            if not root and not muted:
+            said = {"explained_by": root} if root else {"muted": True} if muted else {}
+            anomaly = replace(anomaly, evidence={**anomaly.evidence, **said})
+            anomaly = anomaly if root else explainer.explained(anomaly)
+            keep.report(anomaly)
+            if not said:
                 told.append(anomaly)
         for anomaly in closed:
             keep.report(explainer.explained(anomaly))

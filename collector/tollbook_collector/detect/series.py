@@ -25,11 +25,8 @@ DAY_S: Final = 86_400
 SUMS: Final = (SPEND, REQUESTS, TOKENS_INPUT, TOKENS_OUTPUT, TOKENS_CACHED, ERRORS)
 
 
-class Tables(Protocol):
-    """What the detectors need of the store."""
-
-    def command(self, statement: str, parameters: Mapping[str, Any] | None = None) -> None:
-        """Run a statement that returns no rows."""
+class Asked(Protocol):
+    """What those who only read need of the store."""
 
     def rows(
         self,
@@ -38,6 +35,13 @@ class Tables(Protocol):
         settings: Mapping[str, Any] | None = None,
     ) -> Sequence[Sequence[Any]]:
         """Return the rows of a query."""
+
+
+class Tables(Asked, Protocol):
+    """What the detectors need of the store."""
+
+    def command(self, statement: str, parameters: Mapping[str, Any] | None = None) -> None:
+        """Run a statement that returns no rows."""
 
     def insert(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
         """Insert rows in one block."""
@@ -165,7 +169,7 @@ def all_series(
 
 
 def read_block(
-    store: Tables,
+    store: Asked,
     tenant: str,
     names: tuple[str, ...],
     tier: TierOf,

@@ -21,9 +21,25 @@ LEFT JOIN
 (
     SELECT
         anomaly_id,
-        verdict
-    FROM anomaly_feedback FINAL
-    WHERE tenant = {tenant:String}
+        argMax(said, said_at) AS verdict
+    FROM
+    (
+        SELECT
+            anomaly_id,
+            anomaly_feedback.verdict AS said,
+            given_at AS said_at
+        FROM anomaly_feedback FINAL
+        WHERE tenant = {tenant:String}
+        UNION ALL
+        SELECT
+            substring(source, 9) AS anomaly_id,
+            incidents.feedback AS said,
+            toDateTime64(at, 9, 'UTC') AS said_at
+        FROM incidents
+        ARRAY JOIN sources AS source
+        WHERE tenant = {tenant:String} AND incidents.feedback != '' AND startsWith(source, 'anomaly:')
+    )
+    GROUP BY anomaly_id
 ) AS feedback ON feedback.anomaly_id = if(JSONExtractString(anomalies.evidence, 'explained_by') = '', anomalies.id, JSONExtractString(anomalies.evidence, 'explained_by'))
 WHERE anomalies.tenant = {tenant:String}
     AND anomalies.tier = {tier:String}
