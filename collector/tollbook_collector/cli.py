@@ -13,7 +13,15 @@ from pydantic import ValidationError
 from rich.console import Console
 from rich.text import Text
 
-from tollbook_collector.commands import anomalies, budgets, incidents, prices, quarantine, screens
+from tollbook_collector.commands import (
+    anomalies,
+    budgets,
+    drift,
+    incidents,
+    prices,
+    quarantine,
+    screens,
+)
 from tollbook_collector.commands.ask import CollectorAway, CollectorRefused, ask, ask_json
 from tollbook_collector.settings import Settings
 
@@ -31,6 +39,7 @@ app = typer.Typer(
 app.add_typer(incidents.app, name="incidents")
 app.add_typer(prices.app, name="prices")
 app.add_typer(quarantine.commands)
+app.add_typer(drift.app, name="drift")
 app.command()(anomalies.anomalies)
 app.command()(anomalies.detect)
 app.command()(budgets.budgets)

@@ -13,9 +13,7 @@ HOUR = timedelta(hours=1)
 SECTION = DetectSection(series=(("team",),))
 
 
-def test_a_replay_finds_an_old_loop_once_and_keeps_nothing(
-    priced: ClickHouse, tenant: str
-) -> None:
+def test_a_replay_finds_an_old_loop_once_and_keeps_nothing(priced: ClickHouse, tenant: str) -> None:
     began = NOW - timedelta(days=4)
     loop = [row(tenant, began + k * HOUR, 4_000) for k in range(4)]
     sales = traffic(tenant, dimensions={"team": "sales"}, share=0.5)

@@ -14,6 +14,7 @@ from tollbook_collector.answer.anomalies import add_anomalies
 from tollbook_collector.answer.budgets import add_budgets
 from tollbook_collector.answer.calls import add_calls
 from tollbook_collector.answer.collected import Collected
+from tollbook_collector.answer.drift import add_drift
 from tollbook_collector.answer.forecast import add_forecast
 from tollbook_collector.answer.guard import SqlRefused
 from tollbook_collector.answer.incidents import add_incidents
@@ -47,6 +48,7 @@ def create_api(collector: Collected) -> FastAPI:
     add_forecast(api, collector)
     add_incidents(api, collector)
     add_anomalies(api, collector)
+    add_drift(api, collector)
     return api
 
 

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from tollbook_collector.detect import series as reading
 from tollbook_collector.detect.anomaly import Anomaly, Reporter
 from tollbook_collector.detect.channels import REQUESTS, SPEND
+from tollbook_collector.detect.drift_watch import drifts
 from tollbook_collector.detect.explain import Explainer, projected
 from tollbook_collector.detect.judge import Stretch, judge
 from tollbook_collector.detect.known import Known, known_anomalies, learned_days
@@ -96,8 +97,11 @@ class Finder:
             until = self._due(store, tenant, tier, now)
             if until is not None:
                 self.look(store, tenant, tier, until)
-                if tier is not DAY:
-                    self._sweep(store, tenant, until, with_quality=tier is HOUR)
+                if tier is DAY:
+                    self._tell(store, drifts(store, tenant, until))
+                else:
+                    found = sweep(store, self._section(), tenant, until, tier is HOUR)
+                    self._tell(store, found)
                 self._judged_until[tenant, tier.name] = until
 
     def look(self, store: Tables, tenant: str, tier: TierOf, until: datetime) -> list[Anomaly]:
@@ -135,9 +139,9 @@ class Finder:
                 closed += over
         return self._report(store, suspects, closed, tier)
 
-    def _sweep(self, store: Tables, tenant: str, until: datetime, with_quality: bool) -> None:
+    def _tell(self, store: Tables, found: Sequence[Anomaly]) -> None:
         keep = self._keep(store)
-        for anomaly in sweep(store, self._section(), tenant, until, with_quality):
+        for anomaly in found:
             keep.report(anomaly)
             for reporter in self._reporters:
                 reporter.report(anomaly)
