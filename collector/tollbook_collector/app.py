@@ -19,7 +19,7 @@ from tollbook_collector.answer.api import create_api
 from tollbook_collector.answer.questions import Answerer
 from tollbook_collector.detect.budget_watch import BudgetWatch
 from tollbook_collector.detect.budgets import Budgets
-from tollbook_collector.detect.find import Finder
+from tollbook_collector.detect.find import EVERY_S, Finder
 from tollbook_collector.detect.findings import Findings
 from tollbook_collector.detect.section import DetectSection
 from tollbook_collector.duties import Duties, Duty
@@ -30,8 +30,11 @@ from tollbook_collector.intake.http import HttpDoor
 from tollbook_collector.intake.signals import LOGS, METRICS, TRACES
 from tollbook_collector.money.copies import EVERY_S as COPIES_EVERY_S
 from tollbook_collector.money.copies import Copies
+from tollbook_collector.money.late import EVERY_S as LATE_EVERY_S
+from tollbook_collector.money.late import LateCharges
 from tollbook_collector.money.own_book import UnreadablePrices
 from tollbook_collector.money.reload import RELOAD_EVERY_S, PriceReader
+from tollbook_collector.money.rerate import LedgerStore
 from tollbook_collector.money.unpriced import COUNT_EVERY_S, UnpricedCalls
 from tollbook_collector.policy import Policy, PolicyFile, Section
 from tollbook_collector.settings import OPEN_TENANT, Settings, split_address
@@ -58,8 +61,6 @@ SHUTDOWN_S: Final = 10
 SECTIONS: Final[dict[str, type[Section]]] = {"budgets": Budgets, "detect": DetectSection}
 # A hard budget is known to SDKs as exceeded so much later, and a look at what they know of it.
 WATCH_BUDGETS_S: Final = 10.0
-# A round without a new minute, hour or day costs one query a tenant.
-DETECT_EVERY_S: Final = 15.0
 # From what a detector has written to the incident that it is.
 NOTICE_S: Final = 5.0
 
@@ -153,6 +154,11 @@ class Collector:
         return self._opened.clickhouse
 
     @property
+    def ledger(self) -> LedgerStore:
+        """The store as the ledger writes it; raises StoreUnavailable while it is not connected."""
+        return self._store()
+
+    @property
     def user_sql(self) -> bool:
         """Whether SQL of users may reach the store: in its sandbox, or a server's own users."""
         return self.embedded is None or self.embedded.address.sandboxed
@@ -193,6 +199,7 @@ class Collector:
         budgets = self.policy.section(Budgets).entries
         finder = Finder(self._store, lambda: self.policy.section(DetectSection), Findings)
         return [
+            Duty("detect anomalies", EVERY_S, finder.run),
             Duty("keep ballast", KEEP_BALLAST_S, partial(keep_ballast, self._settings.data)),
             Duty("reload prices", RELOAD_EVERY_S, lambda: self._prices.reload(self._store())),
             Duty("reload tollbook.toml", RELOAD_EVERY_S, self._policy_file.reload),
@@ -206,7 +213,7 @@ class Collector:
                 "notice findings", NOTICE_S, Notice(self._store, self.incidents, self.faults).look
             ),
             Duty("find copies", COPIES_EVERY_S, Copies(self._store).search),
-            Duty("detect anomalies", DETECT_EVERY_S, finder.run),
+            Duty("book late charges", LATE_EVERY_S, LateCharges(self._store).book),
         ]
 
     def _store(self) -> ClickHouse:

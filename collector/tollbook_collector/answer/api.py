@@ -18,6 +18,7 @@ from tollbook_collector.answer.drift import add_drift
 from tollbook_collector.answer.forecast import add_forecast
 from tollbook_collector.answer.guard import SqlRefused
 from tollbook_collector.answer.incidents import add_incidents
+from tollbook_collector.answer.ledger import add_ledger
 from tollbook_collector.answer.models import add_models
 from tollbook_collector.answer.questions import Period, WrongQuestion
 from tollbook_collector.answer.series import add_series
@@ -41,14 +42,15 @@ def create_api(collector: Collected) -> FastAPI:
     _add_errors(api)
     _add_health(api, collector)
     _add_questions(api, collector)
+    add_anomalies(api, collector)
+    add_drift(api, collector)
     add_series(api, collector)
     add_calls(api, collector)
     add_models(api, collector)
     add_budgets(api, collector)
     add_forecast(api, collector)
     add_incidents(api, collector)
-    add_anomalies(api, collector)
-    add_drift(api, collector)
+    add_ledger(api, collector)
     return api
 
 

@@ -30,6 +30,8 @@ from tollbook_collector.detect.series import DAY, HOUR, MINUTE, Block, Tables, T
 from tollbook_collector.detect.sweep import sweep
 from tollbook_collector.store import sql
 
+# Between two rounds; one without a new minute, hour or day costs a query for each tenant.
+EVERY_S: Final = 15.0
 # Calls come so late that a row is judged only then.
 LATE: Final = timedelta(minutes=2)
 # Series that are judged together; 200 of 36 days by the hour take 80 MB.
