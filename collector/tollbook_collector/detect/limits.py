@@ -57,7 +57,8 @@ DAY = (
     Tail(0.1, 0.25),  # spend_again
     Tail(0.1, 0.25),  # gap
 )
-# Evidence at which an alarm opens (0.03 false alarms a series-week on the hourly series) and closes.
+# Evidence at which an alarm opens, 0.03 times a series-week on the hourly series above, and below
+# which it closes again.
 OPENS_AT = 3.06
 CLOSES_AT = 1.84
 
