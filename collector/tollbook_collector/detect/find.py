@@ -21,6 +21,7 @@ from tollbook_collector.detect.anomaly import Anomaly, Reporter
 from tollbook_collector.detect.channels import REQUESTS, SPEND
 from tollbook_collector.detect.drift_watch import drifts
 from tollbook_collector.detect.explain import Explainer, projected
+from tollbook_collector.detect.false_discovery import accepted
 from tollbook_collector.detect.judge import Stretch, judge
 from tollbook_collector.detect.known import Known, known_anomalies, learned_days
 from tollbook_collector.detect.limits import opens_at
@@ -121,9 +122,8 @@ class Finder:
         section = self._section()
         combinations: list[tuple[str, ...]] = [(), *section.series]
         screened = self._screen(store, tenant, tier, until, combinations)
-        threshold = opens_at(
-            tier.grid, section.false_alarms_per_week, sum(n for n, _ in screened.values())
-        )
+        count = sum(n for n, _ in screened.values())
+        threshold = opens_at(tier.grid, section.false_alarms_per_week, count)
         for names in combinations:
             since = reading.day_of(until) - timedelta(days=tier.history_days)
             known = known_anomalies(store, tenant, names, tier, since)
@@ -139,6 +139,9 @@ class Finder:
                 found, over = self._judge(block, known, tenant, tier, until, threshold, holes)
                 suspects += found
                 closed += over
+        if tier is DAY:
+            holds = accepted([one.anomaly.score for one in suspects], count)
+            suspects = [one for one, held in zip(suspects, holds, strict=True) if held or one.known]
         return self._report(store, suspects, closed, tier)
 
     def _tell(self, store: Tables, found: Sequence[Anomaly]) -> None:
