@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.text import Text
 
 from tollbook_collector.commands import (
+    alerts,
     budgets,
     change,
     incidents,
@@ -42,6 +43,7 @@ app = typer.Typer(
 app.add_typer(drift, name="drift")
 app.command()(anomalies)
 app.command()(detect)
+app.add_typer(alerts.app, name="alerts")
 app.add_typer(incidents.app, name="incidents")
 app.add_typer(prices.app, name="prices")
 app.add_typer(quarantine.commands)

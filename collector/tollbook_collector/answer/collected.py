@@ -2,6 +2,7 @@
 
 from typing import Any, Protocol
 
+from tollbook_collector.alert.deliver import Deliver
 from tollbook_collector.alert.incidents import Incidents
 from tollbook_collector.answer.questions import Answerer
 from tollbook_collector.money.allocation import Allocation
@@ -14,6 +15,7 @@ class Collected(Protocol):
 
     tenant: str
     incidents: Incidents
+    alerts: Deliver
 
     @property
     def policy(self) -> Policy:
