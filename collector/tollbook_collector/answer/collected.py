@@ -26,6 +26,10 @@ class Collected(Protocol):
         """The store; raises StoreUnavailable while it is not connected."""
 
     @property
+    def policy(self) -> Policy:
+        """What tollbook.toml says now."""
+
+    @property
     def ledger(self) -> LedgerStore:
         """The store as the ledger writes it; raises StoreUnavailable while it is not connected."""
 
