@@ -18,10 +18,6 @@ class Collected(Protocol):
     alerts: Deliver
 
     @property
-    def policy(self) -> Policy:
-        """What people decided."""
-
-    @property
     def store(self) -> Answerer:
         """The store; raises StoreUnavailable while it is not connected."""
 
