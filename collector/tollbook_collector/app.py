@@ -6,6 +6,7 @@ import logging
 import signal
 import socket
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -18,17 +19,28 @@ from tollbook_collector.answer.api import create_api
 from tollbook_collector.answer.questions import Answerer
 from tollbook_collector.duties import Duties, Duty
 from tollbook_collector.intake.accept import Door
+from tollbook_collector.intake.allowance import Allowance
 from tollbook_collector.intake.connection import Connection
+from tollbook_collector.intake.gate import Gate
 from tollbook_collector.intake.grpc import AddressInUse, GrpcDoor
 from tollbook_collector.intake.http import HttpDoor
+from tollbook_collector.intake.key_desk import KeyDesk
+from tollbook_collector.intake.key_file import KeyFile
+from tollbook_collector.intake.keyring import Keyring
 from tollbook_collector.intake.signals import LOGS, METRICS, TRACES
 from tollbook_collector.money.book import put_in_force
 from tollbook_collector.money.seed import read_book
 from tollbook_collector.policy import Policy, Section
-from tollbook_collector.settings import OPEN_TENANT, Settings, split_address
+from tollbook_collector.settings import Settings, is_loopback, split_address
 from tollbook_collector.spool.append import Spool
-from tollbook_collector.store.client import ClickHouse, StoreAddress
+from tollbook_collector.store.client import (
+    ClickHouse,
+    StoreAddress,
+    StoreRefused,
+    StoreUnavailable,
+)
 from tollbook_collector.store.embedded.process import EmbeddedStore
+from tollbook_collector.store.keys import SHARE_S, USE_S, share_keys, share_use
 from tollbook_collector.store.load import INSERTERS, Loader
 from tollbook_collector.store.open import Store
 
@@ -48,6 +60,10 @@ SECTIONS: Final[dict[str, type[Section]]] = {}
 log = logging.getLogger(__name__)
 
 
+class KeysNeeded(Exception):
+    """The collector would listen to other machines, and has no keys by which to let them in."""
+
+
 @dataclass(frozen=True)
 class Addresses:
     """Where a running collector can be reached."""
@@ -56,6 +72,7 @@ class Addresses:
     otlp_grpc: str
     api: str
     store: str
+    open: bool
 
 
 class Collector:
@@ -72,7 +89,13 @@ class Collector:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self.policy = Policy(settings.policy, SECTIONS)
-        self.tenant = OPEN_TENANT
+        self._key_file = KeyFile(settings.data / "keys", settings.key_pepper)
+        self.key_desk = KeyDesk(self._key_file)
+        self.keyring = Keyring(self._key_file.pepper())
+        self.keyring.put(self._key_file.keys())
+        self.allowance = Allowance()
+        self.gate = Gate(self.keyring, self.allowance)
+        self._run_id = uuid.uuid4().hex
         self.spools = {
             name: Spool(settings.data / "spool" / name, int(settings.spool_bytes_max * share))
             for name, share in SPOOL_SHARES.items()
@@ -97,6 +120,7 @@ class Collector:
             inserters = INSERTERS if name == TRACES.name else 1
             self._loaders[name] = Loader(spool, self._opened, inserters, name)
             self._loaders[name].start()
+        self.share_keys()
         self._duties.start()
 
     def close(self) -> None:
@@ -131,6 +155,11 @@ class Collector:
         return {
             "intake": self.door.outcomes(),
             "rejected": self.door.rejected(),
+            "keys": {
+                "open": self.keyring.open,
+                "refused": self.keyring.refused(),
+                "over_allowance": self.allowance.spent,
+            },
             **self._counts(TRACES.name),
             LOGS.name: self._counts(LOGS.name),
             METRICS.name: self._counts(METRICS.name),
@@ -150,7 +179,26 @@ class Collector:
 
     def _list_duties(self) -> list[Duty]:
         """Return what the collector does again and again; a line each."""
-        return []
+        return [
+            Duty("share keys", SHARE_S, self._share_keys),
+            Duty("share key use", USE_S, self._share_use),
+        ]
+
+    def share_keys(self) -> None:
+        """Put keys that were changed in force, those of the disk also while the store is away."""
+        with contextlib.suppress(StoreUnavailable, StoreRefused):
+            self._share_keys()
+
+    def _share_keys(self) -> None:
+        share_keys(self._key_file, self.keyring, lambda: self._clickhouse)
+
+    def _share_use(self) -> None:
+        share_use(self.allowance, self._run_id, lambda: self._clickhouse)
+
+    @property
+    def _clickhouse(self) -> ClickHouse:
+        assert self._opened is not None, "open_store comes first"
+        return self._opened.clickhouse
 
     def _counts(self, signal: str) -> dict[str, Any]:
         loader = self._loaders.get(signal)
@@ -185,16 +233,22 @@ async def serve(settings: Settings, on_ready: Callable[[Addresses], None]) -> No
 
     Raises:
         AddressInUse: A port belongs to another program; nothing was started.
+        KeysNeeded: An address is not this machine's own, and there are no keys.
     """
     http_socket = _listen(settings.otlp_http)
     api_socket = _listen(settings.api)
     collector = Collector(settings)
     try:
+        if collector.keyring.open and not settings.clickhouse_url:
+            # The disk knows all keys of an embedded store.
+            _refuse_other_machines(settings)
         await asyncio.to_thread(collector.open_store)
-        grpc = GrpcDoor(collector.door, collector.tenant, settings.otlp_grpc)
+        if collector.keyring.open:
+            _refuse_other_machines(settings)
+        grpc = GrpcDoor(collector.door, collector.gate, settings.otlp_grpc)
         grpc_port = await grpc.start()
         servers = [
-            _server(HttpDoor(collector.door, collector.tenant)),
+            _server(HttpDoor(collector.door, collector.gate)),
             _server(create_api(collector)),
         ]
         stopping = _stop_on_signal()
@@ -204,7 +258,15 @@ async def serve(settings: Settings, on_ready: Callable[[Addresses], None]) -> No
         ]
         grpc_host, _ = split_address(settings.otlp_grpc)
         store = collector.embedded.address.url if collector.embedded else settings.clickhouse_url
-        on_ready(Addresses(_url(http_socket), f"{grpc_host}:{grpc_port}", _url(api_socket), store))
+        on_ready(
+            Addresses(
+                _url(http_socket),
+                f"{grpc_host}:{grpc_port}",
+                _url(api_socket),
+                store,
+                collector.keyring.open,
+            )
+        )
         await stopping.wait()
         await grpc.stop()
         for server in servers:
@@ -212,6 +274,16 @@ async def serve(settings: Settings, on_ready: Callable[[Addresses], None]) -> No
         await asyncio.gather(*tasks)
     finally:
         await asyncio.to_thread(collector.close)
+
+
+def _refuse_other_machines(settings: Settings) -> None:
+    for address in (settings.otlp_http, settings.otlp_grpc, settings.api):
+        if not is_loopback(address):
+            raise KeysNeeded(
+                f"{address} can be reached from other machines, and there are no keys by which to"
+                f" let them in: make one with `tollbook keys create --data {settings.data}"
+                " --tenant NAME --scope ingest`, or listen on 127.0.0.1"
+            )
 
 
 class _QuietServer(uvicorn.Server):

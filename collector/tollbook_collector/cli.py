@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from rich.console import Console
 from rich.text import Text
 
-from tollbook_collector.commands import prices, quarantine, screens
+from tollbook_collector.commands import keys, prices, quarantine, screens
 from tollbook_collector.commands.ask import CollectorAway, CollectorRefused, ask, ask_json
 from tollbook_collector.settings import Settings
 
@@ -30,6 +30,7 @@ app = typer.Typer(
 )
 app.add_typer(prices.app, name="prices")
 app.add_typer(quarantine.commands)
+app.add_typer(keys.commands)
 console = Console()
 errors = Console(stderr=True)
 
@@ -74,8 +75,9 @@ def up(
     clickhouse_url: ClickHouseUrl = None,
 ) -> None:
     """Start a collector, with its embedded store unless a ClickHouse is named."""
-    from tollbook_collector.app import Addresses, serve
+    from tollbook_collector.app import Addresses, KeysNeeded, serve
     from tollbook_collector.intake.grpc import AddressInUse
+    from tollbook_collector.intake.key_file import KeyFileUnusable
     from tollbook_collector.money.own_book import UnreadablePrices
     from tollbook_collector.policy import UnreadablePolicy
     from tollbook_collector.spool.files import SpoolInUse
@@ -104,9 +106,10 @@ def up(
         }
         for name, value in rows.items():
             console.print(Text(f"  {name:<10}{value}"), soft_wrap=True)
-        console.print(
-            Text("No keys are configured: it listens on this machine only, to anyone on it.")
-        )
+        if addresses.open:
+            console.print(
+                Text("No keys are configured: it listens on this machine only, to anyone on it.")
+            )
         console.print(Text(f"Next: tollbook spend --api {addresses.api}    Ctrl-C stops it."))
 
     _log_to_stderr()
@@ -116,6 +119,8 @@ def up(
         AddressInUse,
         AlreadyOwned,
         EditedMigration,
+        KeyFileUnusable,
+        KeysNeeded,
         NewerDatabase,
         NewerSegment,
         SecretExposed,

@@ -12,8 +12,12 @@ from fastapi.responses import JSONResponse, Response
 from tollbook_collector import prometheus
 from tollbook_collector.answer import questions
 from tollbook_collector.answer.guard import SqlRefused
+from tollbook_collector.answer.keys import add_keys
 from tollbook_collector.answer.questions import Answerer, Period, WrongQuestion
-from tollbook_collector.answer.tenant import Tenant
+from tollbook_collector.answer.tenant import Reader, Tenant, may_read
+from tollbook_collector.intake.allowance import Allowance
+from tollbook_collector.intake.key_desk import KeyDesk
+from tollbook_collector.intake.keyring import Keyring
 from tollbook_collector.store.client import StoreRefused, StoreUnavailable
 
 MEDIA_TYPES: Final = {
@@ -29,7 +33,12 @@ HEALTH_TIMEOUT_S: Final = 5.0
 class Collected(Protocol):
     """What the API needs of the collector."""
 
-    tenant: str
+    keyring: Keyring
+    allowance: Allowance
+    key_desk: KeyDesk
+
+    def share_keys(self) -> None:
+        """Put what the desk changed in force, here now and elsewhere within seconds."""
 
     @property
     def store(self) -> Answerer:
@@ -53,6 +62,7 @@ def create_api(collector: Collected) -> FastAPI:
     _add_errors(api)
     _add_health(api, collector)
     _add_questions(api, collector)
+    add_keys(api, collector)
     return api
 
 
@@ -71,8 +81,11 @@ def _add_errors(api: FastAPI) -> None:
 
 def _add_health(api: FastAPI, collector: Collected) -> None:
     @api.get("/health")
-    async def health() -> Response:
-        """Say what the collector has done and holds; 503: it cannot do its work."""
+    async def health(request: Request) -> Response:
+        """Say what the collector has done and holds; 503: it cannot do its work.
+
+        Who has no key is told whether it is well, and nothing else.
+        """
         faults = collector.faults()
         stored: dict[str, int] = {}
         try:
@@ -82,8 +95,11 @@ def _add_health(api: FastAPI, collector: Collected) -> None:
             faults.append(f"the store did not answer within {HEALTH_TIMEOUT_S} s")
         except (StoreUnavailable, StoreRefused) as error:
             faults.append(f"the store does not answer: {error}")
+        status = "degraded" if faults else "ok"
+        if not may_read(request):
+            return JSONResponse({"status": status}, 503 if faults else 200)
         body = {
-            "status": "degraded" if faults else "ok",
+            "status": status,
             "faults": faults,
             "store": stored,
             **collector.status(),
@@ -91,18 +107,22 @@ def _add_health(api: FastAPI, collector: Collected) -> None:
         return JSONResponse(body, 503 if faults else 200)
 
     @api.get("/ready")
-    async def ready() -> Response:
+    async def ready(request: Request) -> Response:
         """Say whether spans are taken and questions answered, by asking one."""
         asking = asyncio.to_thread(lambda: questions.health(collector.store))
         try:
             await asyncio.wait_for(asking, HEALTH_TIMEOUT_S)
         except (TimeoutError, StoreUnavailable, StoreRefused) as error:
-            return JSONResponse({"ready": False, "error": str(error)}, 503)
+            said = {"error": str(error)} if may_read(request) else {}
+            return JSONResponse({"ready": False, **said}, 503)
         faults = collector.faults()
-        return JSONResponse({"ready": not faults, "faults": faults}, 503 if faults else 200)
+        body: dict[str, Any] = {"ready": not faults}
+        if may_read(request):
+            body["faults"] = faults
+        return JSONResponse(body, 503 if faults else 200)
 
     @api.get("/metrics")
-    def metrics() -> Response:
+    def metrics(_: Reader) -> Response:
         """Return the collector's own counts as Prometheus reads them."""
         text = prometheus.exposition(collector.status(), len(collector.faults()))
         return Response(text, media_type=prometheus.CONTENT_TYPE)

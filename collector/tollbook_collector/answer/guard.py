@@ -17,7 +17,19 @@ from sqlglot.errors import SqlglotError
 QUERY_CHARACTERS_MAX: Final = 65_536
 QUERY_NODES_MAX: Final = 5_000
 TABLES: Final = frozenset(
-    {"calls", "spend", "spend_hourly", "spend_minutely", "spans", "rate_cards", "price_books"}
+    {
+        "books",
+        "calls",
+        "key_usage",
+        "log_records",
+        "metric_points",
+        "price_books",
+        "rate_cards",
+        "spans",
+        "spend",
+        "spend_hourly",
+        "spend_minutely",
+    }
 )
 # The prices are everybody's; the other tables have a tenant.
 SHARED_TABLES: Final = frozenset({"rate_cards", "price_books"})

@@ -7,7 +7,10 @@ from urllib.error import HTTPError, URLError
 from urllib.parse import urlencode, urlsplit
 from urllib.request import OpenerDirector, ProxyHandler, Request, build_opener
 
+from tollbook_collector.settings import AskingSettings
+
 TIMEOUT_S: Final = 60.0
+UNAUTHORIZED: Final = 401
 
 
 class CollectorAway(Exception):
@@ -19,12 +22,27 @@ class CollectorRefused(Exception):
 
 
 def ask(api: str, path: str, body: str | None = None, **parameters: str) -> bytes:
-    """Return the body of an answer.
+    """Return the body of an answer; see `send`."""
+    method = "GET" if body is None else "POST"
+    return send(api, method, path, body, "text/plain", **parameters)
+
+
+def send(
+    api: str,
+    method: str,
+    path: str,
+    body: str | None = None,
+    content_type: str = "application/json",
+    **parameters: str,
+) -> bytes:
+    """Return the body of an answer, asked with the key of TOLLBOOK_API_KEY.
 
     Args:
         api: Address of the API, as http://127.0.0.1:4319.
+        method: Of HTTP.
         path: As /v1/spend.
-        body: Sent as text by POST; None: GET.
+        body: What is sent; None: nothing.
+        content_type: Of the body.
         parameters: Of the query.
 
     Raises:
@@ -35,12 +53,17 @@ def ask(api: str, path: str, body: str | None = None, **parameters: str) -> byte
     if not url.startswith(("http://", "https://")):
         raise CollectorRefused(f"{api!r} is not an address, as in http://127.0.0.1:4319")
     data = None if body is None else body.encode()
-    request = Request(url, data=data, headers={"content-type": "text/plain"})
+    request = Request(url, data=data, headers={"content-type": content_type}, method=method)
+    if key := AskingSettings().api_key:
+        request.add_header("authorization", f"Bearer {key}")
     try:
         with _opener(url).open(request, timeout=TIMEOUT_S) as answer:
             return bytes(answer.read())
     except HTTPError as error:
-        raise CollectorRefused(_reason(error.read(), error.code)) from error
+        said = _reason(error.read(), error.code)
+        if error.code == UNAUTHORIZED:
+            said += "; the commands send the one in TOLLBOOK_API_KEY"
+        raise CollectorRefused(said) from error
     except (URLError, HTTPException, OSError) as error:
         reason = getattr(error, "reason", error)
         raise CollectorAway(

@@ -9,6 +9,7 @@ import json
 import logging
 import sys
 from dataclasses import asdict
+from typing import Any
 
 from tollbook_collector.app import Addresses, serve
 from tollbook_collector.demo.lifeline import end_with_parent
@@ -48,7 +49,7 @@ def main() -> int:
     return 0
 
 
-def _say(said: dict[str, str]) -> None:
+def _say(said: dict[str, Any]) -> None:
     sys.stdout.write(json.dumps(said) + "\n")
     sys.stdout.flush()
 
