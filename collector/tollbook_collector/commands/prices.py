@@ -45,12 +45,21 @@ def cost_command(
     tier: Annotated[str, typer.Option(help="Tier that served it.")] = "standard",
     batch: Annotated[bool, typer.Option("--batch", help="It was part of a batch.")] = False,
     region: Annotated[str, typer.Option(help="Where it was processed, as us.")] = "",
+    duration_ms: Annotated[
+        int, typer.Option(min=0, help="How long it took, for models that are priced by time.")
+    ] = 0,
     prices: Own = DEFAULT_OWN,
 ) -> None:
     """Price one call and print one JSON object."""
     try:
         asked = Asked(
-            provider.lower(), model, _instant(at), _usage(usage), "batch" if batch else tier, region
+            provider.lower(),
+            model,
+            _instant(at),
+            _usage(usage),
+            "batch" if batch else tier,
+            region,
+            duration_ms,
         )
         answer = cost(_book(prices), asked)
     except ImpossibleUsage as wrong:

@@ -76,6 +76,7 @@ def _write(store: BookStore, book: Book, digest: str, at: datetime) -> None:
         "valid_to",
         "source",
         "variant",
+        "list_usd",
     ]
     store.insert(
         "rates",

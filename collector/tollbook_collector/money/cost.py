@@ -11,7 +11,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Final
 
-from tollbook_collector.money.rate import STANDARD, Book, Rate
+from tollbook_collector.money.rate import MILLISECOND, STANDARD, UNCONVERTED, Book, Rate
 
 # The class that a class is part of, and whose rate it has where it has none.
 PARENTS: Final = {
@@ -44,6 +44,7 @@ class Asked:
         usage: Tokens by meter; input and output are totals, the others parts of them.
         service_tier: The tier that served it; batch for a batch.
         region: Where it was processed; empty: anywhere.
+        duration_ms: How long it took, for models that are priced by time.
     """
 
     provider: str
@@ -52,6 +53,7 @@ class Asked:
     usage: Mapping[str, int]
     service_tier: str = STANDARD
     region: str = ""
+    duration_ms: int = 0
 
 
 @dataclass(frozen=True)
@@ -100,7 +102,11 @@ def cost(book: Book, asked: Asked) -> Cost:
     if not card:
         return Cost("unpriced", model=model, reason="no_rate")
     by_meter = {rate.meter: rate.rate_usd for rate in card}
+    if UNCONVERTED in by_meter:
+        return Cost("unpriced", model=model, reason="no_exchange_rate", source=card[0].source)
     parts: dict[str, Decimal] = {}
+    if by_meter.get(MILLISECOND):
+        parts[MILLISECOND] = asked.duration_ms * by_meter[MILLISECOND]
     for meter, tokens in quantities.items():
         price = _rate(by_meter, meter)
         if tokens and price is None:

@@ -3,25 +3,42 @@
 A file has `source_url`, `verified_at` and `confidence`, and any number of
 
     [[model]]     provider, model, optionally match (a regular expression for the whole name), and
-                  [[model.card]] with usd_per_million by meter; they replace all its cards before
+                  [[model.card]] with per_million by meter; they replace all its cards before
     [[factor]]    providers, models and a factor upon their standard cards, for a service_tier, or
                   for a variant: region:us, or window:peak with weekdays and hours_utc
+    [[hosted]]    a model on machines of one's own, by the hour of a GPU; see hosted.py
+    [[alias]]     provider, match and model: another name for it, as of an Azure deployment
+    [[contract]]  what was agreed below the list; see contract.py
+    [[exchange]]  USD for a unit of a currency, by date; see exchange.py
 
 A bad file is refused whole, with the line of the table that is wrong and the reason.
 """
 
 import re
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
-from datetime import UTC, date, datetime
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime
 from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any, Final
 
+from tollbook_collector.money.contract import with_contract
+from tollbook_collector.money.exchange import ExchangeRates, in_usd, merged, read_exchange
+from tollbook_collector.money.hosted import read_hosted
+from tollbook_collector.money.price_file import (
+    USD_PER_MILLION_MAX,
+    Table,
+    WrongTable,
+    amount,
+    currency,
+    refuse_unknown,
+    validity,
+    whole,
+    word,
+    words,
+)
 from tollbook_collector.money.rate import (
-    BEGINNING,
-    END,
     METERS,
     RATE_SCALE,
     STANDARD,
@@ -29,25 +46,82 @@ from tollbook_collector.money.rate import (
     ModelPattern,
     Rate,
     Window,
+    price_id,
     usd_per_token,
 )
 
 DIRECTORY: Final = Path(__file__).with_name("book")
 WEEKDAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 HOURS: Final = re.compile(r"^([01]\d|2[0-3]):([0-5]\d)-([01]\d|2[0-4]):([0-5]\d)$")
-# A dearer price than this is a slip of the decimal point.
-USD_PER_MILLION_MAX: Final = Decimal(1_000_000)
 FILE_BYTES_MAX: Final = 4 << 20
+HEADINGS: Final = frozenset({"source_url", "verified_at", "confidence"})
+# In the order in which they apply within a file; contracts lie over the list of all files.
+LISTED: Final = ("model", "factor", "hosted", "alias")
+KINDS: Final = frozenset({*LISTED, "contract", "exchange"})
+PERIOD: Final = frozenset({"valid_from", "valid_to"})
+CARD_NAMES: Final = PERIOD | {
+    "service_tier",
+    "context_over",
+    "currency",
+    "per_million",
+    "usd_per_million",
+}
+FACTOR_NAMES: Final = PERIOD | {
+    "providers",
+    "models",
+    "factor",
+    "service_tier",
+    "variant",
+    "weekdays",
+    "hours_utc",
+}
 
-Table = Mapping[str, Any]
+Apply = Callable[[Book, Table, str, ExchangeRates], Book]
 
 
 class UnreadablePrices(Exception):
     """A price file says something that cannot be; nothing of it was used."""
 
 
-class _Wrong(Exception):
-    """A table is wrong; its place is added by whoever knows it."""
+@dataclass(frozen=True)
+class PriceFile:
+    """A price file that was read: its text, for the lines of what is wrong, and its tables."""
+
+    path: Path
+    text: str
+    document: dict[str, Any]
+
+    @property
+    def source(self) -> str:
+        """What its rates give as their source."""
+        # A figure that was not read at its source says so wherever it is shown.
+        unread = "not checked at " if self.document.get("confidence") == "secondary" else ""
+        verified, url = self.document["verified_at"], self.document["source_url"]
+        return f"{self.path.stem} {verified} {unread}{url}"
+
+    def tables(self, kind: str) -> Iterator[tuple[int, Table]]:
+        """Yield the tables of a kind with their number.
+
+        Raises:
+            UnreadablePrices: They are no list of tables.
+        """
+        tables = self.document.get(kind, [])
+        if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
+            raise UnreadablePrices(f"{self.path.name}: {kind} is written [[{kind}]]")
+        yield from enumerate(tables)
+
+    def refuse(self, kind: str, number: int, error: Exception) -> UnreadablePrices:
+        """Return the refusal of a table, with its line."""
+        reason = f"{error} is missing" if isinstance(error, KeyError) else str(error)
+        starts = [
+            line
+            for line, content in enumerate(self.text.splitlines(), start=1)
+            if content.strip() == f"[[{kind}]]"
+        ]
+        line = starts[number] if number < len(starts) else 1
+        return UnreadablePrices(
+            f"{self.path.name}: line {line}: [[{kind}]] {reason or 'not a number'}"
+        )
 
 
 def own_files(directory: Path | None = None) -> list[Path]:
@@ -62,12 +136,35 @@ def completed(book: Book, files: Iterable[Path]) -> Book:
     Raises:
         UnreadablePrices: A file is wrong; the message names its line and the reason.
     """
-    for file in files:
-        book = _with_file(book, file)
+    read = [_read(path) for path in files]
+    exchange: ExchangeRates = {}
+    for file in read:
+        for number, table in file.tables("exchange"):
+            try:
+                exchange = merged(exchange, read_exchange(table))
+            except WRONG as error:
+                raise file.refuse("exchange", number, error) from error
+    for file in read:
+        for kind in LISTED:
+            book = _applied(book, file, kind, APPLY[kind], exchange)
+    for file in read:
+        book = _applied(book, file, "contract", with_contract, exchange)
     return book
 
 
-def _with_file(book: Book, path: Path) -> Book:
+WRONG: Final = (WrongTable, KeyError, TypeError, AttributeError, ValueError, InvalidOperation)
+
+
+def _applied(book: Book, file: PriceFile, kind: str, apply: Apply, exchange: ExchangeRates) -> Book:
+    for number, table in file.tables(kind):
+        try:
+            book = apply(book, table, file.source, exchange)
+        except WRONG as error:
+            raise file.refuse(kind, number, error) from error
+    return book
+
+
+def _read(path: Path) -> PriceFile:
     try:
         content = path.read_bytes()[: FILE_BYTES_MAX + 1]
         if len(content) > FILE_BYTES_MAX:
@@ -79,84 +176,98 @@ def _with_file(book: Book, path: Path) -> Book:
     for name in ("source_url", "verified_at"):
         if name not in document:
             raise UnreadablePrices(f"{path.name}: line 1: {name} is missing")
-    # A figure that was not read at its source says so wherever it is shown.
-    unread = "not checked at " if document.get("confidence") == "secondary" else ""
-    source = f"{path.stem} {document['verified_at']} {unread}{document['source_url']}"
-    for kind, apply in (("model", _with_model), ("factor", _with_factor)):
-        for number, table in enumerate(document.get(kind, [])):
-            try:
-                book = apply(book, table, source)
-            except (_Wrong, KeyError, TypeError, AttributeError, InvalidOperation) as error:
-                reason = f"{error} is missing" if isinstance(error, KeyError) else str(error)
-                line = _line(text, kind, number)
-                raise UnreadablePrices(
-                    f"{path.name}: line {line}: [[{kind}]] {reason or 'not a number'}"
-                ) from error
-    return book
+    if unknown := sorted(document.keys() - KINDS - HEADINGS):
+        raise UnreadablePrices(
+            f"{path.name}: line 1: {unknown[0]} is not a name here;"
+            f" there are {', '.join(sorted(KINDS | HEADINGS))}"
+        )
+    return PriceFile(path, text, document)
 
 
-def _line(text: str, kind: str, number: int) -> int:
-    """Return the line of the table of a kind, counted from 0, that has this number."""
-    starts = [
-        line
-        for line, content in enumerate(text.splitlines(), start=1)
-        if content.strip() == f"[[{kind}]]"
-    ]
-    return starts[number] if number < len(starts) else 1
-
-
-def _with_model(book: Book, table: Table, source: str) -> Book:
-    provider, model = _word(table, "provider"), _word(table, "model")
-    rates = [rate for card in table["card"] for rate in _card(provider, model, card, source)]
-    _check_overlaps(rates)
-    patterns = book.patterns
+def _with_model(book: Book, table: Table, source: str, exchange: ExchangeRates) -> Book:
+    refuse_unknown(table, frozenset({"provider", "model", "match", "card"}))
+    provider, model = word(table, "provider"), word(table, "model")
+    cards = [rate for card in table["card"] for rate in _card(provider, model, card, source)]
+    _check_overlaps([rate for rate, _ in cards])
+    rates = dict.fromkeys(piece for rate, name in cards for piece in in_usd(rate, name, exchange))
     match = table.get("match")
-    if match is None and not any(p.provider == provider and p.model == model for p in patterns):
+    if match is None and not _is_named(book, provider, model):
         match = re.escape(model.lower())
-    if match is not None:
-        # What a file names comes before what the library matches.
-        patterns = (ModelPattern(provider, _whole(match), model), *patterns)
+    pattern = ModelPattern(provider, whole(match), model) if match is not None else None
+    return _replaced(book, provider, model, rates, pattern)
+
+
+def _with_hosted(book: Book, table: Table, source: str, exchange: ExchangeRates) -> Book:
+    pattern, rates = read_hosted(table, source, exchange)
+    return _replaced(book, pattern.provider, pattern.model, rates, pattern)
+
+
+def _with_alias(book: Book, table: Table, source: str, exchange: ExchangeRates) -> Book:
+    """Return `book` with another name of a model: a deployment, a profile, a fine-tune."""
+    refuse_unknown(table, frozenset({"provider", "match", "model"}))
+    provider, model = word(table, "provider"), word(table, "model")
+    if not any((rate.provider, rate.model) == (provider, model) for rate in book.rates):
+        raise WrongTable(f"no rates of {provider} {model} to name; see: tollbook prices find")
+    pattern = ModelPattern(provider, whole(word(table, "match")), model)
+    return replace(book, patterns=(pattern, *book.patterns))
+
+
+def _replaced(
+    book: Book, provider: str, model: str, rates: Iterable[Rate], pattern: ModelPattern | None
+) -> Book:
+    """Return `book` with these rates for a model in place of those that it had."""
+    # What a file names comes before what the library matches.
+    patterns = book.patterns if pattern is None else (pattern, *book.patterns)
     others = (rate for rate in book.rates if (rate.provider, rate.model) != (provider, model))
     windows = (w for w in book.windows if (w.provider, w.model) != (provider, model))
     return replace(book, patterns=patterns, rates=(*others, *rates), windows=tuple(windows))
 
 
-def _card(provider: str, model: str, card: Table, source: str) -> Iterator[Rate]:
+def _is_named(book: Book, provider: str, model: str) -> bool:
+    return any((rule.provider, rule.model) == (provider, model) for rule in book.patterns)
+
+
+def _card(provider: str, model: str, card: Table, source: str) -> Iterator[tuple[Rate, str]]:
+    """Yield the rates of a card, each with the currency that its amount is in."""
+    refuse_unknown(card, CARD_NAMES)
     tier = card.get("service_tier", STANDARD)
     context_over = int(card.get("context_over", 0))
-    start, end = _instant(card.get("valid_from"), BEGINNING), _instant(card.get("valid_to"), END)
-    if start >= end:
-        raise _Wrong(f"valid_from {start:%Y-%m-%d} is not before valid_to {end:%Y-%m-%d}")
-    prices = card["usd_per_million"]
+    start, end = validity(card)
+    name = currency(card)
+    if "usd_per_million" in card and name != "USD":
+        raise WrongTable(f"usd_per_million in {name}: write per_million")
+    prices = card["usd_per_million"] if "usd_per_million" in card else card["per_million"]
     if "input" not in prices and "output" not in prices:
-        raise _Wrong("usd_per_million has neither input nor output")
+        raise WrongTable("per_million has neither input nor output")
     for meter, text in prices.items():
         if meter not in METERS:
-            raise _Wrong(f"{meter} is not a meter; there are {', '.join(METERS)}")
-        yield Rate(
-            price_id=f"{provider}/{model}/{tier}/{context_over}/{start:%Y-%m-%d}",
+            raise WrongTable(f"{meter} is not a meter; there are {', '.join(METERS)}")
+        rate = Rate(
+            price_id=price_id(provider, model, tier, context_over, start),
             provider=provider,
             model=model,
             service_tier=tier,
             context_over=context_over,
             meter=meter,
-            rate_usd=usd_per_token(_amount(text, USD_PER_MILLION_MAX)),
+            rate_usd=usd_per_token(amount(text, USD_PER_MILLION_MAX)),
             valid_from=start,
             valid_to=end,
             source=source,
         )
+        yield rate, name
 
 
-def _with_factor(book: Book, table: Table, source: str) -> Book:
-    factor = _amount(table["factor"], Decimal(1000))
+def _with_factor(book: Book, table: Table, source: str, exchange: ExchangeRates) -> Book:
+    refuse_unknown(table, FACTOR_NAMES)
+    factor = amount(table["factor"], Decimal(1000))
     variant, tier = table.get("variant", ""), table.get("service_tier", "")
     if bool(variant) == bool(tier):
-        raise _Wrong("needs either service_tier or variant")
-    start, end = _instant(table.get("valid_from"), BEGINNING), _instant(table.get("valid_to"), END)
-    wanted = {(p, m) for p in table["providers"] for m in table["models"]}
+        raise WrongTable("needs either service_tier or variant")
+    start, end = validity(table)
+    wanted = {(p, m) for p in words(table, "providers") for m in words(table, "models")}
     known = {(rate.provider, rate.model) for rate in book.rates}
     if missing := {model for _, model in wanted} - {model for _, model in known & wanted}:
-        raise _Wrong(f"no rates of {', '.join(sorted(missing))} to multiply")
+        raise WrongTable(f"no rates of {', '.join(sorted(missing))} to multiply")
     added = [
         _multiplied(rate, factor, tier, variant, max(rate.valid_from, start), source)
         for rate in book.rates
@@ -186,10 +297,10 @@ def _multiplied(
     rate: Rate, factor: Decimal, tier: str, variant: str, start: datetime, source: str
 ) -> Rate:
     name = tier or rate.service_tier
-    price_id = f"{rate.provider}/{rate.model}/{name}/{rate.context_over}/{start:%Y-%m-%d}"
+    suffixes = [variant] if variant else []
     return replace(
         rate,
-        price_id=f"{price_id}/{variant}" if variant else price_id,
+        price_id=price_id(rate.provider, rate.model, name, rate.context_over, start, *suffixes),
         service_tier=name,
         variant=variant,
         rate_usd=(rate.rate_usd * factor).quantize(RATE_SCALE, ROUND_HALF_EVEN),
@@ -201,18 +312,18 @@ def _multiplied(
 def _hours(table: Table, variant: str) -> Iterator[tuple[tuple[int, ...], int, int]]:
     if not variant.startswith("window:"):
         if variant and not variant.startswith("region:"):
-            raise _Wrong(f"variant {variant} is neither region:… nor window:…")
+            raise WrongTable(f"variant {variant} is neither region:… nor window:…")
         return
     unknown = [day for day in table["weekdays"] if day not in WEEKDAYS]
     if unknown:
-        raise _Wrong(f"weekday {unknown[0]} is not one of {', '.join(WEEKDAYS)}")
+        raise WrongTable(f"weekday {unknown[0]} is not one of {', '.join(WEEKDAYS)}")
     days = tuple(WEEKDAYS.index(day) + 1 for day in table["weekdays"])
     for hours in table["hours_utc"]:
         parts = HOURS.match(hours)
         numbers = [int(part) for part in parts.groups()] if parts else [0, 0, 0, 0]
         begin, finish = numbers[0] * 60 + numbers[1], numbers[2] * 60 + numbers[3]
         if not begin < finish <= 1440:
-            raise _Wrong(f"hours {hours} are not HH:MM-HH:MM within a day")
+            raise WrongTable(f"hours {hours} are not HH:MM-HH:MM within a day")
         yield days, begin, finish
 
 
@@ -221,39 +332,13 @@ def _check_overlaps(rates: list[Rate]) -> None:
     for rate in rates:
         for other in seen.setdefault((rate.service_tier, rate.context_over, rate.meter), []):
             if rate.valid_from < other.valid_to and other.valid_from < rate.valid_to:
-                raise _Wrong(f"two cards of {rate.model} give {rate.meter} at the same time")
+                raise WrongTable(f"two cards of {rate.model} give {rate.meter} at the same time")
         seen[(rate.service_tier, rate.context_over, rate.meter)].append(rate)
 
 
-def _word(table: Table, name: str) -> str:
-    value = table[name]
-    if not isinstance(value, str) or not value:
-        raise _Wrong(f"{name} is not text")
-    return value
-
-
-def _amount(value: Any, largest: Decimal) -> Decimal:
-    if not isinstance(value, str):
-        raise _Wrong(f'{value!r}: write a number as text, "0.1", so that it stays exact')
-    amount = Decimal(value)
-    if not amount.is_finite() or not 0 <= amount <= largest:
-        raise _Wrong(f"{value} is not between 0 and {largest}")
-    return amount
-
-
-def _instant(value: Any, otherwise: datetime) -> datetime:
-    if value is None:
-        return otherwise
-    if isinstance(value, datetime):
-        return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
-    if isinstance(value, date):
-        return datetime(value.year, value.month, value.day, tzinfo=UTC)
-    raise _Wrong(f"{value!r} is not a date")
-
-
-def _whole(match: str) -> str:
-    try:
-        re.compile(match)
-    except re.error as error:
-        raise _Wrong(f"match {match} is not a regular expression: {error}") from error
-    return f"^(?:{match.removeprefix('^').removesuffix('$')})$"
+APPLY: Final[dict[str, Apply]] = {
+    "model": _with_model,
+    "factor": _with_factor,
+    "hosted": _with_hosted,
+    "alias": _with_alias,
+}

@@ -1,6 +1,6 @@
 """What a price book is made of: patterns that name a model, rates, and windows of time."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Final
@@ -23,6 +23,13 @@ METERS: Final = (
     "output_audio",
     "output_image",
 )
+# Meters of their own kind: a millisecond of a call on one's own machine, and a card that has no
+# rates because no exchange rate is known.
+MILLISECOND: Final = "millisecond"
+UNCONVERTED: Final = "unconverted"
+# What a price_id ends in, where its rates are not the list's.
+CONTRACT: Final = "contract"
+HOSTED: Final = "hosted"
 
 
 @dataclass(frozen=True)
@@ -51,11 +58,12 @@ class Rate:
         service_tier: standard, flex, priority, fast or batch.
         context_over: The card holds for calls with more input tokens than this; 0: for all.
         meter: What is billed: input, cache_read, output, …
-        rate_usd: USD per token, 12 decimals.
+        rate_usd: USD per unit, a token or a millisecond, 12 decimals: what is paid.
         valid_from: First instant, UTC.
         valid_to: First instant at which it no longer holds, UTC.
         source: Where the rate was read.
         variant: `region:us` or `window:peak`: the card holds there or then; empty: else.
+        list_usd: USD per unit before a contract; None: there is none, it is `rate_usd`.
     """
 
     price_id: str
@@ -69,6 +77,24 @@ class Rate:
     valid_to: datetime
     source: str
     variant: str = ""
+    list_usd: Decimal | None = None
+
+    def within(self, start: datetime, end: datetime, basis: str = "") -> "Rate":
+        """Return the rate for a part of its time, under a price_id of that part's first instant.
+
+        Args:
+            start: First instant.
+            end: First instant after it.
+            basis: CONTRACT or HOSTED; empty: as it was.
+        """
+        was = next((b for b in (CONTRACT, HOSTED) if self.price_id.endswith(f"/{b}")), "")
+        if start == self.valid_from and basis in ("", was):
+            return replace(self, valid_to=end)
+        suffixes = [part for part in (self.variant, basis or was) if part]
+        name = price_id(
+            self.provider, self.model, self.service_tier, self.context_over, start, *suffixes
+        )
+        return replace(self, price_id=name, valid_from=start, valid_to=end)
 
 
 @dataclass(frozen=True)
@@ -112,3 +138,15 @@ class Book:
 def usd_per_token(usd_per_mtok: Decimal) -> Decimal:
     """Return a price per million tokens as a rate per token, in 12 decimals."""
     return (usd_per_mtok / TOKENS_PER_MTOK).quantize(RATE_SCALE, ROUND_HALF_EVEN)
+
+
+def price_id(
+    provider: str, model: str, service_tier: str, context_over: int, start: datetime, *suffixes: str
+) -> str:
+    """Return the name of a rate card; a card that begins within a day has the time in it."""
+    first = start.strftime("%Y-%m-%d" if start == _midnight(start) else "%Y-%m-%dT%H:%M:%S")
+    return "/".join((provider, model, service_tier, str(context_over), first, *suffixes))
+
+
+def _midnight(at: datetime) -> datetime:
+    return at.replace(hour=0, minute=0, second=0, microsecond=0)

@@ -89,6 +89,64 @@ PARTITION BY toYYYYMM(hour)
 ORDER BY (tenant, key, signal, hour, fate)
 SETTINGS non_replicated_deduplication_window = 10000, fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8192;
 
+CREATE VIEW anomalies
+(
+    `tenant` LowCardinality(String),
+    `id` String,
+    `series` Map(LowCardinality(String), String),
+    `tier` LowCardinality(String),
+    `channel` LowCardinality(String),
+    `started_at` DateTime('UTC'),
+    `detected_at` DateTime('UTC'),
+    `updated_at` DateTime('UTC'),
+    `ended_at` Nullable(DateTime('UTC')),
+    `score` Float64,
+    `so_far_usd` Nullable(Decimal(38, 12)),
+    `projected_usd` Nullable(Decimal(38, 12)),
+    `explanation` String,
+    `evidence` String
+)
+AS SELECT
+    tenant,
+    id,
+    series,
+    tier,
+    channel,
+    started_at,
+    detected_at,
+    updated_at,
+    ended_at,
+    score,
+    so_far_usd,
+    projected_usd,
+    explanation,
+    evidence
+FROM anomaly_versions
+FINAL;
+
+CREATE TABLE anomaly_versions
+(
+    `tenant` LowCardinality(String) COMMENT 'Whose data it is',
+    `id` String COMMENT 'Made of tenant, series, tier, channel and start: the same after a crash or a replay',
+    `series` Map(LowCardinality(String), String) COMMENT 'Dimensions and their values; empty: all of the tenant',
+    `tier` LowCardinality(String) COMMENT 'What it was found in: minute, hour, day, run or drift',
+    `channel` LowCardinality(String) COMMENT 'What went wrong: spend, requests, price, cache_share, error_share, gap, first_seen, …',
+    `started_at` DateTime('UTC') COMMENT 'Start of the first row that it was found in',
+    `detected_at` DateTime('UTC') COMMENT 'When the row that showed it was complete, by the clock of the data',
+    `updated_at` DateTime('UTC') COMMENT 'Start of the newest row that this report knows of',
+    `ended_at` Nullable(DateTime('UTC')) COMMENT 'When it was over; NULL: it goes on',
+    `score` Float64 COMMENT 'Decades of rarity: 3 opens an anomaly',
+    `so_far_usd` Nullable(Decimal(38, 12)) COMMENT 'Spend beyond what was expected, from the start; NULL: unknown',
+    `projected_usd` Nullable(Decimal(38, 12)) COMMENT 'The same at the end of the calendar month (UTC) if it goes on; NULL: unknown',
+    `explanation` String COMMENT 'What happened, in one sentence' CODEC(ZSTD(1)),
+    `evidence` String COMMENT 'What it rests on: decomposition, ranked dimensions, first calls; JSON' CODEC(ZSTD(1)),
+    `version` UInt64 COMMENT 'Of reports with one id the one with the highest counts; nanoseconds since 1970'
+)
+ENGINE = ReplacingMergeTree(version)
+PARTITION BY toYYYYMM(started_at)
+ORDER BY (tenant, started_at, id)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8192;
+
 CREATE VIEW books
 (
     `tenant` LowCardinality(String),
@@ -1356,13 +1414,13 @@ FROM
 (
     SELECT
         *,
-        if(((ifNull(input_tokens, 0) > 0) AND (NOT (card.2))) OR ((ifNull(output_tokens, 0) > 0) AND (NOT (card.3))), NULL, (((((((((toInt64((((ifNull(input_tokens, 0) - cache_read_tokens) - cache_write_tokens) - input_audio_tokens) - input_image_tokens) * (card.4)) + (toInt64(cache_read_tokens) * (card.5))) + (toInt64(cache_write_tokens - cache_write_1h_tokens) * (card.6))) + (toInt64(cache_write_1h_tokens) * (card.7))) + (toInt64(input_audio_tokens) * (card.8))) + (toInt64(input_image_tokens) * (card.9))) + (toInt64(((ifNull(output_tokens, 0) - reasoning_tokens) - output_audio_tokens) - output_image_tokens) * (card.10))) + (toInt64(reasoning_tokens) * (card.11))) + (toInt64(output_audio_tokens) * (card.12))) + (toInt64(output_image_tokens) * (card.13))) AS computed_usd,
-        multiIf(NOT is_call, '', (status_code = 2) AND isNull(input_tokens) AND isNull(output_tokens), 'failed', (response_model = '') AND (request_model = ''), 'no_model', price_model = '', 'unknown_model', (card.1) = '', 'no_rate', isNull(input_tokens) OR (isNull(output_tokens) AND (operation != 'embeddings')), 'no_usage', NOT usage_complete, 'usage_incomplete', hasAny(usage_fixups, ['count_out_of_range', 'cache_exceeds_input', 'input_parts_exceed_input', 'output_parts_exceed_output']), 'usage_inconsistent', isNull(computed_usd), 'no_rate', '') AS reason
+        if(((ifNull(input_tokens, 0) > 0) AND (NOT (card.2))) OR ((ifNull(output_tokens, 0) > 0) AND (NOT (card.3))), NULL, (((((((((toInt64((((ifNull(input_tokens, 0) - cache_read_tokens) - cache_write_tokens) - input_audio_tokens) - input_image_tokens) * (card.4)) + (toInt64(cache_read_tokens) * (card.5))) + (toInt64(cache_write_tokens - cache_write_1h_tokens) * (card.6))) + (toInt64(cache_write_1h_tokens) * (card.7))) + (toInt64(input_audio_tokens) * (card.8))) + (toInt64(input_image_tokens) * (card.9))) + (toInt64(((ifNull(output_tokens, 0) - reasoning_tokens) - output_audio_tokens) - output_image_tokens) * (card.10))) + (toInt64(reasoning_tokens) * (card.11))) + (toInt64(output_audio_tokens) * (card.12))) + (toInt64(output_image_tokens) * (card.13))) + (toInt64(intDiv(duration_ns, 1000000)) * (card.14)) AS computed_usd,
+        multiIf(NOT is_call, '', (status_code = 2) AND isNull(input_tokens) AND isNull(output_tokens), 'failed', (response_model = '') AND (request_model = ''), 'no_model', price_model = '', 'unknown_model', (card.1) = '', 'no_rate', card.15, 'no_exchange_rate', (card.14) > 0, '', isNull(input_tokens) OR (isNull(output_tokens) AND (operation != 'embeddings')), 'no_usage', NOT usage_complete, 'usage_incomplete', hasAny(usage_fixups, ['count_out_of_range', 'cache_exceeds_input', 'input_parts_exceed_input', 'output_parts_exceed_output']), 'usage_inconsistent', isNull(computed_usd), 'no_rate', '') AS reason
     FROM
     (
         SELECT
             *,
-            dictGet('rate_card_by_call', ('price_id', 'input_known', 'output_known', 'input_usd', 'cache_read_usd', 'cache_write_usd', 'cache_write_1h_usd', 'input_audio_usd', 'input_image_usd', 'output_usd', 'reasoning_usd', 'output_audio_usd', 'output_image_usd'), (provider, price_model, priced_tier, context_over, variant), priced_at) AS card
+            dictGet('rate_card_by_call', ('price_id', 'input_known', 'output_known', 'input_usd', 'cache_read_usd', 'cache_write_usd', 'cache_write_1h_usd', 'input_audio_usd', 'input_image_usd', 'output_usd', 'reasoning_usd', 'output_audio_usd', 'output_image_usd', 'millisecond_usd', 'unconverted'), (provider, price_model, priced_tier, context_over, variant), priced_at) AS card
         FROM
         (
             SELECT
@@ -1432,7 +1490,9 @@ CREATE DICTIONARY rate_card_by_call
     `output_usd` Decimal(38, 12),
     `reasoning_usd` Decimal(38, 12),
     `output_audio_usd` Decimal(38, 12),
-    `output_image_usd` Decimal(38, 12)
+    `output_image_usd` Decimal(38, 12),
+    `millisecond_usd` Decimal(38, 12),
+    `unconverted` Bool
 )
 PRIMARY KEY provider, model, service_tier, context_over, variant
 SOURCE(CLICKHOUSE(HOST '127.0.0.1' TABLE 'rate_cards'))
@@ -1463,6 +1523,8 @@ CREATE VIEW rate_cards
     `reasoning_usd` Decimal(38, 12),
     `output_audio_usd` Decimal(38, 12),
     `output_image_usd` Decimal(38, 12),
+    `millisecond_usd` Decimal(38, 12),
+    `unconverted` UInt8,
     `source` String
 )
 AS SELECT
@@ -1487,6 +1549,8 @@ AS SELECT
     if(countIf(meter = 'reasoning') > 0, anyIf(rate_usd, meter = 'reasoning'), output_usd) AS reasoning_usd,
     if(countIf(meter = 'output_audio') > 0, anyIf(rate_usd, meter = 'output_audio'), output_usd) AS output_audio_usd,
     if(countIf(meter = 'output_image') > 0, anyIf(rate_usd, meter = 'output_image'), output_usd) AS output_image_usd,
+    anyIf(rate_usd, meter = 'millisecond') AS millisecond_usd,
+    countIf(meter = 'unconverted') > 0 AS unconverted,
     any(rates.source) AS source
 FROM rates
 WHERE book_at = (
@@ -1513,6 +1577,7 @@ CREATE TABLE rates
     `variant` LowCardinality(String) COMMENT 'region:us, window:peak, …: holds there or then; empty: else',
     `meter` LowCardinality(String) COMMENT 'input, cache_read, cache_write, output, …',
     `rate_usd` Decimal(38, 12) COMMENT 'USD per token',
+    `list_usd` Nullable(Decimal(38, 12)) COMMENT 'USD per unit before a contract; NULL: there is none, it is rate_usd',
     `valid_from` DateTime('UTC') COMMENT 'First instant at which it holds, UTC',
     `valid_to` DateTime('UTC') COMMENT 'First instant at which it no longer holds',
     `source` LowCardinality(String) COMMENT 'Where it was read'
@@ -1703,7 +1768,7 @@ CREATE TABLE spans
     `cost_usd` Nullable(Decimal(38, 12)) COMMENT 'Cost of record; NULL: unknown, never 0' CODEC(ZSTD(1)),
     `price_id` LowCardinality(String) COMMENT 'Rate card it was priced with',
     `price_status` LowCardinality(String) COMMENT 'priced, tier_fallback, unpriced; empty: not a call',
-    `unpriced_reason` LowCardinality(String) COMMENT 'failed, no_model, unknown_model, no_rate, no_usage, usage_incomplete, usage_inconsistent; empty: priced',
+    `unpriced_reason` LowCardinality(String) COMMENT 'failed, no_model, unknown_model, no_rate, no_exchange_rate, no_usage, usage_incomplete, usage_inconsistent; empty: priced',
     `reported_cost_usd` Nullable(Decimal(38, 12)) COMMENT 'Cost as the sender stated it, kept for comparison' CODEC(ZSTD(1)),
     `reported_cost_source` LowCardinality(String) COMMENT 'provider or local',
     `team` LowCardinality(String) COMMENT 'Tag team',

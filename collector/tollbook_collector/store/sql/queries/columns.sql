@@ -9,7 +9,7 @@ WITH
                 name,
                 argMax(comment, table = 'spans') AS meaning
             FROM system.columns
-            WHERE database = currentDatabase() AND comment != '' AND table IN ('spans', 'spend_hourly', 'rates')
+            WHERE database = currentDatabase() AND comment != '' AND table IN ('spans', 'spend_hourly', 'rates', 'anomaly_versions')
             GROUP BY name
         )
     ) AS meanings
@@ -23,6 +23,8 @@ SELECT
         name = 'last_second', 'Last second at which it holds, UTC',
         name = 'input_known', 'Whether there is a rate for input',
         name = 'output_known', 'Whether there is a rate for output',
+        name = 'unconverted', 'Its price is in a currency without an exchange rate then, so it has no rates',
+        name = 'millisecond_usd', 'USD per millisecond of a call on a machine of one\'s own',
         endsWith(name, '_usd') AND table = 'rate_cards', concat('USD per token: ', replaceAll(replaceOne(name, '_usd', ''), '_', ' ')),
         meanings[name]) AS meaning
 FROM system.columns

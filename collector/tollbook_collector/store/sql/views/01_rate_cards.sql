@@ -23,6 +23,8 @@ SELECT
     if(countIf(meter = 'reasoning') > 0, anyIf(rate_usd, meter = 'reasoning'), output_usd) AS reasoning_usd,
     if(countIf(meter = 'output_audio') > 0, anyIf(rate_usd, meter = 'output_audio'), output_usd) AS output_audio_usd,
     if(countIf(meter = 'output_image') > 0, anyIf(rate_usd, meter = 'output_image'), output_usd) AS output_image_usd,
+    anyIf(rate_usd, meter = 'millisecond') AS millisecond_usd,
+    countIf(meter = 'unconverted') > 0 AS unconverted,
     any(rates.source) AS source
 FROM rates
 WHERE book_at = (SELECT max(book_at) FROM price_books)

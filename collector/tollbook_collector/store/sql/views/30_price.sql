@@ -69,13 +69,18 @@ FROM
         tollbook_cost_usd(
             ifNull(input_tokens, 0), cache_read_tokens, cache_write_tokens, cache_write_1h_tokens, input_audio_tokens, input_image_tokens,
             ifNull(output_tokens, 0), reasoning_tokens, output_audio_tokens, output_image_tokens,
-            card.2, card.3, card.4, card.5, card.6, card.7, card.8, card.9, card.10, card.11, card.12, card.13) AS computed_usd,
+            card.2, card.3, card.4, card.5, card.6, card.7, card.8, card.9, card.10, card.11, card.12, card.13)
+            -- On a machine of one's own a call costs its time, in whole milliseconds, and its tokens nothing.
+            + toInt64(intDiv(duration_ns, 1000000)) * card.14 AS computed_usd,
         multiIf(
             NOT is_call, '',
             status_code = 2 AND isNull(input_tokens) AND isNull(output_tokens), 'failed',
             response_model = '' AND request_model = '', 'no_model',
             price_model = '', 'unknown_model',
             card.1 = '', 'no_rate',
+            -- A card whose currency had no exchange rate on that day is there without rates.
+            card.15, 'no_exchange_rate',
+            card.14 > 0, '',
             isNull(input_tokens) OR (isNull(output_tokens) AND operation != 'embeddings'), 'no_usage',
             NOT usage_complete, 'usage_incomplete',
             hasAny(usage_fixups, ['count_out_of_range', 'cache_exceeds_input', 'input_parts_exceed_input', 'output_parts_exceed_output']), 'usage_inconsistent',
@@ -87,7 +92,7 @@ FROM
             *,
             dictGet(
                 'rate_card_by_call',
-                ('price_id', 'input_known', 'output_known', 'input_usd', 'cache_read_usd', 'cache_write_usd', 'cache_write_1h_usd', 'input_audio_usd', 'input_image_usd', 'output_usd', 'reasoning_usd', 'output_audio_usd', 'output_image_usd'),
+                ('price_id', 'input_known', 'output_known', 'input_usd', 'cache_read_usd', 'cache_write_usd', 'cache_write_1h_usd', 'input_audio_usd', 'input_image_usd', 'output_usd', 'reasoning_usd', 'output_audio_usd', 'output_image_usd', 'millisecond_usd', 'unconverted'),
                 (provider, price_model, priced_tier, context_over, variant),
                 priced_at) AS card
         FROM

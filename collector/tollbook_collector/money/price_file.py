@@ -1,0 +1,95 @@
+"""The words of a price file: text, exact amounts, dates and patterns, checked as they are read."""
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any, Final
+
+from tollbook_collector.money.rate import BEGINNING, END
+
+# A dearer price than this is a slip of the decimal point.
+USD_PER_MILLION_MAX: Final = Decimal(1_000_000)
+# What Python's regular expressions have and the engine's have not.
+NOT_RE2: Final = re.compile(r"\(\?(?:[=!<]|P=|\()|\\[1-9]")
+CURRENCY: Final = re.compile(r"^[A-Z]{3}$")
+
+Table = Mapping[str, Any]
+
+
+class WrongTable(Exception):
+    """A table is wrong; its file and line are added by whoever knows them."""
+
+
+def word(table: Table, name: str) -> str:
+    """Return a field that is text and not empty."""
+    value = table[name]
+    if not isinstance(value, str) or not value:
+        raise WrongTable(f"{name} is not text")
+    return value
+
+
+def words(table: Table, name: str) -> tuple[str, ...]:
+    """Return a field that is a list of text."""
+    value = table[name]
+    if not isinstance(value, list) or not all(isinstance(one, str) and one for one in value):
+        raise WrongTable(f'{name} is not a list of text, as in ["openai"]')
+    return tuple(value)
+
+
+def amount(value: Any, largest: Decimal) -> Decimal:
+    """Return a number that is written as text, from 0 to `largest`."""
+    if not isinstance(value, str):
+        raise WrongTable(f'{value!r}: write a number as text, "0.1", so that it stays exact')
+    number = Decimal(value)
+    if not number.is_finite() or not 0 <= number <= largest:
+        raise WrongTable(f"{value} is not between 0 and {largest}")
+    return number
+
+
+def currency(table: Table) -> str:
+    """Return the currency of a table's amounts, as ISO 4217 writes it."""
+    value = table.get("currency", "USD")
+    if not isinstance(value, str) or not CURRENCY.match(value):
+        raise WrongTable(f"currency {value!r} is not three capital letters, as EUR")
+    return value
+
+
+def instant(value: Any, otherwise: datetime) -> datetime:
+    """Return a date or time of TOML as an instant, UTC."""
+    if value is None:
+        return otherwise
+    if isinstance(value, datetime):
+        return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
+    if isinstance(value, date):
+        return datetime(value.year, value.month, value.day, tzinfo=UTC)
+    raise WrongTable(f"{value!r} is not a date")
+
+
+def validity(table: Table) -> tuple[datetime, datetime]:
+    """Return from when on a table holds, and from when on no more."""
+    start, end = instant(table.get("valid_from"), BEGINNING), instant(table.get("valid_to"), END)
+    if start >= end:
+        raise WrongTable(f"valid_from {start:%Y-%m-%d} is not before valid_to {end:%Y-%m-%d}")
+    return start, end
+
+
+def whole(match: str) -> str:
+    """Return an expression that matches the whole string, in any case of letters."""
+    try:
+        re.compile(match)
+    except re.error as error:
+        raise WrongTable(f"match {match} is not a regular expression: {error}") from error
+    if found := NOT_RE2.search(match):
+        raise WrongTable(f"match {match} has {found[0]}, which RE2 does not know")
+    return f"^(?i:{match.removeprefix('^').removesuffix('$')})$"
+
+
+def refuse_unknown(table: Table, known: frozenset[str]) -> None:
+    """Raise if a table has a name that nobody reads: a slip of the pen is never a silent default.
+
+    Raises:
+        WrongTable: It has one.
+    """
+    if unknown := sorted(table.keys() - known):
+        raise WrongTable(f"{unknown[0]} is not a name here; there are {', '.join(sorted(known))}")
