@@ -8,6 +8,7 @@ import sys
 import urllib.error
 import urllib.request
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -82,7 +83,9 @@ class Tenants:
     query: dict[str, str]
 
     def export(self, key: str, team: str = "t", count: int = 1) -> int:
-        body = request([call("openai", "gpt-4o", 1_000, 0, **{"tollbook.tags.team": team})] * count)
+        tags = {"tollbook.tags.team": team}
+        spans = [call("openai", "gpt-4o", 1_000, 0, at=datetime.now(UTC), **tags)] * count
+        body = request(spans)
         return http(self.collector.otlp_http + TRACE_PATH, key, body, **PROTOBUF)[0]
 
     def sql(self, key: str, statement: str) -> list[dict[str, Any]]:
@@ -268,15 +271,15 @@ def test_an_admin_of_a_tenant_manages_its_own_keys_alone(tenants: Tenants) -> No
     admin = on_disk(tenants.data, "acme", ADMIN)
     wait_until(lambda: http(f"{api}/v1/keys", admin)[0] == 200)
 
-    other = command("keys", "create", "--tenant", "rival", "--api", api, key=admin)
-    own = made("--api", api, key=admin)
-    listed = json.loads(command("keys", "list", "--json", "--api", api, key=admin).stdout)
-    reader = command("keys", "list", "--api", api, key=tenants.query["acme"])
+    as_json = {"content_type": "application/json"}
+    other = http(f"{api}/v1/keys", admin, b'{"tenant": "rival"}', **as_json)
+    own = http(f"{api}/v1/keys", admin, b"{}", **as_json)
+    listed = json.loads(http(f"{api}/v1/keys", admin)[1])
+    reader = http(f"{api}/v1/keys", tenants.query["acme"])
 
-    assert (other.returncode, own["tenant"]) == (1, "acme")
-    assert "makes keys of acme, not of 'rival'" in other.stderr
-    assert {entry["tenant"] for entry in listed} == {"acme"}
-    assert (reader.returncode, "this needs admin" in reader.stderr) == (1, True)
+    assert (other[0], own[0], reader[0]) == (400, 201, 403)
+    assert b"makes keys of acme, not of 'rival'" in other[1]
+    assert {entry["tenant"] for entry in listed["keys"]} == {"acme"}
 
 
 def test_health_tells_strangers_no_more_than_whether_it_is_well(tenants: Tenants) -> None:
@@ -300,10 +303,12 @@ def test_a_second_collector_on_the_same_store_knows_the_keys_of_the_first(
     second = module_collector(tmp_path / "second", "--clickhouse-url", address, **environment)
     url = second.otlp_http + TRACE_PATH
     body = request([call("openai", "gpt-4o", 1, 0)])
-    key = made("--api", tenants.collector.api, "--tenant", "acme", key=tenants.operator)
+    keys, asked = f"{tenants.collector.api}/v1/keys", b'{"tenant": "acme"}'
+    made_there = http(keys, tenants.operator, asked, content_type="application/json")
+    key = json.loads(made_there[1])
 
     wait_until(lambda: http(url, key["key"], body, **PROTOBUF)[0] == 200, 5.0)
-    command("keys", "revoke", key["id"], "--api", tenants.collector.api, key=tenants.operator)
+    assert http(f"{keys}/{key['id']}", tenants.operator, method="DELETE")[0] == 200
 
     wait_until(lambda: http(url, key["key"], body, **PROTOBUF)[0] in NOT_LET_IN, 5.0)
 
