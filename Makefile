@@ -3,6 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
+FUZZ := .venv-fuzz
 
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 10
@@ -32,6 +33,22 @@ bench: $(STAMP)  ## print the first figures: SDK overhead, ingest rate
 	@$(BIN)/python benchmarks/overhead.py $(ARGS)
 	@$(BIN)/python benchmarks/ingest.py $(ARGS)
 
+crash: $(STAMP)  ## kill -9 collector and store under load, and check every span (ARGS="--rounds 100")
+	@$(BIN)/python benchmarks/crash.py $(ARGS)
+
+soak: $(STAMP)  ## ten minutes at 80 % of the rate: memory, files, parts and latency stay flat
+	@$(BIN)/python benchmarks/soak.py $(ARGS)
+
+$(FUZZ)/bin/python: | $(STAMP)
+	@$(BIN)/python -m venv $(FUZZ)
+	@$(FUZZ)/bin/python -m pip install --quiet --disable-pip-version-check atheris==3.0.0
+	@$(BIN)/python -c "import site; print('import site; site.addsitedir(%r)' % site.getsitepackages()[0])" \
+		> "$$($(FUZZ)/bin/python -c 'import site; print(site.getsitepackages()[0])')/tollbook.pth"
+
+fuzz: $(FUZZ)/bin/python  ## mutate requests and segments for ten minutes each (ARGS="--seconds 60")
+	@cd tests/fuzz && PYTHONPATH=.. ../../$(FUZZ)/bin/python spool.py --corpus ../../.fuzz $(ARGS)
+	@cd tests/fuzz && PYTHONPATH=.. ../../$(FUZZ)/bin/python door.py --corpus ../../.fuzz $(ARGS)
+
 schema: $(STAMP)  ## write sql/schema.sql from the migrations and views
 	@$(BIN)/python -m tollbook_collector.store.sql > schema.sql.new && mv schema.sql.new collector/tollbook_collector/store/sql/schema.sql
 
@@ -47,4 +64,4 @@ wheel: $(STAMP)  ## build the sdist and the wheel into dist/
 clean:
 	@rm -rf .venv dist .pytest_cache .mypy_cache .ruff_cache
 
-.PHONY: help setup demo test check bench schema docs rates wheel clean
+.PHONY: help setup demo test check bench crash soak fuzz schema docs rates wheel clean

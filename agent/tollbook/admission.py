@@ -9,7 +9,8 @@ import inspect
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from logging import getLogger
+from dataclasses import replace
+from decimal import Decimal
 from typing import Any, Final, Protocol, runtime_checkable
 
 from tollbook import estimate
@@ -20,12 +21,11 @@ from tollbook.model_call import Call, Request, Response, Usage
 from tollbook.price import RATES_PATH, PriceBook
 from tollbook.reading import read, server
 from tollbook.tally import FAULT, Losses
+from tollbook.warn import warn
 
 DECISIONS_MAX: Final = 8  # of one call: fallbacks, approvals and warnings one after another
 # Errors after which the provider may have worked, and billed, all the same.
 BILLED_ERRORS: Final = ("Timeout", "Cancelled")
-
-logger = getLogger("tollbook")
 
 
 @runtime_checkable
@@ -81,15 +81,33 @@ class Limits:
 
     def estimate(self, attempt: Attempt, start_time_ns: int) -> Attempt:
         """Return the attempt with what it would cost. With the lock held."""
-        usage = Usage(input_tokens=attempt.input_tokens, output_tokens=attempt.output_tokens)
+        likely = Usage(input_tokens=attempt.input_tokens, output_tokens=attempt.output_tokens)
+        most = Usage(
+            input_tokens=attempt.most_input_tokens, output_tokens=attempt.most_output_tokens
+        )
+        # Writing the prompt to a cache costs more than sending it.
+        written = replace(
+            most,
+            cache_write_tokens=most.input_tokens,
+            cache_write_1h_tokens=most.input_tokens,
+        )
+        cost_usd, most_usd, written_usd = (
+            self._cost_usd(attempt, usage, start_time_ns) for usage in (likely, most, written)
+        )
+        if cost_usd is None or most_usd is None:
+            return replace(attempt, cost_usd=None, most_usd=None)
+        most_usd = max(cost_usd, most_usd, written_usd or most_usd)
+        return replace(attempt, cost_usd=cost_usd, most_usd=most_usd)
+
+    def _cost_usd(self, attempt: Attempt, usage: Usage, start_time_ns: int) -> Decimal | None:
         call = Call(
             operation=attempt.operation,
             api_type=None,
             provider=attempt.provider,
             server_address="",
             server_port=None,
-            request=Request(model=attempt.model),
-            response=Response(usage=usage),
+            request=Request(model=attempt.model, service_tier=attempt.service_tier),
+            response=Response(usage=usage, service_tier=attempt.service_tier),
             trace_id=b"",
             span_id=b"",
             parent_span_id=b"",
@@ -100,15 +118,7 @@ class Limits:
             tags={},
         )
         cost = self._prices.cost(call)
-        return Attempt(
-            attempt.provider,
-            attempt.operation,
-            attempt.model,
-            attempt.input_tokens,
-            attempt.output_tokens,
-            cost.usd if cost is not None else None,
-            attempt.body,
-        )
+        return cost.usd if cost is not None else None
 
 
 def outcome_of(call: Call, attempt: Attempt, prices: PriceBook) -> Outcome:
@@ -130,7 +140,7 @@ def outcome_of(call: Call, attempt: Attempt, prices: PriceBook) -> Outcome:
     given_up = any(name in (call.error_type or "") for name in BILLED_ERRORS)
     free = failed and not answered and not given_up
     return Outcome(
-        0 if free else attempt.input_tokens + attempt.output_tokens,
+        0 if free else attempt.tokens,
         attempt.cost_usd if not free else attempt.cost_usd and attempt.cost_usd * 0,
         failed,
         call.end_time_ns - call.start_time_ns,
@@ -229,23 +239,14 @@ class Admission:
         if refused.approve is not None:
             return refused.approve(refused)
         if not refused.insist:
-            logger.warning("tollbook: %s", refused)
+            warn("%s", refused)
         return not refused.insist
 
     def _resolved(self, refused: Refused, answer: Any) -> bool:
         if self._can_fall_back(refused) and self._use_model is not None:
             model = str(refused.fallback)
             self._use_model(model)
-            before = self._attempt
-            self._attempt = Attempt(
-                before.provider,
-                before.operation,
-                model,
-                before.input_tokens,
-                before.output_tokens,
-                None,
-                before.body,
-            )
+            self._attempt = replace(self._attempt, model=model)
             return True
         if answer is True:
             self._forced.add(self._number)
@@ -281,13 +282,17 @@ def admission_of(
             observation.asked = observation.asked._replace(model=model)
 
     address, _ = server(observation.base_url)
+    size = estimate.size_of(body)
+    answers = (asked.max_tokens, asked.choice_count, api.operation)
     attempt = Attempt(
         provider=provider_at(address, api.provider),
         operation=api.operation,
         model=asked.model if isinstance(asked.model, str) else None,
-        input_tokens=estimate.input_tokens(body),
-        output_tokens=estimate.output_tokens(asked.max_tokens, asked.choice_count, api.operation),
-        cost_usd=None,
+        input_tokens=size.likely_tokens(),
+        output_tokens=estimate.output_tokens(*answers),
+        most_input_tokens=size.most_tokens(),
+        most_output_tokens=estimate.output_tokens(*answers, estimate.OUTPUT_TOKENS_MOST),
+        service_tier=asked.service_tier if isinstance(asked.service_tier, str) else None,
         body=body,
     )
     return Admission(

@@ -2,6 +2,11 @@
 
 A call takes its estimate out of the budget before it is made, in one step with the look at what is
 left, and gives back what it did not need when its usage is known.
+
+Estimates can be too low. Of all calls under way one may be: the others are counted at the most that
+they can need. So whatever they use, no more than one call's estimate error is overspent: with e and
+m the estimate and the most of a call, and j the one with the largest m - e, a call is made only if
+spent + e_j + (sum of m over all others) is within the limit, and each then uses m at most.
 """
 
 import math
@@ -37,6 +42,7 @@ class BudgetExceeded(Refused):
         limit: The limit.
         spent: What was spent and is held for calls under way.
         needed: What the call needs by its estimate, None where the model has no price.
+        uncertain: What calls under way may need beyond their estimates, where that is why.
     """
 
     def __init__(
@@ -47,6 +53,7 @@ class BudgetExceeded(Refused):
         spent: Decimal | int,
         needed: Decimal | int | None,
         attempt: Attempt,
+        uncertain: Decimal | int = 0,
     ) -> None:
         name = f"budget {key!r}" if key else "budget"
         if needed is None:
@@ -54,6 +61,13 @@ class BudgetExceeded(Refused):
                 f"{name} of {limit} {measure} cannot hold a call of {attempt.provider}"
                 f" {attempt.model!r}, which has no known price; budget in tokens or calls, or pass"
                 " unpriced='allow'"
+            )
+        elif uncertain:
+            said = (
+                f"{name} of {limit} {measure} has {plain(limit - spent)} left, of which calls under"
+                f" way may need {plain(uncertain)} more than is held for them, so that a call of"
+                f" {attempt.model!r} has to wait for their end; lower max_tokens, raise the limit,"
+                " or pass strict=False"
             )
         else:
             said = (
@@ -67,6 +81,7 @@ class BudgetExceeded(Refused):
         self.limit = limit
         self.spent = spent
         self.needed = needed
+        self.uncertain = uncertain
 
 
 @dataclass(slots=True)
@@ -79,6 +94,28 @@ class Spending:
     held_usd: Decimal = ZERO
     held_tokens: int = 0
     held_calls: int = 0
+    # What calls under way may need beyond their estimates; by hold, and in all.
+    errors: "dict[HeldSpending, tuple[Decimal, int]]" = field(default_factory=dict)
+    error_usd: Decimal = ZERO
+    error_tokens: int = 0
+
+    def uncertain(self, attempt: Attempt) -> tuple[Decimal, int]:
+        """Return what all calls but one may need beyond their estimates, a new one included."""
+        error_usd, error_tokens = errors_of(attempt)
+        one_usd = max((usd for usd, _ in self.errors.values()), default=ZERO)
+        one_tokens = max((tokens for _, tokens in self.errors.values()), default=0)
+        return (
+            self.error_usd + error_usd - max(one_usd, error_usd),
+            self.error_tokens + error_tokens - max(one_tokens, error_tokens),
+        )
+
+
+def errors_of(attempt: Attempt) -> tuple[Decimal, int]:
+    """Return the dollars and tokens that a call may need beyond its estimate."""
+    return (
+        (attempt.most_usd or ZERO) - (attempt.cost_usd or ZERO),
+        attempt.most_tokens - attempt.tokens,
+    )
 
 
 class HeldSpending:
@@ -90,15 +127,21 @@ class HeldSpending:
         self._spending = spending
         self._attempt = attempt
         spending.held_usd += attempt.cost_usd or ZERO
-        spending.held_tokens += attempt.input_tokens + attempt.output_tokens
+        spending.held_tokens += attempt.tokens
         spending.held_calls += 1
+        spending.errors[self] = error_usd, error_tokens = errors_of(attempt)
+        spending.error_usd += error_usd
+        spending.error_tokens += error_tokens
 
     def release(self) -> None:
         """Give it back."""
         spending, attempt = self._spending, self._attempt
         spending.held_usd -= attempt.cost_usd or ZERO
-        spending.held_tokens -= attempt.input_tokens + attempt.output_tokens
+        spending.held_tokens -= attempt.tokens
         spending.held_calls -= 1
+        error_usd, error_tokens = spending.errors.pop(self)
+        spending.error_usd -= error_usd
+        spending.error_tokens -= error_tokens
 
     def settle(self, outcome: Outcome) -> None:
         """Give it back, and spend what the call used."""
@@ -144,6 +187,7 @@ class Terms:
     approve: Approve | None
     unpriced: Literal["refuse", "allow"]
     timezone: tzinfo
+    strict: bool
 
 
 class Budget(AbstractContextManager["Budget"]):
@@ -235,19 +279,30 @@ class Budget(AbstractContextManager["Budget"]):
         terms = self.terms
         if terms.usd is not None and attempt.cost_usd is None and terms.unpriced == "refuse":
             raise self._exceeded("usd", terms.usd, spending.usd + spending.held_usd, None, attempt)
-        measures: tuple[tuple[str, Decimal | int | None, Decimal | int, Decimal | int], ...] = (
-            ("usd", terms.usd, spending.usd + spending.held_usd, attempt.cost_usd or ZERO),
+        error_usd, error_tokens = spending.uncertain(attempt) if terms.strict else (ZERO, 0)
+        number = Decimal | int
+        measures: tuple[tuple[str, number | None, number, number, number], ...] = (
+            (
+                "usd",
+                terms.usd,
+                spending.usd + spending.held_usd,
+                attempt.cost_usd or ZERO,
+                error_usd,
+            ),
             (
                 "tokens",
                 terms.tokens,
                 spending.tokens + spending.held_tokens,
-                attempt.input_tokens + attempt.output_tokens,
+                attempt.tokens,
+                error_tokens,
             ),
-            ("calls", terms.calls, spending.calls + spending.held_calls, 1),
+            ("calls", terms.calls, spending.calls + spending.held_calls, 1, 0),
         )
-        for measure, limit, spent, needed in measures:
-            if limit is not None and spent + needed > limit:
-                raise self._exceeded(measure, limit, spent, needed, attempt)
+        for measure, limit, spent, needed, uncertain in measures:
+            if limit is None or spent + needed + uncertain <= limit:
+                continue
+            why = uncertain if spent + needed <= limit else 0
+            raise self._exceeded(measure, limit, spent, needed, attempt, why)
 
     def _exceeded(
         self,
@@ -256,8 +311,10 @@ class Budget(AbstractContextManager["Budget"]):
         spent: Decimal | int,
         needed: Decimal | int | None,
         attempt: Attempt,
+        uncertain: Decimal | int = 0,
     ) -> BudgetExceeded:
-        exceeded = BudgetExceeded(self.terms.key, measure, limit, spent, needed, attempt)
+        key = self.terms.key
+        exceeded = BudgetExceeded(key, measure, limit, spent, needed, attempt, uncertain)
         exceeded.fallback = self.terms.fallback
         exceeded.approve = self.terms.approve
         exceeded.insist = self.terms.exceeded == "raise"
@@ -276,6 +333,7 @@ def budget(
     approve: Approve | None = None,
     unpriced: Literal["refuse", "allow"] = "refuse",
     timezone: tzinfo = UTC,
+    strict: bool = True,
 ) -> Budget:
     """Hold the model calls of a block, or of each call of a function, to a budget.
 
@@ -283,8 +341,10 @@ def budget(
     and the output that it allows (`max_tokens`; 4096 where it sets none), at the model's price. A
     call that would cross the budget is not made. After it, what it really used counts; a call whose
     usage the provider did not say counts as it was estimated, one that failed before an answer
-    counts nothing. Blocks nest: a call must fit in all of them. Exact under threads and tasks: more
-    than the budget is spent only by what calls need beyond their own estimate.
+    counts nothing. Blocks nest: a call must fit in all of them. Under threads and tasks too, no
+    more is overspent than what one call needs beyond its own estimate: of calls under way all but
+    one are counted at the most that they can need (a token a byte; 131,072 of output where
+    `max_tokens` is not set; the prompt written to a cache).
 
     Args:
         usd: US dollars, more than 0; a text such as "0.50" is exact.
@@ -300,6 +360,8 @@ def budget(
             be a coroutine function for calls that are async. What it raises reaches the caller.
         unpriced: Whether a budget in dollars refuses calls whose model has no known price.
         timezone: Of days and months; default UTC.
+        strict: False counts calls under way as they were estimated. More of them can run at a time,
+            and each may overspend by its own error.
 
     Raises:
         SettingInvalid: An argument cannot be used. The block itself raises `BudgetExceeded`.
@@ -315,6 +377,7 @@ def budget(
         approve=approve,
         unpriced=_choice("unpriced", unpriced, ("refuse", "allow")),
         timezone=timezone,
+        strict=bool(strict),
     )
     if terms.usd is None and terms.tokens is None and terms.calls is None:
         raise SettingInvalid("budget() has no limit; pass usd='0.50', tokens=100_000 or calls=20")

@@ -1,6 +1,5 @@
 """The export thread's work: encode calls, keep the spans, and send them until they are taken."""
 
-import logging
 import os
 import random
 import uuid
@@ -21,14 +20,13 @@ from tollbook.span import export_request, resource_bytes, scope_bytes, span_byte
 from tollbook.span_file import Kept, SpanFile
 from tollbook.step import Finished, Step, step_bytes
 from tollbook.tally import SPAN_REASONS, UNREADABLE, Losses
+from tollbook.warn import warn
 
 BATCH_SPANS_MAX: Final = 512
 BATCH_BYTES_MAX: Final = 2**20  # before compression
 BACKLOG_BYTES_MAX: Final = 16 * 2**20  # of encoded spans that wait for the collector
 BACKOFF_S: Final = 1.0  # after the first failed attempt; doubles
 BACKOFF_S_MAX: Final = 30.0
-
-logger = logging.getLogger("tollbook")
 
 
 class Encoder:
@@ -220,8 +218,8 @@ class Delivery:
             refused = spans
         if refused:
             self.rejected += refused
-            logger.warning(
-                "tollbook: %s refused %d of %d spans (%s)",
+            warn(
+                "%s refused %d of %d spans (%s)",
                 settings.traces_url,
                 refused,
                 spans,
@@ -237,8 +235,8 @@ class Delivery:
 
     def _postpone(self, answer: Answer, settings: Settings) -> None:
         if self._failed_in_a_row == 0:
-            logger.warning(
-                "tollbook: %s did not take %d spans (%s); they are kept and sent again",
+            warn(
+                "%s did not take %d spans (%s); they are kept and sent again",
                 settings.traces_url,
                 self._pending_spans,
                 answer.said,

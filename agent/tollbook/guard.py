@@ -16,7 +16,11 @@ class Attempt:
         model: The model that was asked for.
         input_tokens: Estimate, on the high side.
         output_tokens: The most that was asked for, else an assumption.
-        cost_usd: What these would cost, None where the model has no price.
+        most_input_tokens: The most that its text can be.
+        most_output_tokens: The most that was asked for, else the most that models answer.
+        cost_usd: What the estimate would cost, None where the model has no price.
+        most_usd: What the most would cost, None where the model has no price.
+        service_tier: The tier that it asks for, or None.
         body: The request's body.
     """
 
@@ -25,8 +29,22 @@ class Attempt:
     model: str | None
     input_tokens: int
     output_tokens: int
-    cost_usd: Decimal | None
+    most_input_tokens: int
+    most_output_tokens: int
+    cost_usd: Decimal | None = None
+    most_usd: Decimal | None = None
+    service_tier: str | None = None
     body: Mapping[str, Any] = field(repr=False, default_factory=dict)
+
+    @property
+    def tokens(self) -> int:
+        """The estimate of all tokens."""
+        return self.input_tokens + self.output_tokens
+
+    @property
+    def most_tokens(self) -> int:
+        """All tokens at most."""
+        return self.most_input_tokens + self.most_output_tokens
 
 
 @dataclass(frozen=True, slots=True)

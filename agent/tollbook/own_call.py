@@ -188,13 +188,15 @@ class CallBlock(AbstractContextManager[OwnCall]):
             from tollbook.guard import Attempt
 
             request = self._request
+            answers = (request.max_tokens, None, self._operation)
             attempt = Attempt(
                 provider=self._provider,
                 operation=self._operation,
                 model=request.model,
                 input_tokens=self._input_tokens,
-                output_tokens=estimate.output_tokens(request.max_tokens, None, self._operation),
-                cost_usd=None,
+                output_tokens=estimate.output_tokens(*answers),
+                most_input_tokens=self._input_tokens,
+                most_output_tokens=estimate.output_tokens(*answers, estimate.OUTPUT_TOKENS_MOST),
             )
             return Admission(PROCESS.shared_limits(), guards, attempt, self._start_time_ns, None)
         except Exception:
@@ -221,7 +223,7 @@ def call(
         model: The model that is asked.
         operation: `chat`, `text_completion`, `embeddings` or `generate_content`.
         max_tokens: Most tokens that may be answered; budgets hold that many.
-        input_tokens: About how many tokens are asked; budgets hold that many.
+        input_tokens: How many tokens are asked at most; budgets hold that many.
         stream: Whether the answer comes in pieces.
 
     Returns:

@@ -1,6 +1,7 @@
 """The one place of process state: the exporter in use, the losses, and what a fork does to them."""
 
 import atexit
+import importlib
 import os
 import sys
 import threading
@@ -23,6 +24,25 @@ FLUSH_TIMEOUT_S_MAX: Final = 3600.0
 # Among multiprocessing's finalizers: after those of the program, which have a higher priority.
 FINALIZER_PRIORITY: Final = -100
 WORKER_MODULES: Final = ("multiprocessing.util", "billiard.util")
+# What threads import late. A child that is forked while one of them does could never import it:
+# the lock of the import stays with a thread that the child does not have.
+IMPORTED_LATE: Final = (
+    "tollbook.deliver",
+    "tollbook.admission",
+    "tollbook.agent_run",
+    "tollbook.baggage",
+    "tollbook.budgets",
+    "tollbook.circuit",
+    "tollbook.decoration",
+    "tollbook.evaluation",
+    "tollbook.hand_over",
+    "tollbook.loop",
+    "tollbook.own_call",
+    "tollbook.span_file",
+    "tollbook.warn",
+    "email.utils",  # for the dates of `Retry-After`
+    "encodings.idna",  # for the name of the collector's host
+)
 
 
 class Process:
@@ -82,7 +102,7 @@ class Process:
         if not self.hooked:
             self.hooked = True
             atexit.register(self.exit)
-            os.register_at_fork(after_in_child=self.fork)
+            os.register_at_fork(before=self.before_fork, after_in_child=self.fork)
             self._flush_at_end_of_worker()
             if settings.handle_sigterm:
                 from tollbook.termination import Termination
@@ -144,14 +164,23 @@ class Process:
             if exporter.span_file is not None:
                 exporter.span_file.close()
             if queued:
-                from logging import getLogger
+                from tollbook.warn import warn
 
-                getLogger("tollbook").warning(
-                    "tollbook: the process ends with %d spans that %s did not take (%d delivered)",
+                warn(
+                    "the process ends with %d spans that %s did not take (%d delivered)",
                     queued,
                     exporter.settings.traces_url,
                     delivered,
                 )
+        except Exception:
+            self.losses.count(FAULT)
+
+    def before_fork(self) -> None:
+        """Import what would be imported late, so that no thread is in the middle of that now."""
+        try:
+            if self.exporter is not None and self.exporter.enabled:
+                for name in IMPORTED_LATE:
+                    importlib.import_module(name)
         except Exception:
             self.losses.count(FAULT)
 

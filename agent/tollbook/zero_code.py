@@ -94,7 +94,9 @@ def environment_of(before: Mapping[str, str], variables: Mapping[str, str]) -> d
     """
     environment = {**before, **variables}
     read_settings(environment)
-    paths = [p for p in environment.get("PYTHONPATH", "").split(os.pathsep) if p and p != STARTUP]
+    # An empty entry of PYTHONPATH is the working directory; an empty PYTHONPATH has no entry.
+    before_us = environment.get("PYTHONPATH", "")
+    paths = [p for p in before_us.split(os.pathsep) if p != STARTUP] if before_us else []
     environment["PYTHONPATH"] = os.pathsep.join([STARTUP, *paths])
     return environment
 

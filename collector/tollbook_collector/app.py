@@ -17,6 +17,8 @@ import uvicorn
 
 from tollbook_collector.answer.api import create_api
 from tollbook_collector.answer.questions import Answerer
+from tollbook_collector.detect.budget_watch import BudgetWatch
+from tollbook_collector.detect.budgets import Budgets
 from tollbook_collector.duties import Duties, Duty
 from tollbook_collector.intake.accept import Door
 from tollbook_collector.intake.allowance import Allowance
@@ -55,7 +57,9 @@ SPOOL_SHARES: Final = {TRACES.name: 1.0, LOGS.name: 0.25, METRICS.name: 0.25}
 SHUTDOWN_S: Final = 10
 
 # The sections of tollbook.toml, each obeyed by the room that its model is from.
-SECTIONS: Final[dict[str, type[Section]]] = {}
+SECTIONS: Final[dict[str, type[Section]]] = {"budgets": Budgets}
+# A hard budget is known to SDKs as exceeded so much later, and a look at what they know of it.
+WATCH_BUDGETS_S: Final = 10.0
 
 log = logging.getLogger(__name__)
 
@@ -179,7 +183,9 @@ class Collector:
 
     def _list_duties(self) -> list[Duty]:
         """Return what the collector does again and again; a line each."""
+        budgets = self.policy.section(Budgets).entries
         return [
+            Duty("watch budgets", WATCH_BUDGETS_S, BudgetWatch(self._store, budgets).watch),
             Duty("share keys", SHARE_S, self._share_keys),
             Duty("share key use", USE_S, self._share_use),
         ]
@@ -190,14 +196,15 @@ class Collector:
             self._share_keys()
 
     def _share_keys(self) -> None:
-        share_keys(self._key_file, self.keyring, lambda: self._clickhouse)
+        share_keys(self._key_file, self.keyring, self._store)
 
     def _share_use(self) -> None:
-        share_use(self.allowance, self._run_id, lambda: self._clickhouse)
+        share_use(self.allowance, self._run_id, self._store)
 
-    @property
-    def _clickhouse(self) -> ClickHouse:
-        assert self._opened is not None, "open_store comes first"
+    def _store(self) -> ClickHouse:
+        """Return the store; raises StoreUnavailable while it is not connected."""
+        if self._opened is None:
+            raise StoreUnavailable("the store is not opened yet")
         return self._opened.clickhouse
 
     def _counts(self, signal: str) -> dict[str, Any]:

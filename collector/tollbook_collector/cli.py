@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from rich.console import Console
 from rich.text import Text
 
-from tollbook_collector.commands import keys, prices, quarantine, screens
+from tollbook_collector.commands import budgets, keys, prices, quarantine, screens
 from tollbook_collector.commands.ask import CollectorAway, CollectorRefused, ask, ask_json
 from tollbook_collector.settings import Settings
 
@@ -34,6 +34,7 @@ app = typer.Typer(
 )
 app.add_typer(prices.app, name="prices")
 app.add_typer(quarantine.commands)
+app.command()(budgets.budgets)
 app.add_typer(keys.commands)
 console = Console()
 errors = Console(stderr=True)

@@ -1,11 +1,13 @@
 """Budgets, loops and breakers: what stops a call before it is made, exactly, under concurrency."""
 
 import asyncio
+import json
 import threading
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
+import httpx2
 import openai
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -262,7 +264,7 @@ def test_the_call_is_made_where_the_limits_themselves_fail(
     def broken(body: Any) -> int:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(estimate, "input_tokens", broken)
+    monkeypatch.setattr(estimate, "size_of", broken)
 
     with tollbook.budget(calls=1):
         openai_client.chat.completions.create(**CHAT)
@@ -342,6 +344,87 @@ def test_256_tasks_never_overspend(costs: list[tuple[int, int]], limit: int, ord
     budget = asyncio.run(all_of_them())
 
     assert sum(made) == budget.spent_tokens <= limit
+
+
+class Metering(httpx2.BaseTransport):
+    """Answers at once; a prompt has a token a byte, which is twice what was estimated."""
+
+    def __init__(self) -> None:
+        self.gate = threading.Barrier(CALLERS)
+        self.errors: list[int] = []  # of the calls that were made
+        self.usd = Decimal(0)
+
+    def handle_request(self, request: httpx2.Request) -> httpx2.Response:
+        asked = json.loads(request.read())
+        size = estimate.size_of(asked)
+        tokens = len(asked["messages"][0]["content"].encode()) + len("user") + 8
+        used = asked.get("max_tokens", 6000)
+        usage = {"prompt_tokens": tokens, "completion_tokens": used, "total_tokens": tokens + used}
+        choice = {"index": 0, "message": {"role": "assistant", "content": ""}}
+        held = min(asked.get("max_tokens", estimate.OUTPUT_TOKENS_ASSUMED), used)
+        self.errors.append(tokens - size.likely_tokens() + used - held)
+        answer = {"id": "x", "object": "chat.completion", "model": "gpt-4o", "created": 1}
+        return httpx2.Response(200, json={**answer, "choices": [choice], "usage": usage})
+
+
+CALLERS = 64
+
+
+@QUICK
+@given(
+    sizes=st.lists(st.tuples(st.integers(0, 9000), st.booleans()), min_size=4, max_size=64),
+    limit=st.integers(1, 200_000),
+)
+def test_calls_that_are_all_underestimated_at_once_overspend_by_one_calls_error(
+    sizes: list[tuple[int, bool]], limit: int
+) -> None:
+    transport = Metering()
+    budget = tollbook.budget(tokens=limit)
+
+    def work(number: int) -> None:
+        size, limited = sizes[number % len(sizes)]
+        asked: Any = {**CHAT, "messages": [{"role": "user", "content": "é" * size}]}
+        if not limited:
+            del asked["max_tokens"]
+        transport.gate.wait()
+        try:
+            with budget:
+                client.chat.completions.create(**asked)
+        except tollbook.BudgetExceeded:
+            return
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(CALLERS)]
+    with openai.OpenAI(api_key="k", http_client=httpx2.Client(transport=transport)) as client:
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    assert budget.spent_tokens <= limit + max(transport.errors, default=0)
+    assert budget.spent_calls == len(transport.errors)
+    assert tollbook.flush(0).lost["fault"] == 0
+
+
+def test_calls_under_way_are_counted_at_the_most_they_can_need_unless_it_is_not_strict(
+    openai_client: openai.OpenAI,
+) -> None:
+    ask: Any = {"model": "gpt-4o", "messages": CHAT["messages"], "stream": True}
+
+    # Two answers of 4096 tokens at 10 dollars a million would fit; two of 131,072 would not.
+    with tollbook.budget(usd="0.10"):
+        under_way = openai_client.chat.completions.create(**ask)
+        with pytest.raises(tollbook.BudgetExceeded, match=r"strict=False") as raised:
+            openai_client.chat.completions.create(**ask)
+        under_way.close()
+    with tollbook.budget(usd="0.10", strict=False):
+        for _ in range(2):
+            openai_client.chat.completions.create(**ask).close()
+
+    name_bytes, text_bytes = len("role") + len("content"), len("user") + len("x")
+    error_tokens = name_bytes + text_bytes - -(-text_bytes // 2)
+    assert raised.value.uncertain == (131_072 - 4096) * Decimal("0.00001") + error_tokens * Decimal(
+        "0.0000025"
+    )
 
 
 @QUICK

@@ -25,10 +25,6 @@ def busy():
         with tollbook.budget(calls=10):
             call("thread")
 
-# What is imported late is imported now: a child of a fork in the middle of it could not.
-with tollbook.budget(calls=1):
-    call("thread")
-assert tollbook.flush(10).delivered == 1
 threads = [threading.Thread(target=busy, daemon=True) for _ in range(2)]
 for thread in threads:
     thread.start()
@@ -72,6 +68,47 @@ def test_children_that_are_forked_at_any_moment_deliver_once_and_never_hang(
     children = sorted(name for name in who if name != "thread")
     assert children == sorted(f"{kind} {n}" for kind in ("child", "budget") for n in range(FORKS))
     assert len({span.span_id for span in collector.spans}) == len(collector.spans)
+
+
+FORKED_IN_AN_IMPORT = """
+import os, signal, sys, threading, tollbook
+from importlib.machinery import PathFinder
+
+class Slow:
+    def find_spec(self, name, path=None, target=None):
+        if name == "tollbook.deliver":
+            importing.set()
+            threading.Event().wait(0.3)  # so long the import takes
+        return None
+
+importing = threading.Event()
+sys.meta_path.insert(0, Slow())
+tollbook.instrument(endpoint=os.environ["COLLECTOR"])
+
+def call():
+    with tollbook.call(provider="local", model="llama"):
+        pass
+
+call()
+tollbook.process.PROCESS.exporter.wake()
+assert importing.wait(10)
+child = os.fork()
+if child == 0:
+    signal.alarm(20)  # a child that hangs dies of it
+    call()
+    os._exit(0 if tollbook.flush(10).delivered == 1 else 1)
+assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+assert tollbook.flush(10).delivered == 1
+"""
+
+
+def test_a_child_that_is_forked_while_a_module_of_ours_is_imported_can_import_it(
+    run_python: Any, collector: Any
+) -> None:
+    ended = run_python(FORKED_IN_AN_IMPORT, PYTHONWARNINGS="ignore")
+
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert len(collector.spans) == 2
 
 
 RECURSION = """

@@ -112,6 +112,25 @@ def test_the_path_of_the_program_is_as_it_would_be_without_us(
 
 
 @pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (None, ""),
+        ("", ""),
+        ("/a", ":/a"),
+        (":/a", "::/a"),
+        ("/a:", ":/a:"),
+        (f"{STARTUP}:/a", ":/a"),
+    ],
+)
+def test_the_entries_of_pythonpath_stay_as_they_were_also_the_empty_ones(
+    before: str | None, after: str
+) -> None:
+    variables = {} if before is None else {"PYTHONPATH": before}
+
+    assert environment_of(variables, {})["PYTHONPATH"] == STARTUP + after
+
+
+@pytest.mark.parametrize(
     ("arguments", "status", "said"),
     [
         (["run"], 2, "no command to run"),

@@ -1,5 +1,6 @@
 """The command line without a collector: help, wrong words, and what to do next."""
 
+import os
 import subprocess
 import sys
 import threading
@@ -8,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-COMMANDS = ("up", "demo", "spend", "sql", "doctor", "store", "version")
+COMMANDS = ("up", "demo", "spend", "budgets", "sql", "doctor", "store", "version")
 NOBODY = "http://127.0.0.1:9"
 
 
@@ -20,7 +21,12 @@ def tollbook(*arguments: str) -> "subprocess.CompletedProcess[str]":
         text=True,
         timeout=60,
         check=False,
-        env={"COLUMNS": "100", "PATH": "", "NO_COLOR": "1"},
+        env={
+            "COLUMNS": "100",
+            "PATH": "",
+            "NO_COLOR": "1",
+            "PYTHONPATH": os.environ.get("PYTHONPATH", ""),
+        },
     )
 
 
@@ -32,7 +38,7 @@ def test_help_names_every_command() -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [("spend",), ("sql", "SELECT 1"), ("spend", "--json")], ids=" ".join
+    "arguments", [("spend",), ("sql", "SELECT 1"), ("spend", "--json"), ("budgets",)], ids=" ".join
 )
 def test_without_a_collector_a_question_says_how_to_start_one(arguments: tuple[str, ...]) -> None:
     done = tollbook(*arguments, "--api", NOBODY)

@@ -3,21 +3,22 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import asdict
-from datetime import UTC, datetime
-from typing import Annotated, Any, Final, Protocol
+from typing import Annotated, Any, Final
 
 from fastapi import Body, FastAPI, Query, Request
 from fastapi.responses import JSONResponse, Response
 
 from tollbook_collector import prometheus
 from tollbook_collector.answer import questions
+from tollbook_collector.answer.budgets import add_budgets
+from tollbook_collector.answer.calls import add_calls
+from tollbook_collector.answer.collected import Collected
 from tollbook_collector.answer.guard import SqlRefused
 from tollbook_collector.answer.keys import add_keys
-from tollbook_collector.answer.questions import Answerer, Period, WrongQuestion
+from tollbook_collector.answer.models import add_models
+from tollbook_collector.answer.questions import Period, WrongQuestion
+from tollbook_collector.answer.series import add_series
 from tollbook_collector.answer.tenant import Reader, Tenant, may_read
-from tollbook_collector.intake.allowance import Allowance
-from tollbook_collector.intake.key_desk import KeyDesk
-from tollbook_collector.intake.keyring import Keyring
 from tollbook_collector.store.client import StoreRefused, StoreUnavailable
 
 MEDIA_TYPES: Final = {
@@ -30,31 +31,6 @@ MEDIA_TYPES: Final = {
 HEALTH_TIMEOUT_S: Final = 5.0
 
 
-class Collected(Protocol):
-    """What the API needs of the collector."""
-
-    keyring: Keyring
-    allowance: Allowance
-    key_desk: KeyDesk
-
-    def share_keys(self) -> None:
-        """Put what the desk changed in force, here now and elsewhere within seconds."""
-
-    @property
-    def store(self) -> Answerer:
-        """The store; raises StoreUnavailable while it is not connected."""
-
-    @property
-    def user_sql(self) -> bool:
-        """Whether statements of users may reach the store."""
-
-    def status(self) -> dict[str, Any]:
-        """Return what the parts have counted."""
-
-    def faults(self) -> list[str]:
-        """Return what keeps the collector from doing its work; empty: nothing."""
-
-
 def create_api(collector: Collected) -> FastAPI:
     """Return the application behind the API port."""
     api = FastAPI(title="tollbook", docs_url=None, redoc_url=None)
@@ -63,6 +39,10 @@ def create_api(collector: Collected) -> FastAPI:
     _add_health(api, collector)
     _add_questions(api, collector)
     add_keys(api, collector)
+    add_series(api, collector)
+    add_calls(api, collector)
+    add_models(api, collector)
+    add_budgets(api, collector)
     return api
 
 
@@ -132,7 +112,7 @@ def _add_questions(api: FastAPI, collector: Collected) -> None:
     @api.get("/v1/spend")
     def spend(tenant: Tenant, by: str = "model", since: str = "7d") -> dict[str, Any]:
         """Return spend by one or more dimensions, dearest first, and its total."""
-        period = _period(since)
+        period = Period.back(since)
         rows = questions.spend(collector.store, tenant, period, by.split(","))
         total = questions.spend_total(collector.store, tenant, period)
         return {
@@ -145,13 +125,13 @@ def _add_questions(api: FastAPI, collector: Collected) -> None:
     @api.get("/v1/latency")
     def latency(tenant: Tenant, since: str = "7d") -> dict[str, Any]:
         """Return how long the successful calls of each model took."""
-        rows = questions.latency(collector.store, tenant, _period(since))
+        rows = questions.latency(collector.store, tenant, Period.back(since))
         return {"rows": [{k: _number(v) for k, v in asdict(row).items()} for row in rows]}
 
     @api.get("/v1/unpriced")
     def unpriced(tenant: Tenant, since: str = "7d") -> dict[str, Any]:
         """Return the models whose calls have no price, and why."""
-        rows = questions.unpriced(collector.store, tenant, _period(since))
+        rows = questions.unpriced(collector.store, tenant, Period.back(since))
         return {"rows": [asdict(row) for row in rows]}
 
     @api.post("/v1/sql")
@@ -169,10 +149,6 @@ def _add_questions(api: FastAPI, collector: Collected) -> None:
             return JSONResponse({"error": message}, 403)
         body = questions.run_sql(collector.store, tenant, text, format)
         return Response(body, media_type=MEDIA_TYPES[format])
-
-
-def _period(since: str) -> Period:
-    return Period.back(since, datetime.now(UTC))
 
 
 def _spend(row: questions.Spend) -> dict[str, Any]:

@@ -20,6 +20,7 @@ TABLES: Final = frozenset(
     {
         "anomalies",
         "books",
+        "budgets",
         "calls",
         "key_usage",
         "log_records",

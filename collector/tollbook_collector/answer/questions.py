@@ -119,8 +119,12 @@ class Period:
     until: datetime
 
     @classmethod
-    def back(cls, text: str, now: datetime) -> "Period":
+    def back(cls, text: str, now: datetime | None = None) -> "Period":
         """Return the period that ends now and is as long as `text` says: 90m, 24h, 7d, 4w.
+
+        Args:
+            text: A number and m, h, d or w.
+            now: UTC; None asks the clock.
 
         Raises:
             WrongQuestion: `text` is not a number and one of m, h, d, w, or longer than ten years.
@@ -131,6 +135,7 @@ class Period:
         length = timedelta(**{UNITS[unit]: min(int(number), 1_000_000)})
         if length > timedelta(days=3660):
             raise WrongQuestion(f"{text!r} is longer than ten years")
+        now = now or datetime.now(UTC)
         # Spend is kept by the hour, and the hour that runs belongs to the answer.
         return cls(since=now - length, until=now + timedelta(hours=1))
 

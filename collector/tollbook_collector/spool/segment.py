@@ -150,25 +150,24 @@ def scan(content: bytes) -> Scan:
     intact_bytes = torn_bytes = requests = spans = received_first = 0
     sequence_last = -1
     damaged = []
-    for start, body, end in _regions(content):
-        if body < 0:
+    for start, end, fields in _regions(content):
+        if fields is None:
             if end == len(content):
                 torn_bytes = end - start
             else:
                 damaged.append((start, end))
             continue
         intact_bytes += end - start
-        fields = _fields(content, body + _CRC.size, end)
-        if (version := fields.get(7, 0)) > FORMAT_VERSION:
+        if (version := fields.numbers.get(7, 0)) > FORMAT_VERSION:
             raise NewerSegment(
                 f"the segment has format {version} and this version of tollbook knows"
                 f" {FORMAT_VERSION}; start the version that wrote it, or a newer one"
             )
-        if 15 in fields:
+        if 15 in fields.places:
             requests += 1
-            spans += fields.get(6, 0)
-            sequence_last = max(sequence_last, fields.get(5, 0))
-            received_first = min(received_first or fields[4], fields[4])
+            spans += fields.numbers.get(6, 0)
+            sequence_last = max(sequence_last, fields.numbers[5])
+            received_first = min(received_first or fields.numbers[4], fields.numbers[4])
     return Scan(
         intact_bytes=intact_bytes,
         torn_bytes=torn_bytes,
@@ -184,43 +183,69 @@ def split(content: bytes) -> tuple[bytes, bytes]:
     """Return the intact records of a segment's content, and the rest of it."""
     intact: list[bytes] = []
     rest: list[bytes] = []
-    for start, body, end in _regions(content):
-        (rest if body < 0 else intact).append(content[start:end])
+    for start, end, fields in _regions(content):
+        (rest if fields is None else intact).append(content[start:end])
     return b"".join(intact), b"".join(rest)
 
 
 def envelopes(content: bytes) -> Iterator[Envelope]:
     """Yield the intact requests of a segment's content, in order."""
-    for _, body, end in _regions(content):
-        if body < 0:
+    for _, _, fields in _regions(content):
+        if fields is None or 15 not in fields.places:
             continue
-        texts: dict[int, bytes] = {}
-        rejected: list[bytes] = []
-        fields = _fields(content, body + _CRC.size, end, texts, rejected)
-        if 15 in texts:
-            yield Envelope(
-                tenant=texts.get(2, b"").decode(),
-                key=texts.get(3, b"").decode(),
-                received_at=fields[4],
-                sequence=fields[5],
-                spans=fields.get(6, 0),
-                request=texts[15],
-                rejected=tuple(map(_read_rejection, rejected)),
-            )
+        yield Envelope(
+            tenant=fields.text(content, 2).decode(),
+            key=fields.text(content, 3).decode(),
+            received_at=fields.numbers[4],
+            sequence=fields.numbers[5],
+            spans=fields.numbers.get(6, 0),
+            request=fields.text(content, 15),
+            rejected=tuple(_read_rejection(content, *place) for place in fields.rejected),
+        )
 
 
-def _regions(content: bytes) -> Iterator[tuple[int, int, int]]:
-    """Yield start, start of the envelope and end of each record; an envelope at -1: damage."""
+@dataclass(frozen=True)
+class _Fields:
+    """The fields of an envelope: its numbers, and where its strings are; those of field 8 apart."""
+
+    numbers: dict[int, int]
+    places: dict[int, tuple[int, int]]
+    rejected: list[tuple[int, int]]
+
+    def text(self, content: bytes, field: int) -> bytes:
+        start, end = self.places.get(field, (0, 0))
+        return content[start:end]
+
+
+class _Unreadable(Exception):
+    """Bytes are not the fields of an envelope, whatever their checksum says."""
+
+
+def _regions(content: bytes) -> Iterator[tuple[int, int, _Fields | None]]:
+    """Yield start, end and fields of each record; without fields: damage."""
     position = 0
     while position < len(content):
         body = _intact_body(content, position)
         if body is None:
-            end = _next_intact(content, position)
-            yield position, -1, end
+            end, fields = _next_intact(content, position), None
         else:
-            start, end = body
-            yield position, start, end
+            end, fields = body[1], _envelope_fields(content, *body)
+        yield position, end, fields
         position = end
+
+
+def _envelope_fields(content: bytes, start: int, end: int) -> _Fields | None:
+    """Return the fields of an envelope; None: no version of tollbook wrote it."""
+    try:
+        fields = _fields(content, start + _CRC.size, end)
+        for place in fields.rejected:
+            _read_rejection(content, *place)
+        fields.text(content, 2).decode()
+        fields.text(content, 3).decode()
+    except (_Unreadable, UnicodeDecodeError):
+        return None
+    whole = 15 not in fields.places or {4, 5} <= fields.numbers.keys()
+    return fields if whole else None
 
 
 def _next_intact(content: bytes, damaged: int) -> int:
@@ -239,10 +264,10 @@ def _next_intact(content: bytes, damaged: int) -> int:
     return len(content)
 
 
-def _read_rejection(content: bytes) -> tuple[str, int]:
-    texts: dict[int, bytes] = {}
-    items = _fields(content, 0, len(content), texts).get(2, 0)
-    return texts.get(1, b"").decode(), items - (1 << 64) if items >> 63 else items
+def _read_rejection(content: bytes, start: int, end: int) -> tuple[str, int]:
+    fields = _fields(content, start, end)
+    items = fields.numbers.get(2, 0)
+    return fields.text(content, 1).decode(), items - (1 << 64) if items >> 63 else items
 
 
 def _sealed(rest: bytes) -> bytes:
@@ -272,33 +297,31 @@ def _read_varint(content: bytes, position: int) -> tuple[int, int]:
     return 0, -1
 
 
-def _fields(
-    content: bytes,
-    position: int,
-    end: int,
-    texts: dict[int, bytes] | None = None,
-    rejected: list[bytes] | None = None,
-) -> dict[int, int]:
-    """Return the numbers of an intact envelope by field, and its lengths for strings.
+def _fields(content: bytes, position: int, end: int) -> _Fields:
+    """Return the fields of a message.
 
-    The strings themselves go to `texts` and `rejected`, if given. The checksum was verified, so
-    the bytes are those that `record` wrote.
+    Raises:
+        _Unreadable: It is not protobuf.
     """
-    numbers: dict[int, int] = {}
+    found = _Fields({}, {}, [])
     while position < end:
         tag, position = _read_varint(content, position)
         field, wire_type = tag >> 3, tag & 7
-        if wire_type == 1:
-            numbers[field] = int.from_bytes(content[position : position + 8], "little")
-            position += 8
-        elif wire_type == 2:
+        length = 0
+        if wire_type == 2:
             length, position = _read_varint(content, position)
-            numbers[field] = length
-            if texts is not None:
-                texts[field] = content[position : position + length]
-            if rejected is not None and field == 8:
-                rejected.append(content[position : position + length])
-            position += length
+            if field == 8:
+                found.rejected.append((position, position + length))
+            found.places[field] = (position, position + length)
+        elif wire_type == 1:
+            found.numbers[field] = int.from_bytes(content[position : position + 8], "little")
+            length = 8
+        elif wire_type == 0:
+            found.numbers[field], position = _read_varint(content, position)
         else:
-            numbers[field], position = _read_varint(content, position)
-    return numbers
+            raise _Unreadable
+        # A varint that does not end is at -1.
+        if position < 0 or position + length > end:
+            raise _Unreadable
+        position += length
+    return found

@@ -9,16 +9,24 @@ WITH
                 name,
                 argMax(comment, table = 'spans') AS meaning
             FROM system.columns
-            WHERE database = currentDatabase() AND comment != '' AND table IN ('spans', 'spend_hourly', 'rates', 'anomaly_versions')
+            WHERE database = currentDatabase() AND comment != '' AND table IN ('spans', 'spend_hourly', 'rates')
             GROUP BY name
         )
-    ) AS meanings
+    ) AS meanings,
+    (
+        SELECT mapFromArrays(groupArray(concat(table, '.', name)), groupArray(comment))
+        FROM system.columns
+        WHERE database = currentDatabase() AND comment != '' AND table IN ('anomaly_versions', 'budget_periods')
+    ) AS meanings_of_tables,
+    -- Views over one table whose columns mean what they mean there and nowhere else.
+    map('anomalies', 'anomaly_versions', 'budgets', 'budget_periods') AS behind
 SELECT
     table,
     name,
     type,
     multiIf(
         comment != '', comment,
+        mapContains(behind, table), meanings_of_tables[concat(behind[table], '.', name)],
         name = 'failed', 'Whether it ended in an error',
         name = 'last_second', 'Last second at which it holds, UTC',
         name = 'input_known', 'Whether there is a rate for input',

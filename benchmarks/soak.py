@@ -1,0 +1,232 @@
+"""Soak: minutes under steady load, and whether memory, files, parts and latency stay flat.
+
+The rate is 80 % of what a short run measures first, or that of --rate. Every few seconds a line is
+printed; at the end the last third is held against the second of three, the first being a warm-up.
+Exit status 1 when something grew beyond its bound, or a span is missing.
+
+    python benchmarks/soak.py [--minutes 10] [--rate 50000] [--per-request 512]
+"""
+
+import argparse
+import gzip
+import http.client
+import queue
+import random
+import statistics
+import sys
+import tempfile
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from corpus import requests, stamped
+from running import Running, open_files, resident_bytes, start
+
+SAMPLE_S = 5.0
+MEASURE_S = 20.0
+SHARE = 0.8
+MEBIBYTE = 1024 * 1024
+HEADERS = {"content-type": "application/x-protobuf", "content-encoding": "gzip"}
+
+
+@dataclass(frozen=True)
+class Sample:
+    """What a moment of the run looked like; memory and files are those of both processes."""
+
+    at_s: float
+    acknowledged: int
+    stored: int
+    collector_mib: float
+    store_mib: float
+    files: int
+    parts: int
+    p50_ms: float
+    p99_ms: float
+    lag_s: float
+
+
+# How far the mean of the last third may lie above that of the second: as a factor, and beyond it.
+BOUNDS = {
+    "collector_mib": (1.10, 16),
+    "store_mib": (1.15, 96),
+    "files": (1.10, 20),
+    "parts": (1.30, 20),
+    "p99_ms": (1.50, 50),
+    "lag_s": (1.50, 1.0),
+}
+
+
+class Load:
+    """Sends requests at a rate, over some connections, each request once.
+
+    Args:
+        otlp: Where to.
+        bodies: Requests, compressed; sent round and round, each time as another request.
+        spans: In each.
+        connections: How many.
+    """
+
+    def __init__(self, otlp: str, bodies: list[bytes], spans: int, connections: int = 4) -> None:
+        self._otlp = urlsplit(otlp)
+        self._bodies = bodies
+        self._spans = spans
+        self._queue: queue.Queue[bytes | None] = queue.Queue(2 * connections)
+        self._lock = threading.Lock()
+        self._latencies: list[float] = []
+        self._sent = 0
+        self.acknowledged = 0
+        self.refused = 0
+        self._threads = [threading.Thread(target=self._send) for _ in range(connections)]
+        for thread in self._threads:
+            thread.start()
+
+    def run(self, seconds: float, spans_per_s: float) -> float:
+        """Send for so long, 0 for as fast as is answered; return the seconds it took."""
+        started = time.monotonic()
+        number = 0
+        while (now := time.monotonic() - started) < seconds:
+            due = number * self._spans / spans_per_s if spans_per_s else 0.0
+            if due > now:
+                time.sleep(due - now)
+            self._sent += 1
+            self._queue.put(stamped(self._bodies[number % len(self._bodies)], self._sent))
+            number += 1
+        return time.monotonic() - started
+
+    def latencies(self) -> list[float]:
+        """Return the seconds of the answers since the last time, sorted."""
+        with self._lock:
+            found, self._latencies = self._latencies, []
+        return sorted(found)
+
+    def end(self) -> None:
+        """Send what is queued and end."""
+        for _ in self._threads:
+            self._queue.put(None)
+        for thread in self._threads:
+            thread.join()
+
+    def _send(self) -> None:
+        connection = http.client.HTTPConnection(self._otlp.netloc, timeout=60)
+        while (body := self._queue.get()) is not None:
+            started = time.perf_counter()
+            try:
+                connection.request("POST", self._otlp.path, body, HEADERS)
+            except OSError:
+                # The collector closes a connection that was idle.
+                connection.close()
+                connection.request("POST", self._otlp.path, body, HEADERS)
+            answer = connection.getresponse()
+            answer.read()
+            took = time.perf_counter() - started
+            with self._lock:
+                self._latencies.append(took)
+                self.acknowledged += self._spans if answer.status == 200 else 0
+                self.refused += answer.status != 200
+
+
+def sample(running: Running, load: Load, began: float) -> Sample:
+    """Look at a running collector."""
+    health = running.health()
+    store = running.store_pids()[0]
+    (parts,) = running.rows("SELECT count() AS n FROM system.parts WHERE active")
+    latencies = load.latencies() or [0.0]
+    return Sample(
+        at_s=time.monotonic() - began,
+        acknowledged=load.acknowledged,
+        stored=int(health["store"].get("spans", 0)),
+        collector_mib=resident_bytes(running.process.pid) / MEBIBYTE,
+        store_mib=resident_bytes(store) / MEBIBYTE,
+        files=open_files(running.process.pid) + open_files(store),
+        parts=int(parts["n"]),
+        p50_ms=latencies[len(latencies) // 2] * 1e3,
+        p99_ms=latencies[int(len(latencies) * 0.99)] * 1e3,
+        lag_s=float(health["spool"]["waiting_s"]),
+    )
+
+
+def verdicts(samples: list[Sample]) -> dict[str, tuple[float, float, bool]]:
+    """Return the second third's mean, the last one's, and whether that is flat, by name."""
+    third = len(samples) // 3
+    found = {}
+    for name, (factor, beyond) in BOUNDS.items():
+        middle, last = (
+            statistics.fmean(float(getattr(each, name)) for each in part)
+            for part in (samples[third : 2 * third], samples[2 * third :])
+        )
+        found[name] = (middle, last, last <= middle * factor + beyond)
+    return found
+
+
+def main() -> int:
+    """Run the soak and print its table and verdict."""
+    arguments = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    arguments.add_argument("--minutes", type=float, default=10.0)
+    arguments.add_argument("--rate", type=float, default=0.0, help="spans a second; 0: measured")
+    arguments.add_argument("--per-request", type=int, default=512)
+    options = arguments.parse_args()
+    bodies = [
+        gzip.compress(body, 5) for body in requests(random.Random(1), 60, options.per_request)
+    ]
+    with tempfile.TemporaryDirectory(prefix="tollbook-soak-") as directory:
+        running = start(Path(directory) / "data", Path(directory) / "collector.log")
+        load = Load(running.otlp, bodies, options.per_request)
+        try:
+            rate = options.rate or SHARE * measured(running, load)
+            return soak(running, load, rate, options.minutes * 60)
+        finally:
+            running.stop()
+
+
+def measured(running: Running, load: Load) -> float:
+    """Return the spans a second that become queryable at full load."""
+    started = time.monotonic()
+    load.run(MEASURE_S, 0.0)
+    drain(running)
+    rate = load.acknowledged / (time.monotonic() - started)
+    load.latencies()
+    print(f"measured {rate:,.0f} spans/s queryable at full load")
+    return rate
+
+
+def soak(running: Running, load: Load, rate: float, seconds: float) -> int:
+    """Send at a rate and print a line a sample; 0: everything was flat and nothing is missing."""
+    print(f"sending {rate:,.0f} spans/s for {seconds:.0f} s")
+    print("    at    acknowledged  collector    store  files  parts      p50      p99     lag")
+    began = time.monotonic()
+    sending = threading.Thread(target=load.run, args=(seconds, rate))
+    sending.start()
+    samples: list[Sample] = []
+    while sending.is_alive():
+        sending.join(SAMPLE_S)
+        samples.append(now := sample(running, load, began))
+        print(
+            f"{now.at_s:>5.0f}s {now.acknowledged:>15,} {now.collector_mib:>6.0f} MiB"
+            f" {now.store_mib:>4.0f} MiB {now.files:>6} {now.parts:>6}"
+            f" {now.p50_ms:>5.0f} ms {now.p99_ms:>5.0f} ms {now.lag_s:>5.1f} s",
+            flush=True,
+        )
+    load.end()
+    drain(running)
+    stored = int(running.health()["store"]["spans"])
+    found = verdicts(samples)
+    for name, (middle, last, flat) in found.items():
+        print(f"{name:<14} {middle:>9.1f} -> {last:>9.1f}  {'flat' if flat else 'GROWS'}")
+    print(f"refused requests {load.refused}, stored {stored:,} of {load.acknowledged:,}")
+    return 0 if stored == load.acknowledged and all(flat for *_, flat in found.values()) else 1
+
+
+def drain(running: Running) -> None:
+    """Wait until the spool is empty."""
+    while (health := running.health()).get("spool", {}).get("waiting_bytes", 1):
+        if health["faults"]:
+            print(health["faults"])
+        time.sleep(0.1)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

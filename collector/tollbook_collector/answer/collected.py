@@ -1,0 +1,33 @@
+"""What REST and the pages need of the collector that they are part of."""
+
+from typing import Any, Protocol
+
+from tollbook_collector.answer.questions import Answerer
+from tollbook_collector.intake.allowance import Allowance
+from tollbook_collector.intake.key_desk import KeyDesk
+from tollbook_collector.intake.keyring import Keyring
+
+
+class Collected(Protocol):
+    """What the API needs of the collector."""
+
+    keyring: Keyring
+    allowance: Allowance
+    key_desk: KeyDesk
+
+    def share_keys(self) -> None:
+        """Put what the desk changed in force, here now and elsewhere within seconds."""
+
+    @property
+    def store(self) -> Answerer:
+        """The store; raises StoreUnavailable while it is not connected."""
+
+    @property
+    def user_sql(self) -> bool:
+        """Whether statements of users may reach the store."""
+
+    def status(self) -> dict[str, Any]:
+        """Return what the parts have counted."""
+
+    def faults(self) -> list[str]:
+        """Return what keeps the collector from doing its work; empty: nothing."""

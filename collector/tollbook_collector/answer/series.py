@@ -1,0 +1,196 @@
+"""Spend over time and against the period before: the questions behind the charts."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Final
+
+from fastapi import FastAPI
+
+from tollbook_collector.answer.collected import Collected
+from tollbook_collector.answer.questions import (
+    DIMENSIONS,
+    Answerer,
+    Period,
+    WrongQuestion,
+)
+from tollbook_collector.answer.tenant import Tenant
+from tollbook_collector.store import sql
+
+# Values of a dimension that a chart can tell apart; the others are drawn as one.
+TOP_DEFAULT: Final = 7
+TOP_MAX: Final = 50
+# Buckets in seconds: the first that cuts a period into at most so many pieces is taken.
+BUCKETS_S: Final = (60, 300, 3600, 4 * 3600, 24 * 3600, 7 * 24 * 3600)
+BUCKETS_MAX: Final = 320
+HOUR_S: Final = 3600
+TIMELESS: Final = tuple(name for name in DIMENSIONS if name not in ("hour", "day"))
+
+
+@dataclass(frozen=True)
+class Point:
+    """Calls and cost of a bucket of time, of one value of a dimension.
+
+    Args:
+        bucket: Its start, UTC.
+        value: Of the dimension; `(other)` for those not shown by name, empty for all as one.
+        calls: Model calls.
+        errors: Of them, those that failed.
+        cost_usd: Of the priced ones, exact.
+    """
+
+    bucket: datetime
+    value: str
+    calls: int
+    errors: int
+    cost_usd: Decimal
+
+
+@dataclass(frozen=True)
+class Series:
+    """Spend over time.
+
+    Args:
+        bucket_s: Seconds of a bucket.
+        points: By bucket, then value; buckets without calls are not in it.
+    """
+
+    bucket_s: int
+    points: list[Point]
+
+
+@dataclass(frozen=True)
+class Change:
+    """What a combination of dimensions cost in a period and in the one before it.
+
+    Args:
+        dimensions: Values by dimension, in the order asked for.
+        calls, errors, unpriced_calls, input_tokens, cache_read_tokens, output_tokens: As in Spend.
+        cost_usd: Of the priced calls, exact.
+        calls_before, input_tokens_before, …, cost_usd_before: Of the period before.
+    """
+
+    dimensions: dict[str, str]
+    calls: int
+    calls_before: int
+    errors: int
+    unpriced_calls: int
+    input_tokens: int
+    input_tokens_before: int
+    cache_read_tokens: int
+    cache_read_tokens_before: int
+    output_tokens: int
+    output_tokens_before: int
+    cost_usd: Decimal
+    cost_usd_before: Decimal
+
+    @property
+    def delta_usd(self) -> Decimal:
+        """How much more it cost than before."""
+        return self.cost_usd - self.cost_usd_before
+
+
+def bucket_of(period: Period) -> int:
+    """Return the seconds of a bucket that cuts a period into pieces that a chart can show."""
+    length_s = (period.until - period.since).total_seconds()
+    return next((size for size in BUCKETS_S if length_s / size <= BUCKETS_MAX), BUCKETS_S[-1])
+
+
+def spend_series(
+    store: Answerer, tenant: str, period: Period, by: str = "", top: int = TOP_DEFAULT
+) -> Series:
+    """Return spend over time, of the dearest values of a dimension and of the others together.
+
+    Raises:
+        WrongQuestion: `by` is not a dimension that has no time in it, or top out of range.
+        StoreUnavailable, StoreRefused: The store did not answer.
+    """
+    if by:
+        _check([by])
+    if not 1 <= top <= TOP_MAX:
+        raise WrongQuestion(f"top is {top}, it may be 1 to {TOP_MAX}")
+    bucket_s = bucket_of(period)
+    name = "spend_series" if bucket_s % HOUR_S == 0 else "spend_series_minutely"
+    parameters = {**period.parameters(tenant), "by": by, "bucket_s": bucket_s, "top": top}
+    del parameters["limit"]
+    rows = store.rows(sql.read(f"queries/{name}"), parameters)
+    return Series(
+        bucket_s,
+        [
+            Point(bucket, value, int(calls), int(errors), Decimal(cost))
+            for bucket, value, calls, errors, cost in rows
+        ],
+    )
+
+
+def spend_change(store: Answerer, tenant: str, period: Period, by: Sequence[str]) -> list[Change]:
+    """Return what changed against the period of the same length before, largest change first.
+
+    Raises:
+        WrongQuestion: A dimension is not one that has no time in it.
+        StoreUnavailable, StoreRefused: The store did not answer.
+    """
+    _check(by)
+    before = Period(period.since - (period.until - period.since), period.since)
+    parameters = {
+        **period.parameters(tenant),
+        "by": list(by),
+        "before": before.parameters(tenant)["since"],
+    }
+    return [
+        Change(dict(zip(by, values, strict=True)), *numbers)
+        for values, *numbers in store.rows(sql.read("queries/spend_change"), parameters)
+    ]
+
+
+def add_series(api: FastAPI, collector: Collected) -> None:
+    """Add the routes of spend over time."""
+
+    @api.get("/v1/spend/series")
+    def series(
+        tenant: Tenant, by: str = "", since: str = "7d", top: int = TOP_DEFAULT
+    ) -> dict[str, Any]:
+        """Return spend over time, by at most one dimension."""
+        period = Period.back(since)
+        found = spend_series(collector.store, tenant, period, by, top)
+        return {
+            "since": period.since,
+            "until": period.until,
+            "bucket_s": found.bucket_s,
+            "points": [
+                {
+                    "bucket": point.bucket,
+                    "value": point.value,
+                    "calls": point.calls,
+                    "errors": point.errors,
+                    "cost_usd": format(point.cost_usd, "f"),
+                }
+                for point in found.points
+            ],
+        }
+
+    @api.get("/v1/spend/change")
+    def change(tenant: Tenant, by: str = "model", since: str = "7d") -> dict[str, Any]:
+        """Return what changed against the period before, largest change first."""
+        rows = spend_change(collector.store, tenant, Period.back(since), by.split(","))
+        return {
+            "rows": [
+                {
+                    **{name: _plain(value) for name, value in vars(row).items()},
+                    "delta_usd": format(row.delta_usd, "f"),
+                }
+                for row in rows
+            ]
+        }
+
+
+def _check(by: Sequence[str]) -> None:
+    for dimension in by:
+        if dimension not in TIMELESS:
+            raise WrongQuestion(f"{dimension!r} is not a dimension; {', '.join(TIMELESS)} are")
+
+
+def _plain(value: Any) -> Any:
+    # Money is a string in JSON: a number would be read as a float by most.
+    return format(value, "f") if isinstance(value, Decimal) else value

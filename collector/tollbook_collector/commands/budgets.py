@@ -1,0 +1,89 @@
+"""The command `tollbook budgets`: what may be spent, what was, and how fast it goes."""
+
+import json
+from decimal import Decimal
+from typing import Annotated, Any, Final
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from tollbook_collector.commands import screens
+from tollbook_collector.commands.ask import ask_json
+
+DEFAULT_API: Final = "http://127.0.0.1:4319"
+
+console = Console()
+
+Api = Annotated[str, typer.Option(envvar="TOLLBOOK_API_URL", help="Address of a collector's API.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+
+
+def budgets(as_json: AsJson = False, api: Api = DEFAULT_API) -> None:
+    """Show what may be spent, what was, and what is to be expected."""
+    answer = ask_json(api, "/v1/budgets")
+    if as_json:
+        typer.echo(json.dumps(answer))
+        return
+    if not answer["rows"]:
+        console.print("No budget is in force. Write one into tollbook.toml and start anew:")
+        console.print(Text('    [[budgets]]\n    name = "all"\n    usd = 500', style="bold"))
+        return
+    screens.show(console, _table(answer["rows"]), _notes(answer["rows"]))
+
+
+def _table(rows: list[dict[str, Any]]) -> Table:
+    table = Table(title="Budgets", title_justify="left", title_style="bold", box=None)
+    table.add_column("budget", overflow="fold")
+    table.add_column("over", overflow="fold")
+    table.add_column("until", no_wrap=True)
+    for name in ("limit", "spent", "used", "left", "expected"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("state", no_wrap=True)
+    for row in rows[: screens.TERMINAL_ROWS_MAX]:
+        used = Decimal(row["spent_usd"]) / Decimal(row["limit_usd"])
+        table.add_row(
+            Text(row["budget"]),
+            Text(_over(row)),
+            row["period_ends_at"][:10],
+            screens.money(row["limit_usd"]),
+            screens.money(row["spent_usd"]) + (" + ?" if row["unpriced_calls"] else ""),
+            f"{used:.0%}",
+            screens.money(row["remaining_usd"]),
+            _expected(row),
+            _state(row),
+        )
+    return table
+
+
+def _over(row: dict[str, Any]) -> str:
+    chosen = [f"{name}={'|'.join(values)}" for name, values in row["chosen"].items()]
+    each = [f"{row['dimension']}={row['value'] or '—'}"] if row["dimension"] else []
+    return ", ".join([*chosen, *each]) or "all calls"
+
+
+def _expected(row: dict[str, Any]) -> str:
+    if row["forecast_usd"] is None:
+        return "—"
+    low, high = screens.money(row["forecast_low_usd"]), screens.money(row["forecast_high_usd"])
+    return f"{screens.money(row['forecast_usd'])} ({low} to {high})"
+
+
+def _state(row: dict[str, Any]) -> Text:
+    if Decimal(row["remaining_usd"]) < 0:
+        return Text("exceeded", style="bold red")
+    if row["burning"]:
+        return Text(f"burning {row[row['burning'] + '_burn']:.1f} times", style="red")
+    if Decimal(row["crossed"]):
+        return Text(f"over {Decimal(row['crossed']):.0%}", style="yellow")
+    return Text("within", style="green")
+
+
+def _notes(rows: list[dict[str, Any]]) -> list[str]:
+    notes = []
+    if unpriced := sum(row["unpriced_calls"] for row in rows):
+        notes.append(f"{unpriced} calls have no known price and are not in what was spent")
+    if (left_out := len(rows) - screens.TERMINAL_ROWS_MAX) > 0:
+        notes.append(f"{left_out} more budgets; all of them with --json")
+    return notes

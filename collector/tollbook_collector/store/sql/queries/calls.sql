@@ -1,0 +1,45 @@
+-- One row for each model call from since to until that the filters let through, newest first (or dearest, slowest: order).
+-- models, services, teams, features, customers: values wanted, empty for all; only: failed, unpriced or empty; order: time, cost or duration;
+-- after_ns, after_span: the last row of the page before, for order time; skip: rows before the page, for the other orders; limit: rows at most.
+SELECT
+    lower(hex(trace_id)) AS trace,
+    lower(hex(span_id)) AS span,
+    started_at,
+    toUnixTimestamp64Nano(started_at) AS started_ns,
+    duration_ns,
+    time_to_first_chunk_ns,
+    service,
+    provider,
+    model,
+    operation,
+    team,
+    feature,
+    customer,
+    status_code = 2 AS failed,
+    error_type,
+    input_tokens,
+    cache_read_tokens,
+    output_tokens,
+    cost_usd,
+    price_status,
+    unpriced_reason
+FROM spans
+WHERE tenant = {tenant:String}
+    AND is_call
+    AND started_at >= {since:DateTime('UTC')}
+    AND started_at < {until:DateTime('UTC')}
+    AND (empty({models:Array(String)}) OR has({models:Array(String)}, model))
+    AND (empty({services:Array(String)}) OR has({services:Array(String)}, service))
+    AND (empty({teams:Array(String)}) OR has({teams:Array(String)}, team))
+    AND (empty({features:Array(String)}) OR has({features:Array(String)}, feature))
+    AND (empty({customers:Array(String)}) OR has({customers:Array(String)}, customer))
+    AND ({only:String} != 'failed' OR status_code = 2)
+    AND ({only:String} != 'unpriced' OR (price_status = 'unpriced' AND unpriced_reason != 'failed'))
+    AND ({order:String} != 'time' OR empty({after_span:String})
+        OR (toUnixTimestamp64Nano(started_at), span_id) < ({after_ns:Int64}, toFixedString(unhex({after_span:String}), 8)))
+ORDER BY
+    if({order:String} = 'cost', ifNull(spans.cost_usd, toDecimal128(0, 12)), toDecimal128(0, 12)) DESC,
+    if({order:String} = 'duration', duration_ns, 0) DESC,
+    started_at DESC,
+    span_id DESC
+LIMIT {limit:UInt32} OFFSET {skip:UInt32}

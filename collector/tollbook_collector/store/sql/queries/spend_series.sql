@@ -1,0 +1,44 @@
+-- One row for each bucket of time and value of a dimension: its calls and cost; all but the dearest values are together as (other).
+-- by: a dimension, or empty for all calls as one; bucket_s: seconds of a bucket, whole hours; since, until: as in spend; top: values that are shown by name.
+WITH
+    costs AS
+    (
+        SELECT
+            toDateTime(intDiv(toUnixTimestamp(hour), {bucket_s:UInt32}) * {bucket_s:UInt32}, 'UTC') AS bucket,
+            multiIf(
+                {by:String} = 'service', service,
+                {by:String} = 'environment', environment,
+                {by:String} = 'provider', provider,
+                {by:String} = 'model', model,
+                {by:String} = 'operation', operation,
+                {by:String} = 'team', team,
+                {by:String} = 'feature', feature,
+                {by:String} = 'customer', customer,
+                {by:String} = 'service_tier', service_tier,
+                '') AS value,
+            sum(spend_hourly.calls) AS calls,
+            sum(spend_hourly.errors) AS errors,
+            sum(spend_hourly.cost_usd) AS cost_usd
+        FROM spend_hourly
+        WHERE tenant = {tenant:String}
+            AND hour >= toStartOfHour({since:DateTime('UTC')})
+            AND hour < {until:DateTime('UTC')}
+        GROUP BY bucket, value
+    ),
+    dearest AS
+    (
+        SELECT value
+        FROM costs
+        GROUP BY value
+        ORDER BY sum(costs.cost_usd) DESC, value
+        LIMIT {top:UInt32}
+    )
+SELECT
+    bucket,
+    if(value IN (SELECT value FROM dearest), toString(value), '(other)') AS shown,
+    sum(costs.calls) AS calls,
+    sum(costs.errors) AS errors,
+    sum(costs.cost_usd) AS cost_usd
+FROM costs
+GROUP BY bucket, shown
+ORDER BY bucket, shown

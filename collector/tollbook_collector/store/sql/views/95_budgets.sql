@@ -1,0 +1,30 @@
+-- One row for each budget, value of its dimension and period, as it was measured last: limit, spent, remaining, burn and forecast.
+CREATE OR REPLACE VIEW budgets AS
+SELECT
+    tenant,
+    budget,
+    dimension,
+    value,
+    period,
+    zone,
+    period_starts_at,
+    period_ends_at,
+    chosen,
+    hard,
+    owner,
+    limit_usd,
+    spent_usd,
+    remaining_usd,
+    calls,
+    unpriced_calls,
+    crossed,
+    fast_burn,
+    slow_burn,
+    burning,
+    forecast_usd,
+    forecast_low_usd,
+    forecast_high_usd,
+    forecast_error,
+    in_force,
+    measured_at
+FROM budget_periods FINAL

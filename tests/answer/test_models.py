@@ -1,0 +1,50 @@
+"""Models side by side, and the rates behind them."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+from conftest import Insert
+from fastapi.testclient import TestClient
+from otlp_requests import call
+
+from tollbook_collector.store.client import ClickHouse
+
+NOW = datetime.now(UTC) - timedelta(minutes=1)
+
+
+def test_a_model_has_its_cost_latency_errors_and_cache_share(
+    api: TestClient, priced: ClickHouse, insert: Insert
+) -> None:
+    quick = replace(
+        call("openai", "gpt-5-mini", 1000, 100, NOW, gen_ai__usage__cache_read__input_tokens=400),
+        duration_ns=10**9,
+    )
+    failed = call("openai", "gpt-5-mini", None, None, NOW, status_code=2)
+    insert(priced, [quick, failed, call("anthropic", "no-such-model", 5, 5, NOW)])
+
+    rows = api.get("/v1/models").json()["rows"]
+
+    known, unknown = rows
+    # USD for a million tokens: 0.25 input, 0.025 read from the cache, 2 output.
+    assert Decimal(known["cost_usd"]) == (
+        600 * Decimal("0.00000025") + 400 * Decimal("0.000000025") + 100 * Decimal("0.000002")
+    )
+    assert (known["calls"], known["errors"], known["cache_read_tokens"]) == (2, 1, 400)
+    assert known["p50_ms"] == 1000.0
+    assert known["output_tokens_per_s"] == 100.0
+    assert known["first_chunk_p50_ms"] is None
+    assert (unknown["model"], unknown["unpriced_calls"]) == ("no-such-model", 1)
+
+
+def test_the_rates_of_the_models_in_use_are_listed_by_the_million(
+    api: TestClient, priced: ClickHouse, insert: Insert
+) -> None:
+    insert(priced, [call("openai", "gpt-5-mini", 1000, 100, NOW)])
+
+    rows = api.get("/v1/prices/used").json()["rows"]
+
+    assert {row["model"] for row in rows} == {"gpt-5-mini"}
+    (standard,) = [row for row in rows if row["service_tier"] == "standard" and not row["variant"]]
+    assert Decimal(standard["input_usd_per_million"]) == Decimal("0.25")
+    assert Decimal(standard["output_usd_per_million"]) == 2
