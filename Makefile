@@ -6,7 +6,7 @@ STAMP := .venv/.installed
 FUZZ := .venv-fuzz
 
 help:  ## list the targets
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 10
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 14
 
 $(STAMP): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "tollbook needs Python 3.11 or newer; try: make PYTHON=python3.12")'
@@ -23,6 +23,9 @@ demo: $(STAMP)  ## replay a real trace through real clients and show what it cos
 
 test: $(STAMP)  ## run all tests (ARGS="-k spool")
 	@$(BIN)/python -m pytest -q $(ARGS)
+
+test-clients: $(STAMP)  ## run the tests of all client libraries, an environment each (ARGS="groq cohere-minimum")
+	@$(BIN)/python tests/client_environments.py $(ARGS)
 
 check: $(STAMP)  ## formatting, lint and types
 	@$(BIN)/ruff format --check .
@@ -64,4 +67,4 @@ wheel: $(STAMP)  ## build the sdist and the wheel into dist/
 clean:
 	@rm -rf .venv dist .pytest_cache .mypy_cache .ruff_cache
 
-.PHONY: help setup demo test check bench crash soak fuzz schema docs rates wheel clean
+.PHONY: help setup demo test test-clients check bench crash soak fuzz schema docs rates wheel clean

@@ -31,6 +31,8 @@ from tollbook_collector.intake.key_file import KeyFile
 from tollbook_collector.intake.keyring import Keyring
 from tollbook_collector.intake.signals import LOGS, METRICS, TRACES
 from tollbook_collector.money.book import put_in_force
+from tollbook_collector.money.copies import EVERY_S as COPIES_EVERY_S
+from tollbook_collector.money.copies import Copies
 from tollbook_collector.money.seed import read_book
 from tollbook_collector.policy import Policy, Section
 from tollbook_collector.settings import Settings, is_loopback, split_address
@@ -188,6 +190,7 @@ class Collector:
             Duty("watch budgets", WATCH_BUDGETS_S, BudgetWatch(self._store, budgets).watch),
             Duty("share keys", SHARE_S, self._share_keys),
             Duty("share key use", USE_S, self._share_use),
+            Duty("find copies", COPIES_EVERY_S, Copies(self._store).search),
         ]
 
     def share_keys(self) -> None:

@@ -36,6 +36,7 @@ app.add_typer(prices.app, name="prices")
 app.add_typer(quarantine.commands)
 app.command()(budgets.budgets)
 app.add_typer(keys.commands)
+app.command()(budgets.forecast)
 console = Console()
 errors = Console(stderr=True)
 

@@ -9,10 +9,8 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import anthropic
-import openai
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceRequest,
@@ -22,6 +20,10 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 import tollbook
 from tollbook.process import PROCESS
 from tollbook.tally import Losses
+
+if TYPE_CHECKING:  # absent from the environments of other libraries
+    import anthropic
+    import openai
 
 WAIT_S = 10.0  # for what must happen; a test that waits so long fails
 
@@ -512,26 +514,34 @@ def delivered(collector: Collector) -> Callable[[], list[Span]]:
 
 
 @pytest.fixture
-def openai_client(provider: Provider) -> Iterator[openai.OpenAI]:
+def openai_client(provider: Provider) -> "Iterator[openai.OpenAI]":
+    import openai
+
     with openai.OpenAI(api_key="k", base_url=f"{provider.url}/v1", max_retries=0) as client:
         yield client
 
 
 @pytest.fixture
 async def async_openai_client(provider: Provider) -> Any:
+    import openai
+
     url = f"{provider.url}/v1"
     async with openai.AsyncOpenAI(api_key="k", base_url=url, max_retries=0) as client:
         yield client
 
 
 @pytest.fixture
-def anthropic_client(provider: Provider) -> Iterator[anthropic.Anthropic]:
+def anthropic_client(provider: Provider) -> "Iterator[anthropic.Anthropic]":
+    import anthropic
+
     with anthropic.Anthropic(api_key="k", base_url=provider.url, max_retries=0) as client:
         yield client
 
 
 @pytest.fixture
 async def async_anthropic_client(provider: Provider) -> Any:
+    import anthropic
+
     url = provider.url
     async with anthropic.AsyncAnthropic(api_key="k", base_url=url, max_retries=0) as client:
         yield client

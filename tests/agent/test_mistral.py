@@ -7,7 +7,14 @@ from typing import Any
 
 import pytest
 
-mistralai = pytest.importorskip("mistralai.client")
+try:
+    from mistralai import client as mistralai
+    from mistralai.client.errors import SDKError
+    from mistralai.client.utils import BackoffStrategy, RetryConfig
+except ImportError:  # before version 2
+    mistralai = pytest.importorskip("mistralai")
+    from mistralai.models import SDKError
+    from mistralai.utils import BackoffStrategy, RetryConfig
 
 Delivered = Callable[[], list[Any]]
 SECRET = "a-word-that-must-not-leave"
@@ -132,7 +139,7 @@ def test_an_error_reaches_the_caller_unchanged_and_is_recorded(
 ) -> None:
     wire.say({"error": {"message": SECRET}}, status)
 
-    with pytest.raises(mistralai.errors.SDKError) as caught:
+    with pytest.raises(SDKError) as caught:
         list(client.chat.stream(**ASK)) if streamed else client.chat.complete(**ASK)
 
     (span,) = delivered()
@@ -154,8 +161,6 @@ def test_embeddings_are_one_span(client: Any, wire: Any, delivered: Delivered) -
 
 
 def test_a_call_that_is_repeated_is_one_span(wire: Any, delivered: Delivered) -> None:
-    from mistralai.client.utils import BackoffStrategy, RetryConfig
-
     wire.say({"error": SECRET}, 503)
     wire.say(answer())
     retries = RetryConfig("backoff", BackoffStrategy(1, 2, 1.0, 5000), True)

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import httpx2
 import openai
 import pytest
 
@@ -25,10 +24,10 @@ def client_at(wire: Any) -> Callable[[str], openai.OpenAI]:
     """Return a client of a host; its requests go to the server on loopback."""
 
     def at(host: str) -> openai.OpenAI:
-        def to_loopback(request: httpx2.Request) -> None:
-            request.url = httpx2.URL(f"{wire.url}{request.url.path}")
+        def to_loopback(request: Any) -> None:
+            request.url = type(request.url)(f"{wire.url}{request.url.path}")
 
-        http = httpx2.Client(event_hooks={"request": [to_loopback]})
+        http = openai.DefaultHttpxClient(event_hooks={"request": [to_loopback]})
         return openai.OpenAI(
             api_key="k", base_url=f"http://{host}/v1", http_client=http, max_retries=0
         )

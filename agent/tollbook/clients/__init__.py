@@ -24,6 +24,7 @@ CLIENTS: Final = MappingProxyType(
         "anthropic._base_client": "tollbook.clients.anthropic",
         "google.genai._api_client": "tollbook.clients.google",
         "botocore.client": "tollbook.clients.bedrock",
+        "mistralai.basesdk": "tollbook.clients.mistral",  # before version 2
         "mistralai.client.basesdk": "tollbook.clients.mistral",
         "mistralai.azure.client.basesdk": "tollbook.clients.mistral",
         "mistralai.gcp.client.basesdk": "tollbook.clients.mistral",

@@ -60,6 +60,9 @@ class Chat(Completions):
 
 def usage_of(usage: Any) -> Mapping[str, Any]:
     """Return a usage in the names of chat completions."""
+    # Older versions of the library do not know the field.
+    priced = "cost_in_usd_ticks" in usage.DESCRIPTOR.fields_by_name
+    ticks = usage.cost_in_usd_ticks if priced and usage.HasField("cost_in_usd_ticks") else None
     return {
         "prompt_tokens": usage.prompt_tokens,
         "completion_tokens": usage.completion_tokens,
@@ -69,9 +72,7 @@ def usage_of(usage: Any) -> Mapping[str, Any]:
             "image_tokens": usage.prompt_image_tokens,
         },
         "completion_tokens_details": {"reasoning_tokens": usage.reasoning_tokens},
-        "cost_in_usd_ticks": usage.cost_in_usd_ticks
-        if usage.HasField("cost_in_usd_ticks")
-        else None,
+        "cost_in_usd_ticks": ticks,
     }
 
 

@@ -1,4 +1,4 @@
-"""The command `tollbook budgets`: what may be spent, what was, and how fast it goes."""
+"""The commands `tollbook budgets` and `forecast`: what may be spent, was, and will have been."""
 
 import json
 from decimal import Decimal
@@ -87,3 +87,35 @@ def _notes(rows: list[dict[str, Any]]) -> list[str]:
     if (left_out := len(rows) - screens.TERMINAL_ROWS_MAX) > 0:
         notes.append(f"{left_out} more budgets; all of them with --json")
     return notes
+
+
+def forecast(
+    by: Annotated[str, typer.Option(help="A dimension, as team; without one: all spend.")] = "",
+    period: Annotated[str, typer.Option(help="day, week or month.")] = "month",
+    zone: Annotated[str, typer.Option(help="IANA time zone of the calendar.")] = "UTC",
+    as_json: AsJson = False,
+    api: Api = DEFAULT_API,
+) -> None:
+    """Show what will have been spent when the day, week or month ends."""
+    answer = ask_json(api, "/v1/forecast", by=by, period=period, zone=zone)
+    if as_json:
+        typer.echo(json.dumps(answer))
+        return
+    table = Table(title=f"This {period}", title_justify="left", title_style="bold", box=None)
+    table.add_column(by or "spend", overflow="fold")
+    for name in ("spent", "expected", "80 % interval", "error in the past"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for row in answer["rows"][: screens.TERMINAL_ROWS_MAX]:
+        known = row["forecast_usd"] is not None
+        low, high = row["forecast_low_usd"], row["forecast_high_usd"]
+        error = row["forecast_error"]
+        table.add_row(
+            Text(row["value"] or "—" if by else "all"),
+            screens.money(row["spent_usd"]) + (" + ?" if row["unpriced_calls"] else ""),
+            screens.money(row["forecast_usd"]) if known else "—",
+            f"{screens.money(low)} to {screens.money(high)}" if known else "—",
+            "—" if error is None else f"{error:.0%} of {row['back_tests']}",
+        )
+    unknown = any(row["forecast_usd"] is None for row in answer["rows"])
+    notes = ["— needs two days of spend"] if unknown or not answer["rows"] else []
+    screens.show(console, table, notes)

@@ -11,10 +11,15 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final, Protocol
 
+import numpy as np
+
 from tollbook_collector.detect.budgets import DIMENSIONS, SCOPES_MAX, Budget, Period, PeriodName
+from tollbook_collector.detect.forecast import HISTORY_H, Forecast, forecast
 from tollbook_collector.store import sql
 
 ZERO: Final = Decimal(0)
+# Of one budget with `each`: the dearest values are forecast.
+FORECASTS_MAX: Final = 200
 
 
 @dataclass(frozen=True)
@@ -144,6 +149,8 @@ class BudgetWatch:
         self._budgets = budgets
         self._now = now
         self._written: dict[tuple[str, str, str, str, datetime], Status] | None = None
+        # Forecasts by budget, of the hour in which they were made: they follow whole hours.
+        self._forecasts: dict[int, tuple[datetime, dict[str, Forecast]]] = {}
 
     def watch(self) -> None:
         """Measure each budget, and write those that changed or are no longer in force.
@@ -167,6 +174,49 @@ class BudgetWatch:
         if rows := [*gone, *changed]:
             store.insert("budget_periods", COLUMNS, [_row(status, now) for status in rows])
         self._written = measured
+
+    def _expecting(self, store: Database, budget: Budget, now: datetime) -> list[Status]:
+        statuses = measure(store, budget, now)
+        hour, made = self._forecasts.get(id(budget), (None, {}))
+        if hour != _hour(now):
+            made = expect(store, budget, statuses, now)
+            self._forecasts[id(budget)] = (_hour(now), made)
+        return [_with(status, made.get(status.value)) for status in statuses]
+
+
+def expect(
+    store: Database, budget: Budget, statuses: Sequence[Status], now: datetime
+) -> dict[str, Forecast]:
+    """Return what will have been spent at the end of the period, for the dearest values."""
+    period = budget.period_at(now)
+    since = _hour(now) - timedelta(hours=HISTORY_H)
+    parameters = {
+        **_parameters(budget, period, now),
+        "since": since.strftime("%Y-%m-%d %H:%M:%S"),
+        "until": _hour(now).strftime("%Y-%m-%d %H:%M:%S"),
+        "limit": FORECASTS_MAX,
+    }
+    spent = {status.value: status.spent_usd for status in statuses}
+    forecasts = {}
+    for value, (hours, usd) in store.rows(sql.read("queries/spend_history"), parameters):
+        history = np.zeros(HISTORY_H)
+        history[np.array(hours, dtype=np.int64)] = usd
+        made = forecast(history, spent.get(value, ZERO), period, budget.zone, now)
+        if made is not None:
+            forecasts[value] = made
+    return forecasts
+
+
+def _with(status: Status, made: Forecast | None) -> Status:
+    if made is None:
+        return status
+    return replace(
+        status,
+        forecast_usd=max(made.expected_usd, status.spent_usd),
+        forecast_low_usd=max(made.low_usd, status.spent_usd),
+        forecast_high_usd=max(made.high_usd, status.spent_usd),
+        forecast_error=made.error,
+    )
 
 
 def measure(store: Database, budget: Budget, now: datetime) -> list[Status]:

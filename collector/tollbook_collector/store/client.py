@@ -109,7 +109,12 @@ class ClickHouse:
         except ClickHouseError as error:
             raise _translated(error) from error
 
-    def command(self, statement: str, parameters: Mapping[str, Any] | None = None) -> None:
+    def command(
+        self,
+        statement: str,
+        parameters: Mapping[str, Any] | None = None,
+        settings: Mapping[str, Any] | None = None,
+    ) -> None:
         """Run a statement that returns no rows.
 
         Raises:
@@ -117,7 +122,9 @@ class ClickHouse:
             StoreRefused: It will not.
         """
         try:
-            self._client.command(statement, parameters=dict(parameters or {}))
+            self._client.command(
+                statement, parameters=dict(parameters or {}), settings=dict(settings or {})
+            )
         except ClickHouseError as error:
             raise _translated(error) from error
 

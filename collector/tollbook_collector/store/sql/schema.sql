@@ -333,6 +333,51 @@ AS SELECT
 FROM budget_periods
 FINAL;
 
+CREATE VIEW call_signs
+(
+    `tenant` LowCardinality(String),
+    `started_at` DateTime64(9, 'UTC'),
+    `call` Tuple(
+        Tuple(
+            LowCardinality(UInt8),
+            Bool,
+            UInt8,
+            UInt8,
+            Int32,
+            Int64,
+            FixedString(8),
+            FixedString(16),
+            Int64),
+        UInt64,
+        Int64,
+        UInt64,
+        UInt64,
+        String),
+    `sign` String,
+    `text` String,
+    `sign_hash` UInt64,
+    `is_sure` UInt8
+)
+AS SELECT
+    tenant,
+    started_at,
+    call,
+    pair.1 AS sign,
+    pair.2 AS text,
+    cityHash64(tenant, pair) AS sign_hash,
+    is_sure
+FROM
+(
+    SELECT
+        tenant,
+        started_at,
+        (length(response_id) >= 20) AND (length(arrayDistinct(ngrams(response_id, 1))) >= 10) AS is_sure,
+        tuple(tuple(price_status = 'unpriced', (NOT usage_complete) OR isNull(spans.input_tokens) OR isNull(spans.output_tokens), kind = 2, ((spans.cache_read_tokens + spans.cache_write_tokens) + spans.reasoning_tokens) = 0, -toInt32(length(tags)), toUnixTimestamp64Nano(started_at), span_id, trace_id, toUnixTimestamp64Nano(received_at)), cityHash64(tenant, trace_id, span_id, received_at), toUnixTimestamp64Nano(started_at) + toInt64(duration_ns), cityHash64(service, scope_name, kind), cityHash64(ifNull(toInt64(spans.input_tokens), -1), ifNull(toInt64(spans.output_tokens), -1)), response_id) AS call,
+        arrayJoin(arrayFilter(each -> ((each.2) != ''), [('response', response_id), ('span', concat(trace_id, span_id)), ('trace', if((spans.input_tokens + spans.output_tokens) > 0, concat(trace_id, toString(assumeNotNull(spans.input_tokens)), ':', toString(assumeNotNull(spans.output_tokens))), ''))])) AS pair
+    FROM spans
+    WHERE is_call
+);
+
 CREATE VIEW calls
 (
     `tenant` LowCardinality(String),
@@ -367,10 +412,12 @@ CREATE VIEW calls
     `output_image_tokens` UInt64,
     `usage_complete` Bool,
     `usage_fixups` Array(LowCardinality(String)),
+    `billable` UInt8,
+    `dedup_of` String,
     `cost_usd` Nullable(Decimal(38, 12)),
-    `price_id` LowCardinality(String),
-    `price_status` LowCardinality(String),
-    `unpriced_reason` LowCardinality(String),
+    `price_id` String,
+    `price_status` String,
+    `unpriced_reason` String,
     `reported_cost_usd` Nullable(Decimal(38, 12)),
     `reported_cost_source` LowCardinality(String),
     `team` LowCardinality(String),
@@ -415,10 +462,12 @@ AS SELECT
     output_image_tokens,
     usage_complete,
     usage_fixups,
-    cost_usd,
-    price_id,
-    price_status,
-    unpriced_reason,
+    NOT is_copy AS billable,
+    if(is_copy, lower(hex(dictGet('original_of_copy', 'dedup_of', copy_key))), '') AS dedup_of,
+    if(is_copy, NULL, spans.cost_usd) AS cost_usd,
+    if(is_copy, '', spans.price_id) AS price_id,
+    if(is_copy, 'not_billable', spans.price_status) AS price_status,
+    if(is_copy, '', spans.unpriced_reason) AS unpriced_reason,
     reported_cost_usd,
     reported_cost_source,
     team,
@@ -429,8 +478,18 @@ AS SELECT
     tags,
     attributes,
     received_at
-FROM spans
-WHERE is_call;
+FROM
+(
+    SELECT
+        *,
+        cityHash64(tenant, spans.trace_id, spans.span_id, received_at) AS copy_key,
+        copy_key IN (
+            SELECT copies.copy_key
+            FROM copies
+        ) AS is_copy
+    FROM spans
+    WHERE is_call
+) AS spans;
 
 CREATE VIEW context_steps
 (
@@ -461,6 +520,64 @@ PRIMARY KEY provider, model
 SOURCE(CLICKHOUSE(HOST '127.0.0.1' TABLE 'context_steps'))
 LIFETIME(MIN 0 MAX 0)
 LAYOUT(COMPLEX_KEY_HASHED());
+
+CREATE TABLE copies
+(
+    `tenant` LowCardinality(String) COMMENT 'Whose data it is',
+    `copy_key` UInt64 COMMENT 'tollbook_copy_key of the span',
+    `original_key` UInt64 COMMENT 'tollbook_copy_key of the span that counts',
+    `found_at` DateTime64(6, 'UTC') COMMENT 'When the copy was found; names the round that found it',
+    `reason` LowCardinality(String) COMMENT 'response: the same response id; span: the same span twice; trace: the same usage within each other in one trace; original: what it was a copy of is one itself',
+    `is_first` Bool COMMENT 'False: the row corrects dedup_of of an earlier one and takes nothing back',
+    `trace_id` FixedString(16) COMMENT 'Of the copy' CODEC(ZSTD(1)),
+    `span_id` FixedString(8) COMMENT 'Of the copy',
+    `dedup_of` FixedString(8) COMMENT 'Span id of the copy that counts',
+    `received_at` DateTime64(9, 'UTC') COMMENT 'When the collector had the copy on disk' CODEC(Delta(8), ZSTD(1)),
+    `started_at` DateTime64(9, 'UTC') COMMENT 'When the copy started, UTC' CODEC(Delta(8), ZSTD(1)),
+    `service` LowCardinality(String) COMMENT 'service.name of the resource',
+    `environment` LowCardinality(String) COMMENT 'deployment.environment.name of the resource',
+    `provider` LowCardinality(String) COMMENT 'gen_ai.provider.name',
+    `model` LowCardinality(String) COMMENT 'Model as the price book names it; unknown ones as they came',
+    `operation` LowCardinality(String) COMMENT 'gen_ai.operation.name',
+    `team` LowCardinality(String) COMMENT 'Tag team',
+    `feature` LowCardinality(String) COMMENT 'Tag feature',
+    `customer` LowCardinality(String) COMMENT 'Tag customer',
+    `service_tier` LowCardinality(String) COMMENT 'Tier that was served',
+    `failed` Bool COMMENT 'Whether it ended in an error',
+    `unpriced` Bool COMMENT 'Whether it used tokens at a cost that is unknown',
+    `input_tokens` Int64 COMMENT 'All input, cached and written to a cache included',
+    `cache_read_tokens` Int64 COMMENT 'Of the input',
+    `cache_write_tokens` Int64 COMMENT 'Of the input',
+    `output_tokens` Int64 COMMENT 'All output, reasoning included',
+    `reasoning_tokens` Int64 COMMENT 'Of the output',
+    `duration_ns` Int64 COMMENT 'From start to end',
+    `cost_usd` Decimal(38, 12) COMMENT 'What it would have cost, which was taken back; 0: its cost was unknown'
+)
+ENGINE = MergeTree
+PARTITION BY toYYYYMM(started_at)
+ORDER BY (tenant, copy_key, found_at)
+SETTINGS non_replicated_deduplication_window = 10000, fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8192;
+
+CREATE VIEW copy_originals
+(
+    `copy_key` UInt64,
+    `dedup_of` FixedString(8)
+)
+AS SELECT
+    copy_key,
+    argMax(copies.dedup_of, found_at) AS dedup_of
+FROM copies
+GROUP BY copy_key;
+
+CREATE TABLE copy_rounds
+(
+    `hour` DateTime('UTC') COMMENT 'Start of the hour in which the calls started',
+    `found_at` DateTime64(6, 'UTC') COMMENT 'The round, as copies has it',
+    `calls` Int64 COMMENT 'Calls of all tenants that the hour had, copies included'
+)
+ENGINE = MergeTree
+ORDER BY (hour, found_at)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8192;
 
 CREATE MATERIALIZED VIEW decode TO decoded
 (
@@ -1381,6 +1498,16 @@ CREATE TABLE normalised
 )
 ENGINE = `Null`;
 
+CREATE DICTIONARY original_of_copy
+(
+    `copy_key` UInt64,
+    `dedup_of` String
+)
+PRIMARY KEY copy_key
+SOURCE(CLICKHOUSE(HOST '127.0.0.1' TABLE 'copy_originals'))
+LIFETIME(MIN 0 MAX 0)
+LAYOUT(HASHED());
+
 CREATE MATERIALIZED VIEW price TO spans
 (
     `tenant` LowCardinality(String),
@@ -1679,6 +1806,87 @@ ENGINE = MergeTree
 ORDER BY (book_at, provider, model, service_tier, context_over, valid_from, meter)
 SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8192;
 
+CREATE VIEW roll_up_differences
+(
+    `tenant` LowCardinality(String),
+    `trace_id` String,
+    `span_id` String,
+    `started_at` DateTime64(9, 'UTC'),
+    `service` String,
+    `name` String,
+    `operation` String,
+    `agent` String,
+    `input_tokens` Nullable(UInt64),
+    `output_tokens` Nullable(UInt64),
+    `calls` UInt64,
+    `calls_input_tokens` UInt64,
+    `calls_output_tokens` UInt64,
+    `input_difference` Nullable(Int64),
+    `output_difference` Nullable(Int64)
+)
+AS SELECT
+    tenant,
+    lower(hex(traces.trace_id)) AS trace_id,
+    lower(hex(outer.1)) AS span_id,
+    outer.2 AS started_at,
+    outer.3 AS service,
+    outer.4 AS name,
+    outer.5 AS operation,
+    outer.6 AS agent,
+    outer.7 AS input_tokens,
+    outer.8 AS output_tokens,
+    toUInt64(arraySum(under)) AS calls,
+    toUInt64(arraySum((tokens, is_under) -> if(is_under, tokens, 0), call_inputs, under)) AS calls_input_tokens,
+    toUInt64(arraySum((tokens, is_under) -> if(is_under, tokens, 0), call_outputs, under)) AS calls_output_tokens,
+    toInt64(outer.7) - toInt64(calls_input_tokens) AS input_difference,
+    toInt64(outer.8) - toInt64(calls_output_tokens) AS output_difference
+FROM
+(
+    SELECT
+        *,
+        arrayMap(position -> arrayExists(level -> ((level[position]) = (outer.1)), levels), arrayEnumerate(call_parents)) AS under
+    FROM
+    (
+        SELECT
+            *,
+            (arrayFold((found, step) -> (arrayMap(parent -> (parents[indexOf(ids, parent)]), found.1), arrayPushBack(found.2, arrayMap(parent -> (parents[indexOf(ids, parent)]), found.1))), range(15), (call_parents, [call_parents]))).2 AS levels,
+            arrayJoin(outers) AS outer
+        FROM
+        (
+            SELECT
+                tenant,
+                trace_id,
+                groupArray(span_id) AS ids,
+                groupArray(parent_span_id) AS parents,
+                groupArrayIf(parent_span_id, is_billable) AS call_parents,
+                groupArrayIf(toUInt64(ifNull(spans.input_tokens, 0)), is_billable) AS call_inputs,
+                groupArrayIf(toUInt64(ifNull(spans.output_tokens, 0)), is_billable) AS call_outputs,
+                groupArrayIf((span_id, started_at, service, name, operation, agent, spans.input_tokens, spans.output_tokens), is_outer) AS outers
+            FROM
+            (
+                SELECT
+                    *,
+                    (NOT is_call) AND (isNotNull(spans.input_tokens) OR isNotNull(spans.output_tokens)) AS is_outer,
+                    is_call AND (cityHash64(tenant, trace_id, span_id, received_at) NOT IN (
+                        SELECT copy_key
+                        FROM copies
+                    )) AS is_billable
+                FROM spans
+                WHERE (tenant, trace_id) IN (
+                    SELECT
+                        tenant,
+                        trace_id
+                    FROM spans
+                    WHERE (NOT is_call) AND (isNotNull(spans.input_tokens) OR isNotNull(spans.output_tokens))
+                )
+            ) AS spans
+            GROUP BY
+                tenant,
+                trace_id
+        )
+    )
+) AS traces;
+
 CREATE MATERIALIZED VIEW roll_up_hours TO spend_hourly
 (
     `tenant` LowCardinality(String),
@@ -1893,15 +2101,16 @@ CREATE VIEW spend
     `feature` LowCardinality(String),
     `customer` LowCardinality(String),
     `service_tier` LowCardinality(String),
-    `calls` UInt64,
-    `errors` UInt64,
-    `unpriced_calls` UInt64,
-    `input_tokens` UInt64,
-    `cache_read_tokens` UInt64,
-    `cache_write_tokens` UInt64,
-    `output_tokens` UInt64,
-    `reasoning_tokens` UInt64,
-    `duration_ns` UInt64,
+    `calls` Int64,
+    `errors` Int64,
+    `unpriced_calls` Int64,
+    `input_tokens` Int64,
+    `cache_read_tokens` Int64,
+    `cache_write_tokens` Int64,
+    `output_tokens` Int64,
+    `reasoning_tokens` Int64,
+    `duration_ns` Int64,
+    `copies` Int64,
     `cost_usd` Decimal(38, 12)
 )
 AS SELECT
@@ -1925,6 +2134,7 @@ AS SELECT
     sum(spend_hourly.output_tokens) AS output_tokens,
     sum(spend_hourly.reasoning_tokens) AS reasoning_tokens,
     sum(spend_hourly.duration_ns) AS duration_ns,
+    sum(spend_hourly.copies) AS copies,
     sum(spend_hourly.cost_usd) AS cost_usd
 FROM spend_hourly
 GROUP BY
@@ -1953,15 +2163,16 @@ CREATE TABLE spend_hourly
     `feature` LowCardinality(String) COMMENT 'Tag feature',
     `customer` LowCardinality(String) COMMENT 'Tag customer',
     `service_tier` LowCardinality(String) COMMENT 'Tier that was served',
-    `calls` UInt64 COMMENT 'Model calls',
-    `errors` UInt64 COMMENT 'Calls that failed',
-    `unpriced_calls` UInt64 COMMENT 'Calls that used tokens at a cost that is unknown, and so not in cost_usd',
-    `input_tokens` UInt64 COMMENT 'All input, cached and written to a cache included',
-    `cache_read_tokens` UInt64 COMMENT 'Of the input',
-    `cache_write_tokens` UInt64 COMMENT 'Of the input',
-    `output_tokens` UInt64 COMMENT 'All output, reasoning included',
-    `reasoning_tokens` UInt64 COMMENT 'Of the output',
-    `duration_ns` UInt64 COMMENT 'Of all calls together',
+    `calls` Int64 COMMENT 'Model calls, each response once',
+    `errors` Int64 COMMENT 'Calls that failed',
+    `unpriced_calls` Int64 COMMENT 'Calls that used tokens at a cost that is unknown, and so not in cost_usd',
+    `input_tokens` Int64 COMMENT 'All input, cached and written to a cache included',
+    `cache_read_tokens` Int64 COMMENT 'Of the input',
+    `cache_write_tokens` Int64 COMMENT 'Of the input',
+    `output_tokens` Int64 COMMENT 'All output, reasoning included',
+    `reasoning_tokens` Int64 COMMENT 'Of the output',
+    `duration_ns` Int64 COMMENT 'Of all calls together',
+    `copies` Int64 COMMENT 'Copies of calls that were seen more than once and so are in none of the other columns',
     `cost_usd` Decimal(38, 12) COMMENT 'Of the priced calls'
 )
 ENGINE = SummingMergeTree
@@ -1982,15 +2193,16 @@ CREATE TABLE spend_minutely
     `feature` LowCardinality(String) COMMENT 'Tag feature',
     `customer` LowCardinality(String) COMMENT 'Tag customer',
     `service_tier` LowCardinality(String) COMMENT 'Tier that was served',
-    `calls` UInt64 COMMENT 'Model calls',
-    `errors` UInt64 COMMENT 'Calls that failed',
-    `unpriced_calls` UInt64 COMMENT 'Calls that used tokens at a cost that is unknown, and so not in cost_usd',
-    `input_tokens` UInt64 COMMENT 'All input, cached and written to a cache included',
-    `cache_read_tokens` UInt64 COMMENT 'Of the input',
-    `cache_write_tokens` UInt64 COMMENT 'Of the input',
-    `output_tokens` UInt64 COMMENT 'All output, reasoning included',
-    `reasoning_tokens` UInt64 COMMENT 'Of the output',
-    `duration_ns` UInt64 COMMENT 'Of all calls together',
+    `calls` Int64 COMMENT 'Model calls, each response once',
+    `errors` Int64 COMMENT 'Calls that failed',
+    `unpriced_calls` Int64 COMMENT 'Calls that used tokens at a cost that is unknown, and so not in cost_usd',
+    `input_tokens` Int64 COMMENT 'All input, cached and written to a cache included',
+    `cache_read_tokens` Int64 COMMENT 'Of the input',
+    `cache_write_tokens` Int64 COMMENT 'Of the input',
+    `output_tokens` Int64 COMMENT 'All output, reasoning included',
+    `reasoning_tokens` Int64 COMMENT 'Of the output',
+    `duration_ns` Int64 COMMENT 'Of all calls together',
+    `copies` Int64 COMMENT 'Copies of calls that were seen more than once and so are in none of the other columns',
     `cost_usd` Decimal(38, 12) COMMENT 'Of the priced calls'
 )
 ENGINE = SummingMergeTree

@@ -1,4 +1,4 @@
--- One row for each model without a cost and the reason, most calls first, from since to until.
+-- One row for each model without a cost and the reason, most calls first, from since to until; copies of calls are left out.
 SELECT
     provider,
     model,
@@ -13,6 +13,7 @@ WHERE tenant = {tenant:String}
     AND unpriced_reason != 'failed'
     AND started_at >= {since:DateTime('UTC')}
     AND started_at < {until:DateTime('UTC')}
+    AND tollbook_copy_key(tenant, trace_id, span_id, received_at) NOT IN (SELECT copy_key FROM copies)
 GROUP BY provider, model, unpriced_reason
 ORDER BY calls DESC, provider, model, unpriced_reason
 LIMIT {limit:UInt32}

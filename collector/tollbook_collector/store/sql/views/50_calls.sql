@@ -1,4 +1,4 @@
--- One row for each model call: what it was, what it used and what it cost.
+-- One row for each model call: what it was, what it used and what it cost; a copy of another call keeps its usage, is not billable and has no cost.
 CREATE OR REPLACE VIEW calls AS
 SELECT
     tenant,
@@ -33,10 +33,12 @@ SELECT
     output_image_tokens,
     usage_complete,
     usage_fixups,
-    cost_usd,
-    price_id,
-    price_status,
-    unpriced_reason,
+    NOT is_copy AS billable,
+    if(is_copy, lower(hex(dictGet('original_of_copy', 'dedup_of', copy_key))), '') AS dedup_of,
+    if(is_copy, NULL, spans.cost_usd) AS cost_usd,
+    if(is_copy, '', spans.price_id) AS price_id,
+    if(is_copy, 'not_billable', spans.price_status) AS price_status,
+    if(is_copy, '', spans.unpriced_reason) AS unpriced_reason,
     reported_cost_usd,
     reported_cost_source,
     team,
@@ -47,5 +49,12 @@ SELECT
     tags,
     attributes,
     received_at
-FROM spans
-WHERE is_call
+FROM
+(
+    SELECT
+        *,
+        tollbook_copy_key(tenant, spans.trace_id, spans.span_id, received_at) AS copy_key,
+        copy_key IN (SELECT copies.copy_key FROM copies) AS is_copy
+    FROM spans
+    WHERE is_call
+) AS spans

@@ -21,6 +21,7 @@ SELECT
     sum(spend_hourly.output_tokens) AS output_tokens,
     sum(spend_hourly.reasoning_tokens) AS reasoning_tokens,
     sum(spend_hourly.duration_ns) AS duration_ns,
+    sum(spend_hourly.copies) AS copies,
     sum(spend_hourly.cost_usd) AS cost_usd
 FROM spend_hourly
 GROUP BY tenant, hour, service, environment, provider, model, operation, team, feature, customer, service_tier

@@ -1,0 +1,127 @@
+"""Billable once: finds calls that were seen twice and takes the copies out of the spend.
+
+An SDK, a gateway and a server may each send a span of the same call, minutes or a collector apart.
+So copies are looked for again and again among the calls of each hour that has new ones. A copy gets
+a row in `copies`, which the view `calls` obeys; then rows that take it back are added to the
+roll-ups. Nothing is changed in place, and which copy counts does not depend on which came first.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final, Protocol
+
+from tollbook_collector.store import sql
+
+EVERY_S: Final = 10.0
+# Copies of a call start so long before or after it, by the clocks of their machines.
+APART_MAX: Final = timedelta(minutes=15)
+# More calls than this with one unsure sign are of a server that repeats itself.
+GROUP_MAX: Final = 64
+# Hours that one round searches.
+HOURS_MAX: Final = 200
+# After a round that took t seconds there is none for so many t: searching stays a small share.
+REST: Final = 10.0
+ROLL_UPS: Final = ("hourly", "minutely")
+HOUR: Final = timedelta(hours=1)
+
+log = logging.getLogger(__name__)
+
+
+class CopyStore(Protocol):
+    """What finding copies needs of the store."""
+
+    def command(
+        self,
+        statement: str,
+        parameters: Mapping[str, Any] | None = None,
+        settings: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Run a statement that returns no rows."""
+
+    def rows(
+        self, statement: str, parameters: Mapping[str, Any] | None = None
+    ) -> Sequence[Sequence[Any]]:
+        """Return the rows of a query."""
+
+
+class Copies:
+    """Finds copies of calls, a round at a time.
+
+    Args:
+        store: Gives the store; may raise StoreUnavailable.
+    """
+
+    def __init__(self, store: Callable[[], CopyStore]) -> None:
+        self._store = store
+        self._rest_until = 0.0
+
+    def search(self) -> None:
+        """Search the hours that have new calls, unless the last search was long and just now."""
+        started = time.monotonic()
+        if started < self._rest_until:
+            return
+        search(self._store())
+        self._rest_until = time.monotonic() + REST * (time.monotonic() - started)
+
+
+def search(store: CopyStore) -> int:
+    """Find the copies among calls that came since the last search, and return in how many hours.
+
+    A round that was cut off is carried out first: each of its inserts has a token, so that what
+    was done is not done twice.
+    """
+    for (found_at,) in store.rows(sql.read("queries/copy_rounds_open")):
+        _take_back(store, found_at.replace(tzinfo=UTC))
+        _close_round(store, found_at.replace(tzinfo=UTC), found_at.replace(tzinfo=UTC), 0)
+    hours = store.rows(sql.read("queries/copy_hours"), {"limit": HOURS_MAX})
+    for hour, calls in hours:
+        _search_hour(store, hour.replace(tzinfo=UTC), int(calls))
+    return len(hours)
+
+
+def _search_hour(store: CopyStore, hour: datetime, calls: int) -> None:
+    found_at = datetime.now(UTC)
+    round_ = {"found_at": _text(found_at)}
+    parameters = {
+        **round_,
+        "since": _text(hour - APART_MAX),
+        "until": _text(hour + HOUR + APART_MAX),
+        "group_max": GROUP_MAX,
+    }
+    # Two collectors that see the same calls at once find the same copies: the second adds nothing.
+    _insert(store, "copies_find", parameters, f"copies-{hour:%Y%m%d%H}-{calls}")
+    ((found,),) = store.rows(sql.read("queries/copies_found"), round_)
+    if found:
+        _insert(store, "copies_repoint", round_, f"copies-again-{found_at.timestamp()}")
+        _take_back(store, found_at)
+    _close_round(store, hour, found_at, calls)
+
+
+def _take_back(store: CopyStore, found_at: datetime) -> None:
+    for table in ROLL_UPS:
+        token = f"copies-{table}-{found_at.timestamp()}"
+        _insert(store, f"copies_take_back_{table}", {"found_at": _text(found_at)}, token)
+    store.command(sql.read("queries/reload_dictionary"), {"dictionary": "original_of_copy"})
+
+
+def _close_round(store: CopyStore, hour: datetime, found_at: datetime, calls: int) -> None:
+    parameters = {"hour": _text(hour)[:19], "found_at": _text(found_at), "calls": calls}
+    store.command(sql.read("queries/copy_round_add"), parameters)
+
+
+def _insert(store: CopyStore, query: str, parameters: Mapping[str, Any], token: str) -> None:
+    settings = {
+        "insert_deduplication_token": token,
+        "insert_deduplicate": 1,
+        # One block in one order, so that the token names the same rows each time.
+        "max_threads": 1,
+        "max_block_size": 1_000_000,
+    }
+    store.command(sql.read(f"queries/{query}"), parameters, settings)
+
+
+def _text(instant: datetime) -> str:
+    text = instant.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
+    return text.removesuffix(".000000")

@@ -1,0 +1,5 @@
+-- One row for each round that found copies and was cut off before it said that the roll-ups have them.
+SELECT DISTINCT found_at
+FROM copies
+WHERE found_at NOT IN (SELECT found_at FROM copy_rounds)
+ORDER BY found_at
