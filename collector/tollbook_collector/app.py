@@ -9,8 +9,6 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
-from functools import partial
-from pathlib import Path
 from typing import Any, Final
 
 import uvicorn
@@ -30,12 +28,13 @@ from tollbook_collector.intake.key_desk import KeyDesk
 from tollbook_collector.intake.key_file import KeyFile
 from tollbook_collector.intake.keyring import Keyring
 from tollbook_collector.intake.signals import LOGS, METRICS, TRACES
-from tollbook_collector.money.book import put_in_force
 from tollbook_collector.money.copies import EVERY_S as COPIES_EVERY_S
 from tollbook_collector.money.copies import Copies
-from tollbook_collector.money.seed import read_book
-from tollbook_collector.policy import Policy, Section
-from tollbook_collector.settings import Settings, is_loopback, split_address
+from tollbook_collector.money.own_book import UnreadablePrices
+from tollbook_collector.money.reload import RELOAD_EVERY_S, PriceReader
+from tollbook_collector.money.unpriced import COUNT_EVERY_S, UnpricedCalls
+from tollbook_collector.policy import Policy, PolicyFile, Section
+from tollbook_collector.settings import OPEN_TENANT, Settings, is_loopback, split_address
 from tollbook_collector.spool.append import Spool
 from tollbook_collector.store.client import (
     ClickHouse,
@@ -102,6 +101,10 @@ class Collector:
         self.allowance = Allowance()
         self.gate = Gate(self.keyring, self.allowance)
         self._run_id = uuid.uuid4().hex
+        self._policy_file = PolicyFile(settings.policy, SECTIONS)
+        self._prices = PriceReader(settings.data / "prices")
+        self._unpriced = UnpricedCalls()
+        self.tenant = OPEN_TENANT
         self.spools = {
             name: Spool(settings.data / "spool" / name, int(settings.spool_bytes_max * share))
             for name, share in SPOOL_SHARES.items()
@@ -109,6 +112,7 @@ class Collector:
         self.door = Door(self.spools)
         self.embedded: EmbeddedStore | None = None
         self._opened: Store | None = None
+        self._started = False
         self._loaders: dict[str, Loader] = {}
         self._duties = Duties(self._list_duties())
 
@@ -119,9 +123,9 @@ class Collector:
             EditedMigration, NewerDatabase: The database must not be touched by this version.
             StoreRefused: The user or password is wrong, or a right is missing.
         """
-        prices = partial(_put_prices_in_force, self._settings.data / "prices")
-        self._opened = Store(self._store_address(), prices)
+        self._opened = Store(self._store_address(), self._begin_prices)
         self._opened.open()
+        self._started = True
         for name, spool in self.spools.items():
             inserters = INSERTERS if name == TRACES.name else 1
             self._loaders[name] = Loader(spool, self._opened, inserters, name)
@@ -144,6 +148,11 @@ class Collector:
             self._opened.close()
         if self.embedded is not None:
             self.embedded.stop()
+
+    @property
+    def policy(self) -> Policy:
+        """What tollbook.toml says now; ask for it anew each time, as it is read when it changes."""
+        return self._policy_file.policy
 
     @property
     def store(self) -> Answerer:
@@ -170,8 +179,17 @@ class Collector:
             LOGS.name: self._counts(LOGS.name),
             METRICS.name: self._counts(METRICS.name),
             "duties": {name: asdict(counts) for name, counts in self._duties.counts().items()},
+            "prices": self._prices.status(),
+            "unpriced_calls": self._unpriced.counts(),
+            "notes": self.notes(),
             "store_restarts": self.embedded.restarts if self.embedded else 0,
         }
+
+    def notes(self) -> list[str]:
+        """Return what people should know although the collector does its work; empty: nothing."""
+        refused = [self._prices.status()["refused"], self._policy_file.refused]
+        notes = [f"refused, the old one holds: {reason}" for reason in refused if reason]
+        return [*notes, *self._unpriced.notes()]
 
     def faults(self) -> list[str]:
         """Return what keeps the collector from doing its work; empty: nothing."""
@@ -187,6 +205,13 @@ class Collector:
         """Return what the collector does again and again; a line each."""
         budgets = self.policy.section(Budgets).entries
         return [
+            Duty("reload prices", RELOAD_EVERY_S, lambda: self._prices.reload(self._store())),
+            Duty("reload tollbook.toml", RELOAD_EVERY_S, self._policy_file.reload),
+            Duty(
+                "count unpriced calls",
+                COUNT_EVERY_S,
+                lambda: self._unpriced.count(self._store()),
+            ),
             Duty("watch budgets", WATCH_BUDGETS_S, BudgetWatch(self._store, budgets).watch),
             Duty("share keys", SHARE_S, self._share_keys),
             Duty("share key use", USE_S, self._share_use),
@@ -209,6 +234,16 @@ class Collector:
         if self._opened is None:
             raise StoreUnavailable("the store is not opened yet")
         return self._opened.clickhouse
+
+    def _begin_prices(self, clickhouse: ClickHouse) -> None:
+        try:
+            if self._prices.begin(clickhouse):
+                log.info("a new price book is in force")
+        except UnreadablePrices as error:
+            # At the start somebody is there to read it; later the collector goes on without prices.
+            if not self._started:
+                raise
+            log.error("no price book is in force: %s", error)
 
     def _counts(self, signal: str) -> dict[str, Any]:
         loader = self._loaders.get(signal)
@@ -349,8 +384,3 @@ def _stop_on_signal() -> asyncio.Event:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
     return stopping
-
-
-def _put_prices_in_force(own: Path, clickhouse: ClickHouse) -> None:
-    if put_in_force(clickhouse, read_book(own)):
-        log.info("a new price book is in force")

@@ -61,6 +61,49 @@ class Policy:
         return section
 
 
+class PolicyFile:
+    """A tollbook.toml, read anew when it changes; a bad one is refused and the old one holds.
+
+    Args:
+        path: The file; one that does not exist is an empty policy.
+        sections: The sections that may be in it.
+
+    Raises:
+        UnreadablePolicy: It cannot be obeyed, and there is no older one to obey.
+    """
+
+    def __init__(self, path: Path | None, sections: Mapping[str, type[Section]]) -> None:
+        self._path = path
+        self._sections = sections
+        self._seen = self._state()
+        self.policy = Policy(path, sections)
+        self.refused = ""
+
+    def reload(self) -> None:
+        """Read the file if it changed.
+
+        Raises:
+            UnreadablePolicy: It cannot be obeyed; raised at each change, not at each call.
+        """
+        state = self._state()
+        if state == self._seen:
+            return
+        self._seen = state
+        try:
+            self.policy = Policy(self._path, self._sections)
+        except UnreadablePolicy as error:
+            self.refused = str(error)
+            raise
+        self.refused = ""
+
+    def _state(self) -> tuple[int, int] | None:
+        try:
+            state = self._path.stat() if self._path is not None else None
+        except OSError:
+            return None
+        return (state.st_mtime_ns, state.st_size) if state is not None else None
+
+
 def _read(path: Path) -> dict[str, Any]:
     size = path.stat().st_size
     if size > POLICY_BYTES_MAX:

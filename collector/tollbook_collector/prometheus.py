@@ -90,6 +90,11 @@ def _lines(status: Mapping[str, Any], faults: int) -> Iterator[str]:
     yield f"tollbook_faults {faults}\n"
     yield _head("store_restarts_total", "counter", "Restarts of the embedded store.")
     yield f"tollbook_store_restarts_total {status['store_restarts']}\n"
+    yield _head("unpriced_calls", "gauge", "Calls of the last 24 hours without a price.")
+    for reason, count in status["unpriced_calls"].items():
+        yield f'tollbook_unpriced_calls{{reason="{reason}"}} {count}\n'
+    yield _head("prices_refused", "gauge", "1: price files are refused, the old book holds.")
+    yield f"tollbook_prices_refused {int(bool(status['prices']['refused']))}\n"
     yield _head("intake_requests_total", "counter", "Requests by what became of them.")
     for outcome, count in status["intake"].items():
         yield f'tollbook_intake_requests_total{{outcome="{outcome}"}} {count}\n'

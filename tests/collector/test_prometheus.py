@@ -16,6 +16,8 @@ def status(**spool: int) -> dict[str, Any]:
     return {
         "intake": {"200": 5, "413": 1},
         "rejected": {"traces:timestamp": 2},
+        "prices": {"source": "", "refused": ""},
+        "unpriced_calls": {"unknown_model": 3},
         "store_restarts": 3,
         **counts,
         "logs": counts,

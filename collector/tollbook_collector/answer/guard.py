@@ -33,6 +33,7 @@ TABLES: Final = frozenset(
         "spend",
         "spend_hourly",
         "spend_minutely",
+        "unpriced_calls",
     }
 )
 # The prices are everybody's; the other tables have a tenant.

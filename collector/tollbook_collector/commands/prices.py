@@ -3,7 +3,7 @@
 import json
 import re
 import shutil
-from collections.abc import Iterator
+import tempfile
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -12,16 +12,15 @@ from typing import Annotated, Final, NoReturn
 import typer
 
 from tollbook_collector.commands.ask import ask_json
+from tollbook_collector.money.changes import JUMP_MAX, accept, changes, jumps
 from tollbook_collector.money.cost import Asked, ImpossibleUsage, cost
 from tollbook_collector.money.own_book import UnreadablePrices, completed
-from tollbook_collector.money.rate import Book, Rate
-from tollbook_collector.money.seed import read_book
+from tollbook_collector.money.rate import Book
+from tollbook_collector.money.seed import SNAPSHOT, read_book
 
 EXIT_FAILED: Final = 1
 EXIT_USAGE: Final = 2
 FOUND_MAX: Final = 50
-# A rate that changes by more than this is taken for a slip of the decimal point.
-JUMP_MAX: Final = 100
 
 app = typer.Typer(
     help="Look into the price book, check a price file, and price a call.", no_args_is_help=True
@@ -168,6 +167,71 @@ def import_file(
     """Check a price file and put it among your own; a collector reads them when it starts."""
     before = _book(prices)
     after = _completed(before, file)
+    _refuse_slips(before, after, force)
+    prices.mkdir(parents=True, exist_ok=True)
+    if (prices / file.name).resolve() != file.resolve():
+        shutil.copyfile(file, prices / file.name)
+    if force:
+        accept(prices / file.name)
+    typer.echo(f"{len(list(changes(before, after)))} changes; {prices / file.name}")
+
+
+@app.command()
+def update(
+    file: Annotated[
+        Path | None,
+        typer.Argument(help="Data of genai-prices, its data.json. [those of the installed one]"),
+    ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help=f"Also with rates that change over {JUMP_MAX} times.")
+    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what changes.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    prices: Own = DEFAULT_OWN,
+) -> None:
+    """Take the list prices from a file, or again from the installed genai-prices; show the diff.
+
+    Nothing is fetched: bring the file yourself. A collector that runs reads it within seconds.
+    """
+    before = _book(prices)
+    with tempfile.TemporaryDirectory() as directory:
+        trial = Path(directory)
+        for own in prices.glob("*.toml") if prices.is_dir() else ():
+            shutil.copyfile(own, trial / own.name)
+        if file is not None:
+            if not file.is_file():
+                _leave(f"{file} is not a file", EXIT_USAGE)
+            shutil.copyfile(file, trial / SNAPSHOT)
+        after = _book(trial)
+    lines = list(changes(before, after))
+    if not as_json:
+        for line in lines:
+            typer.echo(line)
+    if not dry_run:
+        _refuse_slips(before, after, force)
+        _replace_snapshot(prices, file, force)
+    source = after.source
+    if as_json:
+        typer.echo(json.dumps({"source": source, "changes": lines, "applied": not dry_run}))
+    else:
+        typer.echo(f"{len(lines)} changes; {source}{', not applied' if dry_run else ''}")
+
+
+def _replace_snapshot(prices: Path, file: Path | None, force: bool) -> None:
+    prices.mkdir(parents=True, exist_ok=True)
+    target = prices / SNAPSHOT
+    if file is None:
+        target.unlink(missing_ok=True)
+        return
+    # Written beside and renamed, so that a collector never reads half of it.
+    beside = target.with_suffix(".new")
+    shutil.copyfile(file, beside)
+    beside.replace(target)
+    if force:
+        accept(target)
+
+
+def _refuse_slips(before: Book, after: Book, force: bool) -> None:
     slips = jumps(before, after)
     if slips and not force:
         _leave(
@@ -175,51 +239,6 @@ def import_file(
             f"{JUMP_MAX} times; --force if that is right:\n" + "\n".join(slips[:FOUND_MAX]),
             EXIT_FAILED,
         )
-    prices.mkdir(parents=True, exist_ok=True)
-    if (prices / file.name).resolve() != file.resolve():
-        shutil.copyfile(file, prices / file.name)
-    typer.echo(f"{len(list(changes(before, after)))} changes; {prices / file.name}")
-
-
-def changes(before: Book, after: Book) -> Iterator[str]:
-    """Yield a line for each rate that is added, changed or gone, in USD per million tokens."""
-    old, new = _by_key(before), _by_key(after)
-    for key in sorted(old.keys() | new.keys()):
-        was, now = old.get(key), new.get(key)
-        if was != now:
-            name = "/".join(key)
-            yield f"{name}: {_per_million(was)} -> {_per_million(now)}"
-
-
-def jumps(before: Book, after: Book) -> list[str]:
-    """Return a line for each rate of a model that changes by more than `JUMP_MAX` times."""
-    old: dict[tuple[str, ...], list[Decimal]] = {}
-    for rate in before.rates:
-        old.setdefault(_meter(rate), []).append(rate.rate_usd)
-    known = set(before.rates)
-    lines = []
-    for rate in after.rates:
-        others = [amount for amount in old.get(_meter(rate), []) if amount > 0]
-        if rate in known or not others or rate.rate_usd == 0:
-            continue
-        if rate.rate_usd > JUMP_MAX * max(others) or rate.rate_usd * JUMP_MAX < min(others):
-            known_rate = _per_million(max(others))
-            lines.append(
-                f"{rate.price_id} {rate.meter}: {known_rate} -> {_per_million(rate.rate_usd)}"
-            )
-    return lines
-
-
-def _meter(rate: Rate) -> tuple[str, ...]:
-    return rate.provider, rate.model, rate.service_tier, rate.meter
-
-
-def _by_key(book: Book) -> dict[tuple[str, ...], Decimal]:
-    return {(rate.price_id, rate.meter): rate.rate_usd for rate in book.rates}
-
-
-def _per_million(amount: Decimal | None) -> str:
-    return "none" if amount is None else str(_plain(amount * 1_000_000))
 
 
 def _plain(amount: Decimal | None) -> str | None:

@@ -10,6 +10,8 @@ them), units other than tokens, and routes or search types of resellers. Such ca
 their cost is NULL.
 """
 
+import hashlib
+import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -22,7 +24,7 @@ from typing import Any, Final
 from genai_prices import types
 from genai_prices.data import providers as library_providers
 
-from tollbook_collector.money.own_book import completed, own_files
+from tollbook_collector.money.own_book import UnreadablePrices, completed, own_files
 from tollbook_collector.money.rate import (
     BEGINNING,
     END,
@@ -34,6 +36,9 @@ from tollbook_collector.money.rate import (
 )
 
 __all__ = ["BEGINNING", "END", "Book", "ModelPattern", "Rate", "read_book"]
+
+# Data of the library that a user put in place of those that are installed.
+SNAPSHOT: Final = "genai-prices.json"
 
 # Meter by the library's name of a unit price. All are per million tokens.
 METERS: Final = {
@@ -88,25 +93,42 @@ def read_book(own: Path | None = None) -> Book:
     """Return the price book: `genai-prices`, completed by our files and then by the user's.
 
     Args:
-        own: A directory with TOML files of the user's, read in the order of their names.
+        own: A directory with TOML files of the user's, read in the order of their names, and maybe
+            with data of `genai-prices` (SNAPSHOT) in place of the installed ones.
 
     Raises:
         UnknownMatch: The library has a new way to match models.
         UnreadablePrices: A file says something that cannot be; its line and reason are named.
     """
-    return completed(read_library(), own_files(own))
+    snapshot = own / SNAPSHOT if own is not None else None
+    taken = snapshot if snapshot is not None and snapshot.is_file() else None
+    return completed(read_library(taken), own_files(own))
 
 
-def read_library() -> Book:
-    """Return the price book of the installed `genai-prices` alone.
+def read_library(snapshot: Path | None = None) -> Book:
+    """Return the price book of the installed `genai-prices` alone, or of a file with its data.
 
     Raises:
         UnknownMatch: The library has a new way to match models.
+        UnreadablePrices: The file is not such data.
     """
-    source = f"genai-prices {version('genai-prices')}"
+    if snapshot is None:
+        return _book(library_providers, f"genai-prices {version('genai-prices')}")
+    content = snapshot.read_bytes()
+    try:
+        providers = types._providers_from_raw(json.loads(content))
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        first = str(error).split("\n")[0]
+        raise UnreadablePrices(f"{snapshot.name}: not data of genai-prices: {first}") from error
+    if not providers:
+        raise UnreadablePrices(f"{snapshot.name}: not data of genai-prices: it is empty")
+    return _book(providers, f"genai-prices data {hashlib.sha256(content).hexdigest()[:12]}")
+
+
+def _book(providers: Any, source: str) -> Book:
     patterns: list[ModelPattern] = []
     rates: list[Rate] = []
-    for provider in library_providers:
+    for provider in providers:
         for name in CANONICAL_PROVIDERS.get(provider.id, (provider.id,)):
             patterns.extend(_patterns(name, provider.models))
             for model in provider.models:

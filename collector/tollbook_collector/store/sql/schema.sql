@@ -2403,6 +2403,41 @@ CREATE TABLE understood
 )
 ENGINE = `Null`;
 
+CREATE VIEW unpriced_calls
+(
+    `tenant` LowCardinality(String),
+    `hour` DateTime('UTC'),
+    `service` LowCardinality(String),
+    `team` LowCardinality(String),
+    `provider` LowCardinality(String),
+    `model` LowCardinality(String),
+    `unpriced_reason` LowCardinality(String),
+    `calls` UInt64,
+    `input_tokens` UInt64,
+    `output_tokens` UInt64
+)
+AS SELECT
+    tenant,
+    toStartOfHour(toDateTime(started_at, 'UTC')) AS hour,
+    service,
+    team,
+    provider,
+    model,
+    unpriced_reason,
+    count() AS calls,
+    sum(ifNull(spans.input_tokens, 0)) AS input_tokens,
+    sum(ifNull(spans.output_tokens, 0)) AS output_tokens
+FROM spans
+WHERE is_call AND (price_status = 'unpriced') AND (unpriced_reason != 'failed')
+GROUP BY
+    tenant,
+    hour,
+    service,
+    team,
+    provider,
+    model,
+    unpriced_reason;
+
 CREATE DICTIONARY windows_by_model
 (
     `provider` String,
