@@ -842,6 +842,68 @@ CREATE TABLE decoded
 )
 ENGINE = `Null`;
 
+CREATE VIEW key_usage
+(
+    `tenant` LowCardinality(String) COMMENT 'Whose key it is',
+    `key` String COMMENT 'Public id of the key; empty: the collector was open',
+    `day` Date COMMENT 'UTC',
+    `requests` UInt64 COMMENT 'Requests that were kept',
+    `items` UInt64 COMMENT 'Spans, log records and data points in them',
+    `bytes` UInt64 COMMENT 'Their bytes, uncompressed',
+    `last_used_at` DateTime64(3, 'UTC') COMMENT 'When the last one came, to about 10 s'
+)
+AS SELECT
+    tenant,
+    key,
+    day,
+    sum(use.requests) AS requests,
+    sum(use.items) AS items,
+    sum(use.bytes) AS bytes,
+    max(use.last_used_at) AS last_used_at
+FROM key_use AS use
+FINAL
+GROUP BY
+    tenant,
+    key,
+    day;
+
+CREATE TABLE key_use
+(
+    `tenant` LowCardinality(String),
+    `key` String COMMENT 'Public id of the key; empty: the collector was open',
+    `day` Date COMMENT 'UTC',
+    `collector` String COMMENT 'Names the run of a collector that counted',
+    `requests` UInt64 COMMENT 'Requests that were kept',
+    `items` UInt64 COMMENT 'Spans, log records and data points in them',
+    `bytes` UInt64 COMMENT 'Their bytes, uncompressed',
+    `last_used_at` DateTime64(3, 'UTC') COMMENT 'When the last one came'
+)
+ENGINE = ReplacingMergeTree(last_used_at)
+ORDER BY (tenant, key, day, collector)
+TTL day + toIntervalDay(400)
+SETTINGS index_granularity = 8192;
+
+CREATE TABLE keys
+(
+    `id` String COMMENT 'Public part of the key',
+    `tenant` String COMMENT 'Whose data it writes and reads; * manages the keys of all',
+    `name` String COMMENT 'For people',
+    `scopes` Array(LowCardinality(String)) COMMENT 'ingest, query, admin',
+    `digest` String COMMENT 'HMAC-SHA-256 of the key under a pepper that is not in the database, hexadecimal',
+    `pepper_id` String COMMENT 'Names that pepper',
+    `created_at` DateTime64(6, 'UTC'),
+    `expires_at` Nullable(DateTime64(6, 'UTC')) COMMENT 'From when it is not let in; NULL: never',
+    `revoked_at` Nullable(DateTime64(6, 'UTC')) COMMENT 'NULL: it was not revoked',
+    `replaces` String COMMENT 'Id of the key that it was rotated from; empty: none',
+    `requests_per_s` UInt64 COMMENT 'Requests a second; 0: no limit',
+    `items_per_s` UInt64 COMMENT 'Spans, log records and data points a second; 0: no limit',
+    `bytes_per_day` UInt64 COMMENT 'Uncompressed bytes a day (UTC); 0: no limit',
+    `changed_at` UInt64 COMMENT 'Nanoseconds since 1970 of this version'
+)
+ENGINE = ReplacingMergeTree(changed_at)
+ORDER BY id
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8192;
+
 CREATE TABLE landing
 (
     `tenant` LowCardinality(String),
