@@ -34,7 +34,7 @@ from tollbook_collector.money.own_book import UnreadablePrices
 from tollbook_collector.money.reload import RELOAD_EVERY_S, PriceReader
 from tollbook_collector.money.unpriced import COUNT_EVERY_S, UnpricedCalls
 from tollbook_collector.policy import Policy, PolicyFile, Section
-from tollbook_collector.settings import OPEN_TENANT, Settings, is_loopback, split_address
+from tollbook_collector.settings import Settings, is_loopback, split_address
 from tollbook_collector.spool.append import Spool
 from tollbook_collector.store.client import (
     ClickHouse,
@@ -93,7 +93,6 @@ class Collector:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self.policy = Policy(settings.policy, SECTIONS)
         self._key_file = KeyFile(settings.data / "keys", settings.key_pepper)
         self.key_desk = KeyDesk(self._key_file)
         self.keyring = Keyring(self._key_file.pepper())
@@ -104,7 +103,6 @@ class Collector:
         self._policy_file = PolicyFile(settings.policy, SECTIONS)
         self._prices = PriceReader(settings.data / "prices")
         self._unpriced = UnpricedCalls()
-        self.tenant = OPEN_TENANT
         self.spools = {
             name: Spool(settings.data / "spool" / name, int(settings.spool_bytes_max * share))
             for name, share in SPOOL_SHARES.items()
