@@ -13,6 +13,8 @@ from typing import Any, Final
 
 import uvicorn
 
+from tollbook_collector.alert.incidents import Incidents
+from tollbook_collector.alert.notice import Notice
 from tollbook_collector.answer.api import create_api
 from tollbook_collector.answer.questions import Answerer
 from tollbook_collector.detect.budget_watch import BudgetWatch
@@ -61,6 +63,8 @@ SHUTDOWN_S: Final = 10
 SECTIONS: Final[dict[str, type[Section]]] = {"budgets": Budgets}
 # A hard budget is known to SDKs as exceeded so much later, and a look at what they know of it.
 WATCH_BUDGETS_S: Final = 10.0
+# From what a detector has written to the incident that it is.
+NOTICE_S: Final = 5.0
 
 log = logging.getLogger(__name__)
 
@@ -112,6 +116,7 @@ class Collector:
         self._opened: Store | None = None
         self._started = False
         self._loaders: dict[str, Loader] = {}
+        self.incidents = Incidents(self._store)
         self._duties = Duties(self._list_duties())
 
     def open_store(self) -> None:
@@ -213,6 +218,9 @@ class Collector:
             Duty("watch budgets", WATCH_BUDGETS_S, BudgetWatch(self._store, budgets).watch),
             Duty("share keys", SHARE_S, self._share_keys),
             Duty("share key use", USE_S, self._share_use),
+            Duty(
+                "notice findings", NOTICE_S, Notice(self._store, self.incidents, self.faults).look
+            ),
             Duty("find copies", COPIES_EVERY_S, Copies(self._store).search),
         ]
 

@@ -2,6 +2,7 @@
 
 from typing import Any, Protocol
 
+from tollbook_collector.alert.incidents import Incidents
 from tollbook_collector.answer.questions import Answerer
 from tollbook_collector.intake.allowance import Allowance
 from tollbook_collector.intake.key_desk import KeyDesk
@@ -17,6 +18,9 @@ class Collected(Protocol):
 
     def share_keys(self) -> None:
         """Put what the desk changed in force, here now and elsewhere within seconds."""
+
+    tenant: str
+    incidents: Incidents
 
     @property
     def store(self) -> Answerer:

@@ -21,6 +21,8 @@ TABLES: Final = frozenset(
         "anomalies",
         "books",
         "budgets",
+        "incident_history",
+        "incidents",
         "calls",
         "key_usage",
         "log_records",

@@ -36,6 +36,10 @@ def send(
     **parameters: str,
 ) -> bytes:
     """Return the body of an answer, asked with the key of TOLLBOOK_API_KEY.
+def ask(
+    api: str, path: str, body: str | None = None, media_type: str = "text/plain", **parameters: str
+) -> bytes:
+    """Return the body of an answer.
 
     Args:
         api: Address of the API, as http://127.0.0.1:4319.
@@ -43,6 +47,8 @@ def send(
         path: As /v1/spend.
         body: What is sent; None: nothing.
         content_type: Of the body.
+        body: Sent by POST; None: GET.
+        media_type: Of the body.
         parameters: Of the query.
 
     Raises:
@@ -56,6 +62,7 @@ def send(
     request = Request(url, data=data, headers={"content-type": content_type}, method=method)
     if key := AskingSettings().api_key:
         request.add_header("authorization", f"Bearer {key}")
+    request = Request(url, data=data, headers={"content-type": media_type})
     try:
         with _opener(url).open(request, timeout=TIMEOUT_S) as answer:
             return bytes(answer.read())
@@ -75,6 +82,11 @@ def send(
 def ask_json(api: str, path: str, **parameters: str) -> Any:
     """Return an answer that is JSON; see `ask`."""
     return json.loads(ask(api, path, **parameters))
+
+
+def tell_json(api: str, path: str, body: Any) -> Any:
+    """Send JSON by POST and return the answer, which is JSON; see `ask` for what it raises."""
+    return json.loads(ask(api, path, json.dumps(body), "application/json"))
 
 
 def _opener(url: str) -> OpenerDirector:

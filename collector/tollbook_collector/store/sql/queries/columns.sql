@@ -16,10 +16,10 @@ WITH
     (
         SELECT mapFromArrays(groupArray(concat(table, '.', name)), groupArray(comment))
         FROM system.columns
-        WHERE database = currentDatabase() AND comment != '' AND table IN ('anomaly_versions', 'budget_periods')
+        WHERE database = currentDatabase() AND comment != '' AND table IN ('anomaly_versions', 'budget_periods', 'incident_history')
     ) AS meanings_of_tables,
     -- Views over one table whose columns mean what they mean there and nowhere else.
-    map('anomalies', 'anomaly_versions', 'budgets', 'budget_periods') AS behind
+    map('anomalies', 'anomaly_versions', 'budgets', 'budget_periods', 'incidents', 'incident_history') AS behind
 SELECT
     table,
     name,
