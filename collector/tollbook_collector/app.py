@@ -9,6 +9,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any, Final
 
 import uvicorn
@@ -38,6 +39,7 @@ from tollbook_collector.money.unpriced import COUNT_EVERY_S, UnpricedCalls
 from tollbook_collector.policy import Policy, PolicyFile, Section
 from tollbook_collector.settings import Settings, is_loopback, split_address
 from tollbook_collector.spool.append import Spool
+from tollbook_collector.spool.ballast import keep_ballast
 from tollbook_collector.store.client import (
     ClickHouse,
     StoreAddress,
@@ -55,6 +57,8 @@ BACKLOG_CONNECTIONS: Final = 512
 # More connections at a time are answered 503.
 CONNECTIONS_MAX: Final = 1024
 KEEP_ALIVE_S: Final = 5
+KEEP_BALLAST_S: Final = 1.0
+DAY_S: Final = 24 * 3600
 # Of the bytes that may wait for the store.
 SPOOL_SHARES: Final = {TRACES.name: 1.0, LOGS.name: 0.25, METRICS.name: 0.25}
 SHUTDOWN_S: Final = 10
@@ -108,7 +112,11 @@ class Collector:
         self._prices = PriceReader(settings.data / "prices")
         self._unpriced = UnpricedCalls()
         self.spools = {
-            name: Spool(settings.data / "spool" / name, int(settings.spool_bytes_max * share))
+            name: Spool(
+                settings.data / "spool" / name,
+                int(settings.spool_bytes_max * share),
+                age_max_s=settings.spool_age_max_days * DAY_S,
+            )
             for name, share in SPOOL_SHARES.items()
         }
         self.door = Door(self.spools)
@@ -208,6 +216,7 @@ class Collector:
         """Return what the collector does again and again; a line each."""
         budgets = self.policy.section(Budgets).entries
         return [
+            Duty("keep ballast", KEEP_BALLAST_S, partial(keep_ballast, self._settings.data)),
             Duty("reload prices", RELOAD_EVERY_S, lambda: self._prices.reload(self._store())),
             Duty("reload tollbook.toml", RELOAD_EVERY_S, self._policy_file.reload),
             Duty(

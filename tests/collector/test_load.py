@@ -114,6 +114,33 @@ def test_a_request_that_the_engine_cannot_read_is_set_aside_alone(
     assert (counts.spans, counts.refused_requests, counts.refused_spans) == (2, 1, 1)
 
 
+def test_a_segment_without_memory_for_it_is_inserted_in_pieces_that_stay_the_same(
+    spool: Spool, load: Callable[[RecordingStore], Loader], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The store takes two requests at a time, and goes away once in the middle."""
+    monkeypatch.setattr("tollbook_collector.store.load.LARGE_PIECE_BYTES", 900)
+    bodies = [bytes([number]) * 500 for number in range(9)]
+    taken: dict[str, list[bytes]] = {}
+
+    def rule(content: bytes) -> None:
+        requests = [envelope.request for envelope in envelopes(content)]
+        if len(requests) > 2:
+            raise StoreUnavailable("no memory", 241)
+        if len(taken) == 2 and "away" not in taken:
+            taken["away"] = []
+            raise StoreUnavailable("away")
+        taken[store.given[-1][0]] = requests
+
+    store = RecordingStore(rule)
+    append(spool, *bodies)
+
+    loader = load(store)
+
+    assert spool.wait_empty(LONG_S)
+    assert [body for requests in taken.values() for body in requests] == bodies
+    assert loader.counts().retries == 4
+
+
 def test_a_poisoned_span_is_found_among_many_and_set_aside_alone(
     spool: Spool, load: Callable[[RecordingStore], Loader], tmp_path: Path
 ) -> None:

@@ -28,6 +28,7 @@ TABLES: Final = frozenset(
         "log_records",
         "metric_points",
         "copies",
+        "cost_differences",
         "price_books",
         "rate_cards",
         "roll_up_differences",

@@ -55,12 +55,14 @@ class Examined:
         items: Spans, log records or data points in it.
         rejected: Items that were taken out, by reason.
         trimmed_fields: Fields left out because they were too long.
+        digest: Of the request as it came, uncompressed and as protobuf.
     """
 
     request: bytes
     items: int
     rejected: Mapping[str, int] = field(default_factory=lambda: _NO_REASONS)
     trimmed_fields: int = 0
+    digest: bytes = b""
 
 
 def examine(signal: Signal, request: bytes) -> Examined:
