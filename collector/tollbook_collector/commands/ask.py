@@ -21,10 +21,11 @@ class CollectorRefused(Exception):
     """The collector answered that it will not; the message is its reason."""
 
 
-def ask(api: str, path: str, body: str | None = None, **parameters: str) -> bytes:
+def ask(
+    api: str, path: str, body: str | None = None, media_type: str = "text/plain", **parameters: str
+) -> bytes:
     """Return the body of an answer; see `send`."""
-    method = "GET" if body is None else "POST"
-    return send(api, method, path, body, "text/plain", **parameters)
+    return send(api, "GET" if body is None else "POST", path, body, media_type, **parameters)
 
 
 def send(
@@ -32,22 +33,16 @@ def send(
     method: str,
     path: str,
     body: str | None = None,
-    content_type: str = "application/json",
+    media_type: str = "application/json",
     **parameters: str,
 ) -> bytes:
     """Return the body of an answer, asked with the key of TOLLBOOK_API_KEY.
-def ask(
-    api: str, path: str, body: str | None = None, media_type: str = "text/plain", **parameters: str
-) -> bytes:
-    """Return the body of an answer.
 
     Args:
         api: Address of the API, as http://127.0.0.1:4319.
         method: Of HTTP.
         path: As /v1/spend.
         body: What is sent; None: nothing.
-        content_type: Of the body.
-        body: Sent by POST; None: GET.
         media_type: Of the body.
         parameters: Of the query.
 
@@ -59,10 +54,9 @@ def ask(
     if not url.startswith(("http://", "https://")):
         raise CollectorRefused(f"{api!r} is not an address, as in http://127.0.0.1:4319")
     data = None if body is None else body.encode()
-    request = Request(url, data=data, headers={"content-type": content_type}, method=method)
+    request = Request(url, data=data, headers={"content-type": media_type}, method=method)
     if key := AskingSettings().api_key:
         request.add_header("authorization", f"Bearer {key}")
-    request = Request(url, data=data, headers={"content-type": media_type})
     try:
         with _opener(url).open(request, timeout=TIMEOUT_S) as answer:
             return bytes(answer.read())
