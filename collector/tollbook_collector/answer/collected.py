@@ -15,12 +15,10 @@ class Collected(Protocol):
     keyring: Keyring
     allowance: Allowance
     key_desk: KeyDesk
+    incidents: Incidents
 
     def share_keys(self) -> None:
         """Put what the desk changed in force, here now and elsewhere within seconds."""
-
-    tenant: str
-    incidents: Incidents
 
     @property
     def store(self) -> Answerer:
