@@ -40,6 +40,8 @@ from tollbook_collector.policy import Policy, PolicyFile, Section
 from tollbook_collector.settings import Settings, is_loopback, split_address
 from tollbook_collector.spool.append import Spool
 from tollbook_collector.spool.ballast import keep_ballast
+from tollbook_collector.store.books import CHECK_S, Books
+from tollbook_collector.store.canary import Canary
 from tollbook_collector.store.client import (
     ClickHouse,
     StoreAddress,
@@ -108,6 +110,8 @@ class Collector:
         self.allowance = Allowance()
         self.gate = Gate(self.keyring, self.allowance)
         self._run_id = uuid.uuid4().hex
+        self._books = Books(self._store)
+        self.canary = Canary(self._store, self.keyring.canary_token, self._is_waiting)
         self._policy_file = PolicyFile(settings.policy, SECTIONS)
         self._prices = PriceReader(settings.data / "prices")
         self._unpriced = UnpricedCalls()
@@ -186,6 +190,8 @@ class Collector:
                 "refused": self.keyring.refused(),
                 "over_allowance": self.allowance.spent,
             },
+            "books": self._books.counts(),
+            "canary": self.canary.counts(),
             **self._counts(TRACES.name),
             LOGS.name: self._counts(LOGS.name),
             METRICS.name: self._counts(METRICS.name),
@@ -210,7 +216,14 @@ class Collector:
         for name, loader in self._loaders.items():
             if error := loader.counts().last_error:
                 faults.append(f"the store does not take {name}: {error}")
-        return faults
+        return [*faults, *self._books.faults(), *self.canary.faults()]
+
+    def _canary_duty(self) -> list[Duty]:
+        every_s = self._settings.canary_every_s
+        return [Duty("send the canary", every_s, self.canary.sing)] if every_s else []
+
+    def _is_waiting(self) -> bool:
+        return self.spools[TRACES.name].counts().waiting_bytes > 0
 
     def _list_duties(self) -> list[Duty]:
         """Return what the collector does again and again; a line each."""
@@ -227,6 +240,8 @@ class Collector:
             Duty("watch budgets", WATCH_BUDGETS_S, BudgetWatch(self._store, budgets).watch),
             Duty("share keys", SHARE_S, self._share_keys),
             Duty("share key use", USE_S, self._share_use),
+            Duty("check the books", CHECK_S, self._books.check),
+            *self._canary_duty(),
             Duty(
                 "notice findings", NOTICE_S, Notice(self._store, self.incidents, self.faults).look
             ),
@@ -307,8 +322,10 @@ async def serve(settings: Settings, on_ready: Callable[[Addresses], None]) -> No
             _refuse_other_machines(settings)
         grpc = GrpcDoor(collector.door, collector.gate, settings.otlp_grpc)
         grpc_port = await grpc.start()
+        door = HttpDoor(collector.door, collector.gate)
+        collector.canary.attach(door, asyncio.get_running_loop())
         servers = [
-            _server(HttpDoor(collector.door, collector.gate)),
+            _server(door),
             _server(create_api(collector)),
         ]
         stopping = _stop_on_signal()

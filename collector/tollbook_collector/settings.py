@@ -37,6 +37,8 @@ class Settings(BaseSettings):
         clickhouse_database: The database for tollbook's tables.
         key_pepper: 32 bytes in hexadecimal under which keys are hashed, the same for all collectors
             of a fleet; empty: a random one, kept in the data directory.
+        canary_every_s: Seconds between two spans of the collector's own that it looks for in its
+            store; 0: it sends none.
         spool_bytes_max: Bytes that wait for the store before requests are refused.
         spool_age_max_days: Days that a request waits for the store before it is given up.
     """
@@ -53,6 +55,7 @@ class Settings(BaseSettings):
     clickhouse_password: str = Field(default="", repr=False)
     clickhouse_database: str = Field(default="tollbook", pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")
     key_pepper: str = Field(default="", repr=False)
+    canary_every_s: float = Field(default=15.0, ge=0, le=3_600)
     spool_bytes_max: int = Field(default=4 * GIBIBYTE, ge=64 * 1024 * 1024)
     spool_age_max_days: float = Field(default=30, gt=0, le=3650)
 

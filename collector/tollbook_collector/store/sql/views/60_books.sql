@@ -1,4 +1,5 @@
 -- One row for each tenant, key, signal and hour of arrival: what was received, what became of it, and what is missing.
+-- What a client lost before it could send (client_dropped) was never received. What is in the spool is in no row yet.
 CREATE OR REPLACE VIEW books AS
 SELECT
     tenant,
@@ -10,6 +11,7 @@ SELECT
     rejected,
     dropped,
     accepted - stored AS imbalance,
+    client_dropped,
     fates
 FROM
 (
@@ -19,14 +21,27 @@ FROM
         signal,
         hour,
         sum(if(fate = 'accepted', items, 0)) AS accepted,
-        sum(if(fate NOT IN ('accepted', 'stored', 'quarantined', 'damaged', 'spool_age'), items, 0)) AS rejected,
-        sum(if(fate IN ('quarantined', 'damaged', 'spool_age'), items, 0)) AS dropped,
-        sum(if(fate = 'stored', items, 0)) AS stored,
+        sum(if(fate NOT IN ('accepted', 'stored', 'from_logs', 'quarantined', 'damaged', 'spool_age', 'erased') AND NOT startsWith(fate, 'client:'), items, 0)) AS rejected,
+        sum(if(fate IN ('quarantined', 'damaged', 'spool_age', 'erased'), items, 0)) AS dropped,
+        -- Rows of spans that come from log records were received as logs.
+        sum(multiIf(fate = 'stored', items, fate = 'from_logs', -items, 0)) AS stored,
+        -- The other losses of a client are parts of spans that came.
+        sum(if(fate IN ('client:queue_full', 'client:backlog_full', 'client:rejected', 'client:unreadable'), items, 0)) AS client_dropped,
         sumMap(map(fate, items)) AS fates
     FROM
     (
         SELECT tenant, key, signal, hour, fate, items
         FROM accounts
+        UNION ALL
+        SELECT
+            tenant,
+            key,
+            'traces' AS signal,
+            toStartOfHour(reported_at) AS hour,
+            concat('client:', loss.1) AS fate,
+            toInt64(loss.2) AS items
+        FROM client_reports FINAL
+        ARRAY JOIN CAST(lost, 'Array(Tuple(String, UInt64))') AS loss
         UNION ALL
         SELECT
             tenant,
