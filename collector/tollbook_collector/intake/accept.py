@@ -161,7 +161,9 @@ def partial_success(examined: Examined) -> tuple[int, str]:
     named = Counter(examined.rejected).most_common(REASONS_NAMED_MAX)
     parts = [f"{items} {reason}" for reason, items in named]
     if examined.trimmed_fields:
-        parts.append(f"{examined.trimmed_fields} fields were left out because they are too long")
+        parts.append(
+            f"{examined.trimmed_fields} fields were left out because they are too long or too many"
+        )
     return sum(examined.rejected.values()), "; ".join(parts)
 
 
