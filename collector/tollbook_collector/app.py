@@ -123,7 +123,7 @@ class Collector:
             )
             for name, share in SPOOL_SHARES.items()
         }
-        self.door = Door(self.spools)
+        self.door = Door(self.spools, tenants=lambda: self.keyring.senders)
         self.embedded: EmbeddedStore | None = None
         self._opened: Store | None = None
         self._started = False

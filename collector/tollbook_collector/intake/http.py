@@ -148,7 +148,7 @@ class HttpDoor:
             size = int(announced)
             if size > REQUEST_BYTES_MAX:
                 raise TooLarge(f"the body has {size} B, the limit is {REQUEST_BYTES_MAX}")
-        with self._door.room(size):
+        with self._door.room(size, key.tenant):
             content = await _read(receive)
             encoding = headers.get(b"content-encoding", b"").decode("latin-1")
             body = Body(signal, content, encoding, is_json)

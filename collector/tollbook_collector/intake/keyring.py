@@ -64,6 +64,8 @@ class Keyring:
     def __init__(self, pepper: Pepper) -> None:
         self.pepper = pepper
         self._keys: Mapping[str, Key] = {}
+        # How many tenants may send.
+        self.senders = 1
         self._nothing = pepper.digest(secrets.token_hex())
         self._lock = threading.Lock()
         self._failures: OrderedDict[str, tuple[float, int]] = OrderedDict()
@@ -74,6 +76,7 @@ class Keyring:
     def put(self, keys: Mapping[str, Key]) -> None:
         """Let these be the keys, by their id."""
         self._keys = dict(keys)
+        self.senders = len(self.tenants())
 
     @property
     def open(self) -> bool:
