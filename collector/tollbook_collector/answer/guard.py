@@ -18,6 +18,7 @@ QUERY_CHARACTERS_MAX: Final = 65_536
 QUERY_NODES_MAX: Final = 5_000
 TABLES: Final = frozenset(
     {
+        "adjustments",
         "anomalies",
         "books",
         "budgets",
@@ -27,6 +28,7 @@ TABLES: Final = frozenset(
         "key_usage",
         "log_records",
         "metric_points",
+        "charges",
         "copies",
         "cost_differences",
         "price_books",

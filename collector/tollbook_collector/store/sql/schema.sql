@@ -1,5 +1,54 @@
 -- What the database is, as the engine prints it. Generated: make schema.
 
+CREATE MATERIALIZED VIEW account_log_calls TO accounts
+(
+    `tenant` LowCardinality(String),
+    `key` LowCardinality(String),
+    `signal` String,
+    `hour` DateTime('UTC'),
+    `fate` String,
+    `items` Int64
+)
+AS SELECT
+    tenant,
+    key,
+    'traces' AS signal,
+    toStartOfHour(fromUnixTimestamp64Nano(toInt64(received_at), 'UTC')) AS hour,
+    'from_logs' AS fate,
+    toInt64(count()) AS items
+FROM
+(
+    SELECT
+        tenant,
+        key,
+        received_at,
+        multiIf(('claude_code.api_request' IN (record.event_name, map['event.name'], record.body.string_value)), 'claude_code.api_request', ('api_request' IN (record.event_name, map['event.name'])) AND (position(scope_name, 'claude_code') > 0), 'claude_code.api_request', ('gemini_cli.api_response' IN (record.event_name, map['event.name'], record.body.string_value)), 'gemini_cli.api_response', ('codex.sse_event' IN (record.event_name, map['event.name'], record.body.string_value)) AND ((map['event.kind']) = 'response.completed'), 'codex.sse_event', '') AS call_name
+    FROM
+    (
+        SELECT
+            tenant,
+            key,
+            received_at,
+            scope_logs.scope.name AS scope_name,
+            arrayJoin(scope_logs.log_records) AS record,
+            CAST(arrayMap(attribute -> (attribute.key, multiIf(attribute.value.value = 'string_value', attribute.value.string_value, attribute.value.value = 'int_value', toString(attribute.value.int_value), attribute.value.value = 'double_value', toString(attribute.value.double_value), attribute.value.value = 'bool_value', toString(attribute.value.bool_value), attribute.value.value = 'array_value', arrayStringConcat(attribute.value.array_value.`values`.string_value, ','), base64Encode(concat(attribute.value.kvlist_value, attribute.value.bytes_value)))), record.attributes), 'Map(LowCardinality(String), String)') AS map
+        FROM
+        (
+            SELECT
+                tenant,
+                key,
+                received_at,
+                arrayJoin(tupleElement(arrayJoin(logs.resource_logs), 'scope_logs')) AS scope_logs
+            FROM landing_logs
+        )
+    )
+)
+WHERE call_name != ''
+GROUP BY
+    tenant,
+    key,
+    hour;
+
 CREATE MATERIALIZED VIEW account_logs TO accounts
 (
     `tenant` LowCardinality(String),
@@ -89,6 +138,46 @@ PARTITION BY toYYYYMM(hour)
 ORDER BY (tenant, key, signal, hour, fate)
 SETTINGS non_replicated_deduplication_window = 10000, fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8192;
 
+CREATE TABLE adjustments
+(
+    `tenant` LowCardinality(String) COMMENT 'Whose data it is',
+    `made_at` DateTime64(6, 'UTC') COMMENT 'When it was made; the same for all rows of one change',
+    `kind` LowCardinality(String) COMMENT 'rerate: priced anew; late: moved from a closed month to the next open one; copy: what was priced anew turned out to be a copy',
+    `period` Date COMMENT 'First day of the month in which it is charged',
+    `hour` DateTime('UTC') COMMENT 'Start of the hour in which the call started: the usage date',
+    `call_key` UInt64 COMMENT 'tollbook_copy_key of the call; 0: of all calls of the hour and dimensions together',
+    `trace_id` FixedString(16) COMMENT 'Of the call; zero bytes: of more than one' CODEC(ZSTD(1)),
+    `span_id` FixedString(8) COMMENT 'Of the call; zero bytes: of more than one',
+    `key` LowCardinality(String) COMMENT 'Public id of the key the call came with',
+    `service` LowCardinality(String) COMMENT 'service.name of the resource',
+    `environment` LowCardinality(String) COMMENT 'deployment.environment.name of the resource',
+    `provider` LowCardinality(String) COMMENT 'gen_ai.provider.name',
+    `model` LowCardinality(String) COMMENT 'Model as the price book named it when the call was recorded',
+    `operation` LowCardinality(String) COMMENT 'gen_ai.operation.name',
+    `team` LowCardinality(String) COMMENT 'Tag team',
+    `feature` LowCardinality(String) COMMENT 'Tag feature',
+    `customer` LowCardinality(String) COMMENT 'Tag customer',
+    `service_tier` LowCardinality(String) COMMENT 'Tier that was served',
+    `user_id` String COMMENT 'user.id' CODEC(ZSTD(1)),
+    `conversation_id` String COMMENT 'gen_ai.conversation.id' CODEC(ZSTD(1)),
+    `run` String COMMENT 'tollbook.run.id' CODEC(ZSTD(1)),
+    `agent` LowCardinality(String) COMMENT 'gen_ai.agent.name',
+    `tags` Map(LowCardinality(String), String) COMMENT 'All tags' CODEC(ZSTD(1)),
+    `calls` Int64 COMMENT 'Calls that are moved with it; 0: none, only their cost changes',
+    `old_usd` Nullable(Decimal(38, 12)) COMMENT 'Charge of the call before; NULL: its cost was unknown, or it is of more than one',
+    `new_usd` Nullable(Decimal(38, 12)) COMMENT 'Charge of the call from now on; NULL: it is of more than one',
+    `amount_usd` Decimal(38, 12) COMMENT 'What is added to the charges of the period; negative: taken off',
+    `old_price_id` LowCardinality(String) COMMENT 'Rate card it was recorded with',
+    `new_price_id` LowCardinality(String) COMMENT 'Rate card it is priced with now',
+    `book_at` Nullable(DateTime64(3, 'UTC')) COMMENT 'Version of the price book that it is priced with now; NULL: no price is the cause',
+    `author` LowCardinality(String) COMMENT 'Who made it',
+    `reason` LowCardinality(String) COMMENT 'Why'
+)
+ENGINE = MergeTree
+PARTITION BY toYYYYMM(made_at)
+ORDER BY (tenant, period, hour, call_key)
+SETTINGS non_replicated_deduplication_window = 10000, fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8192;
+
 CREATE VIEW anomalies
 (
     `tenant` LowCardinality(String),
@@ -158,6 +247,7 @@ CREATE VIEW books
     `rejected` Int64,
     `dropped` Int64,
     `imbalance` Int64,
+    `client_dropped` Int64,
     `fates` Map(String, Int64)
 )
 AS SELECT
@@ -170,6 +260,7 @@ AS SELECT
     rejected,
     dropped,
     accepted - stored AS imbalance,
+    client_dropped,
     fates
 FROM
 (
@@ -179,9 +270,10 @@ FROM
         signal,
         hour,
         sum(if(fate = 'accepted', items, 0)) AS accepted,
-        sum(if((fate NOT IN ('accepted', 'stored', 'quarantined', 'damaged', 'spool_age')), items, 0)) AS rejected,
-        sum(if((fate IN ('quarantined', 'damaged', 'spool_age')), items, 0)) AS dropped,
-        sum(if(fate = 'stored', items, 0)) AS stored,
+        sum(if((fate NOT IN ('accepted', 'stored', 'from_logs', 'quarantined', 'damaged', 'spool_age', 'erased')) AND (NOT startsWith(fate, 'client:')), items, 0)) AS rejected,
+        sum(if((fate IN ('quarantined', 'damaged', 'spool_age', 'erased')), items, 0)) AS dropped,
+        sum(multiIf(fate = 'stored', items, fate = 'from_logs', -items, 0)) AS stored,
+        sum(if((fate IN ('client:queue_full', 'client:backlog_full', 'client:rejected', 'client:unreadable')), items, 0)) AS client_dropped,
         sumMap(map(fate, items)) AS fates
     FROM
     (
@@ -193,6 +285,17 @@ FROM
             fate,
             items
         FROM accounts
+        UNION ALL
+        SELECT
+            tenant,
+            key,
+            'traces' AS signal,
+            toStartOfHour(reported_at) AS hour,
+            concat('client:', loss.1) AS fate,
+            toInt64(loss.2) AS items
+        FROM client_reports
+        FINAL
+        ARRAY JOIN CAST(lost, 'Array(Tuple(String, UInt64))') AS loss
         UNION ALL
         SELECT
             tenant,
@@ -495,6 +598,146 @@ FROM
     WHERE is_call
 ) AS spans;
 
+CREATE VIEW charges
+(
+    `tenant` LowCardinality(String),
+    `period` Date,
+    `hour` DateTime('UTC'),
+    `kind` String,
+    `service` LowCardinality(String),
+    `environment` LowCardinality(String),
+    `provider` LowCardinality(String),
+    `model` LowCardinality(String),
+    `operation` LowCardinality(String),
+    `team` LowCardinality(String),
+    `feature` LowCardinality(String),
+    `customer` LowCardinality(String),
+    `service_tier` LowCardinality(String),
+    `calls` Int64,
+    `cost_usd` Decimal(38, 12)
+)
+AS SELECT
+    tenant,
+    period,
+    hour,
+    kind,
+    service,
+    environment,
+    provider,
+    model,
+    operation,
+    team,
+    feature,
+    customer,
+    service_tier,
+    sum(parts.calls) AS calls,
+    sum(parts.cost_usd) AS cost_usd
+FROM
+(
+    SELECT
+        tenant,
+        toStartOfMonth(hour) AS period,
+        hour,
+        'spend' AS kind,
+        service,
+        environment,
+        provider,
+        model,
+        operation,
+        team,
+        feature,
+        customer,
+        service_tier,
+        spend_hourly.calls AS calls,
+        spend_hourly.cost_usd AS cost_usd
+    FROM spend_hourly
+    UNION ALL
+    SELECT
+        tenant,
+        period,
+        hour,
+        kind,
+        service,
+        environment,
+        provider,
+        model,
+        operation,
+        team,
+        feature,
+        customer,
+        service_tier,
+        adjustments.calls AS calls,
+        amount_usd AS cost_usd
+    FROM adjustments
+) AS parts
+GROUP BY
+    tenant,
+    period,
+    hour,
+    kind,
+    service,
+    environment,
+    provider,
+    model,
+    operation,
+    team,
+    feature,
+    customer,
+    service_tier;
+
+CREATE TABLE client_reports
+(
+    `tenant` LowCardinality(String),
+    `key` LowCardinality(String) COMMENT 'Public id of the key that it came with',
+    `instance` String COMMENT 'service.instance.id of the process',
+    `service` LowCardinality(String),
+    `sequence` UInt64 COMMENT 'Of the report, from 1 in each process',
+    `reported_at` DateTime64(9, 'UTC') COMMENT 'When the report arrived',
+    `ended` UInt64 COMMENT 'Spans that ended in the process',
+    `delivered` UInt64 COMMENT 'Spans that were acknowledged to it',
+    `lost` Map(String, UInt64) COMMENT 'What it lost, by reason: queue_full, backlog_full, rejected and unreadable are whole spans'
+)
+ENGINE = ReplacingMergeTree(sequence)
+ORDER BY (tenant, key, instance)
+SETTINGS non_replicated_deduplication_window = 10000, fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8192;
+
+CREATE TABLE closed_charges
+(
+    `tenant` LowCardinality(String) COMMENT 'Whose data it is',
+    `period` Date COMMENT 'First day of the month',
+    `closed_at` DateTime64(6, 'UTC') COMMENT 'The closing, as closed_months has it',
+    `kind` LowCardinality(String) COMMENT 'spend, or the kind of adjustment',
+    `hour` DateTime('UTC') COMMENT 'Start of the hour in which the calls started',
+    `service` LowCardinality(String) COMMENT 'service.name of the resource',
+    `environment` LowCardinality(String) COMMENT 'deployment.environment.name of the resource',
+    `provider` LowCardinality(String) COMMENT 'gen_ai.provider.name',
+    `model` LowCardinality(String) COMMENT 'Model as the price book names it',
+    `operation` LowCardinality(String) COMMENT 'gen_ai.operation.name',
+    `team` LowCardinality(String) COMMENT 'Tag team',
+    `feature` LowCardinality(String) COMMENT 'Tag feature',
+    `customer` LowCardinality(String) COMMENT 'Tag customer',
+    `service_tier` LowCardinality(String) COMMENT 'Tier that was served',
+    `calls` Int64 COMMENT 'Calls charged',
+    `cost_usd` Decimal(38, 12) COMMENT 'Charge'
+)
+ENGINE = MergeTree
+PARTITION BY toYYYYMM(period)
+ORDER BY (tenant, period, hour)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8192;
+
+CREATE TABLE closed_months
+(
+    `tenant` LowCardinality(String) COMMENT 'Whose data it is',
+    `period` Date COMMENT 'First day of the month',
+    `closed_at` DateTime64(6, 'UTC') COMMENT 'When it was closed',
+    `author` String COMMENT 'Who closed it',
+    `report` String COMMENT 'The report, as JSON' CODEC(ZSTD(3)),
+    `sha256` String COMMENT 'Of the report, in hexadecimal'
+)
+ENGINE = MergeTree
+ORDER BY (tenant, period)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8192;
+
 CREATE VIEW context_steps
 (
     `provider` LowCardinality(String),
@@ -707,6 +950,108 @@ FROM
     )
 );
 
+CREATE MATERIALIZED VIEW decode_log_calls TO decoded
+(
+    `tenant` LowCardinality(String),
+    `key` LowCardinality(String),
+    `received_at` DateTime64(9, 'UTC'),
+    `trace_id` FixedString(16),
+    `span_id` FixedString(8),
+    `parent_span_id` FixedString(8),
+    `trace_state` String,
+    `name` String,
+    `kind` Int32,
+    `started_at` DateTime64(9, 'UTC'),
+    `duration_ns` UInt64,
+    `status_code` Int32,
+    `status_message` String,
+    `scope_name` String,
+    `scope_version` String,
+    `resource_attributes` Map(String, String),
+    `attribute_keys` Array(String),
+    `attribute_types` Array(Enum8('unset' = 0, 'string_value' = 1, 'bool_value' = 2, 'int_value' = 3, 'double_value' = 4, 'array_value' = 5, 'kvlist_value' = 6, 'bytes_value' = 7)),
+    `attribute_strings` Array(String),
+    `attribute_integers` Array(Int64),
+    `attribute_doubles` Array(Float64),
+    `attribute_booleans` Array(Bool),
+    `attribute_lists` Array(Array(String)),
+    `attribute_bytes` Array(String),
+    `events` Array(String),
+    `links` Array(String)
+)
+AS SELECT
+    tenant,
+    key,
+    fromUnixTimestamp64Nano(toInt64(least(received_at, 9223372036854775807)), 'UTC') AS received_at,
+    if(record.trace_id = '', reinterpretAsFixedString(sipHash128(tenant, content, 'trace')), toFixedString(substring(record.trace_id, 1, 16), 16)) AS trace_id,
+    reinterpretAsFixedString(sipHash64(tenant, content)) AS span_id,
+    toFixedString(substring(record.span_id, 1, 8), 8) AS parent_span_id,
+    '' AS trace_state,
+    call_name AS name,
+    toInt32(3) AS kind,
+    fromUnixTimestamp64Nano(toInt64(least(ended_ns - least(took_ns, ended_ns), 9223372036854775807)), 'UTC') AS started_at,
+    took_ns AS duration_ns,
+    toInt32(0) AS status_code,
+    '' AS status_message,
+    scope_name,
+    scope_version,
+    CAST(resource, 'Map(String, String)') AS resource_attributes,
+    record.attributes.key AS attribute_keys,
+    record.attributes.value.value AS attribute_types,
+    record.attributes.value.string_value AS attribute_strings,
+    record.attributes.value.int_value AS attribute_integers,
+    record.attributes.value.double_value AS attribute_doubles,
+    record.attributes.value.bool_value AS attribute_booleans,
+    arrayMap(list -> list.`values`.string_value, record.attributes.value.array_value) AS attribute_lists,
+    arrayMap((kvlist, bytes) -> concat(kvlist, bytes), record.attributes.value.kvlist_value, record.attributes.value.bytes_value) AS attribute_bytes,
+    CAST([], 'Array(String)') AS events,
+    CAST([], 'Array(String)') AS links
+FROM
+(
+    SELECT
+        *,
+        if(record.time_unix_nano > 0, record.time_unix_nano, record.observed_time_unix_nano) AS ended_ns,
+        toUInt64(least(greatest(ifNull(toFloat64OrNull(map['duration_ms']), 0), 0), 86400000) * 1000000) AS took_ns,
+        (call_name, ended_ns, record.span_id, record.trace_id, toString(map)) AS content
+    FROM
+    (
+        SELECT
+            *,
+            CAST(arrayMap(attribute -> (attribute.key, multiIf(attribute.value.value = 'string_value', attribute.value.string_value, attribute.value.value = 'int_value', toString(attribute.value.int_value), attribute.value.value = 'double_value', toString(attribute.value.double_value), attribute.value.value = 'bool_value', toString(attribute.value.bool_value), attribute.value.value = 'array_value', arrayStringConcat(attribute.value.array_value.`values`.string_value, ','), base64Encode(concat(attribute.value.kvlist_value, attribute.value.bytes_value)))), record.attributes), 'Map(LowCardinality(String), String)') AS map,
+            multiIf(('claude_code.api_request' IN (record.event_name, map['event.name'], record.body.string_value)), 'claude_code.api_request', ('api_request' IN (record.event_name, map['event.name'])) AND (position(scope_name, 'claude_code') > 0), 'claude_code.api_request', ('gemini_cli.api_response' IN (record.event_name, map['event.name'], record.body.string_value)), 'gemini_cli.api_response', ('codex.sse_event' IN (record.event_name, map['event.name'], record.body.string_value)) AND ((map['event.kind']) = 'response.completed'), 'codex.sse_event', '') AS call_name
+        FROM
+        (
+            SELECT
+                tenant,
+                key,
+                received_at,
+                resource,
+                scope_logs.scope.name AS scope_name,
+                scope_logs.scope.version AS scope_version,
+                arrayJoin(scope_logs.log_records) AS record
+            FROM
+            (
+                SELECT
+                    tenant,
+                    key,
+                    received_at,
+                    CAST(arrayMap(attribute -> (attribute.key, multiIf(attribute.value.value = 'string_value', attribute.value.string_value, attribute.value.value = 'int_value', toString(attribute.value.int_value), attribute.value.value = 'double_value', toString(attribute.value.double_value), attribute.value.value = 'bool_value', toString(attribute.value.bool_value), attribute.value.value = 'array_value', arrayStringConcat(attribute.value.array_value.`values`.string_value, ','), base64Encode(concat(attribute.value.kvlist_value, attribute.value.bytes_value)))), resource_logs.resource.attributes), 'Map(LowCardinality(String), String)') AS resource,
+                    arrayJoin(resource_logs.scope_logs) AS scope_logs
+                FROM
+                (
+                    SELECT
+                        tenant,
+                        key,
+                        received_at,
+                        arrayJoin(logs.resource_logs) AS resource_logs
+                    FROM landing_logs
+                )
+            )
+        )
+    )
+    WHERE call_name != ''
+);
+
 CREATE MATERIALIZED VIEW decode_logs TO log_records
 (
     `tenant` LowCardinality(String),
@@ -883,6 +1228,102 @@ CREATE TABLE decoded
     `links` Array(String) COMMENT 'Span.Link messages as protobuf bytes'
 )
 ENGINE = `Null`;
+
+CREATE TABLE incident_history
+(
+    `tenant` LowCardinality(String) COMMENT 'Whose data it is',
+    `incident` String COMMENT 'Id of the incident: the same through restarts and replays',
+    `sequence` UInt32 COMMENT 'From 1 on within the incident',
+    `at` DateTime64(3, 'UTC') COMMENT 'When it happened, UTC',
+    `event` LowCardinality(String) COMMENT 'opened, updated, escalated, merged, suppressed, reopened, acknowledged, owned, noted, snoozed, woken, feedback or resolved',
+    `actor` String COMMENT 'Who did it: a person, or tollbook',
+    `note` String COMMENT 'What was said with it' CODEC(ZSTD(1)),
+    `status` LowCardinality(String) COMMENT 'open, acknowledged or resolved, after it',
+    `kind` LowCardinality(String) COMMENT 'What it came from: anomaly, drift, budget, unpriced, imbalance, silence or collector',
+    `channel` LowCardinality(String) COMMENT 'What went wrong: a channel of a detector, or a word such as exceeded',
+    `severity` LowCardinality(String) COMMENT 'info, warning or critical',
+    `title` String COMMENT 'One line',
+    `explanation` String COMMENT 'What happened, in plain words' CODEC(ZSTD(1)),
+    `dimensions` Map(LowCardinality(String), String) COMMENT 'What it is about; empty: all of the tenant',
+    `started_at` DateTime('UTC') COMMENT 'When it began, by the clock of the data, UTC',
+    `opened_at` DateTime64(3, 'UTC') COMMENT 'When it became an incident, UTC',
+    `acknowledged_at` Nullable(DateTime64(3, 'UTC')) COMMENT 'When somebody took it, UTC; NULL: nobody did',
+    `resolved_at` Nullable(DateTime64(3, 'UTC')) COMMENT 'When it was over, UTC; NULL: it is not',
+    `snoozed_until` Nullable(DateTime64(3, 'UTC')) COMMENT 'Until then nothing is sent about it, UTC; NULL: not snoozed',
+    `owner` String COMMENT 'Who has it',
+    `parent` String COMMENT 'Incident that it is a part of, so that nothing is sent about it alone; empty: none',
+    `feedback` LowCardinality(String) COMMENT 'What a person said it was: expected, real or planned; empty: nothing',
+    `so_far_usd` Nullable(Decimal(38, 12)) COMMENT 'Spend beyond what was expected, USD; NULL: unknown or not about money',
+    `projected_usd` Nullable(Decimal(38, 12)) COMMENT 'The same at the end of the month if it goes on, USD; NULL: unknown',
+    `evidence` String COMMENT 'What it rests on, JSON' CODEC(ZSTD(1)),
+    `sources` Array(String) COMMENT 'Findings that are this incident, as kind:key',
+    `active` Array(String) COMMENT 'Of them, those that go on'
+)
+ENGINE = ReplacingMergeTree
+PARTITION BY toYYYYMM(opened_at)
+ORDER BY (tenant, incident, sequence)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8192;
+
+CREATE VIEW incidents
+(
+    `tenant` LowCardinality(String),
+    `incident` String,
+    `sequence` UInt32,
+    `at` DateTime64(3, 'UTC'),
+    `event` LowCardinality(String),
+    `status` LowCardinality(String),
+    `kind` LowCardinality(String),
+    `channel` LowCardinality(String),
+    `severity` LowCardinality(String),
+    `title` String,
+    `explanation` String,
+    `dimensions` Map(LowCardinality(String), String),
+    `started_at` DateTime('UTC'),
+    `opened_at` DateTime64(3, 'UTC'),
+    `acknowledged_at` Nullable(DateTime64(3, 'UTC')),
+    `resolved_at` Nullable(DateTime64(3, 'UTC')),
+    `snoozed_until` Nullable(DateTime64(3, 'UTC')),
+    `owner` String,
+    `parent` String,
+    `feedback` LowCardinality(String),
+    `so_far_usd` Nullable(Decimal(38, 12)),
+    `projected_usd` Nullable(Decimal(38, 12)),
+    `evidence` String,
+    `sources` Array(String),
+    `active` Array(String)
+)
+AS SELECT
+    tenant,
+    incident,
+    sequence,
+    at,
+    event,
+    status,
+    kind,
+    channel,
+    severity,
+    title,
+    explanation,
+    dimensions,
+    started_at,
+    opened_at,
+    acknowledged_at,
+    resolved_at,
+    snoozed_until,
+    owner,
+    parent,
+    feedback,
+    so_far_usd,
+    projected_usd,
+    evidence,
+    sources,
+    active
+FROM incident_history
+FINAL
+ORDER BY sequence DESC
+LIMIT 1 BY
+    tenant,
+    incident;
 
 CREATE VIEW key_usage
 (
@@ -1919,6 +2360,31 @@ CREATE TABLE rates
 ENGINE = MergeTree
 ORDER BY (book_at, provider, model, service_tier, context_over, valid_from, meter)
 SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8192;
+
+CREATE MATERIALIZED VIEW report_client_losses TO client_reports
+(
+    `tenant` LowCardinality(String),
+    `key` LowCardinality(String),
+    `instance` String,
+    `service` LowCardinality(String),
+    `sequence` UInt64,
+    `reported_at` DateTime64(9, 'UTC'),
+    `ended` UInt64,
+    `delivered` UInt64,
+    `lost` Map(String, UInt64)
+)
+AS SELECT
+    tenant,
+    key,
+    resource['service.instance.id'] AS instance,
+    service,
+    ifNull(toUInt64OrNull(attributes['tollbook.report.sequence']), 0) AS sequence,
+    received_at AS reported_at,
+    ifNull(toUInt64OrNull(attributes['tollbook.report.ended']), 0) AS ended,
+    ifNull(toUInt64OrNull(attributes['tollbook.report.delivered']), 0) AS delivered,
+    CAST(arrayMap(pair -> (substring(pair.1, length('tollbook.report.lost.') + 1), ifNull(toUInt64OrNull(pair.2), 0)), arrayFilter(pair -> startsWith(pair.1, 'tollbook.report.lost.'), CAST(attributes, 'Array(Tuple(String, String))'))), 'Map(String, UInt64)') AS lost
+FROM spans
+WHERE name = 'tollbook.report';
 
 CREATE VIEW roll_up_differences
 (
