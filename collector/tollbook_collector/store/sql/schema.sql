@@ -238,17 +238,17 @@ SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8
 
 CREATE VIEW books
 (
-    `tenant` LowCardinality(String),
-    `key` LowCardinality(String),
-    `signal` String,
-    `hour` DateTime('UTC'),
-    `received` Int64,
-    `stored` Int64,
-    `rejected` Int64,
-    `dropped` Int64,
-    `imbalance` Int64,
-    `client_dropped` Int64,
-    `fates` Map(String, Int64)
+    `tenant` LowCardinality(String) COMMENT 'Whose items they are',
+    `key` LowCardinality(String) COMMENT 'Public id of the key they came with',
+    `signal` String COMMENT 'traces, logs or metrics',
+    `hour` DateTime('UTC') COMMENT 'Start of the hour in which they arrived',
+    `received` Int64 COMMENT 'Items: spans, log records or data points',
+    `stored` Int64 COMMENT 'Of the received, those that are rows now',
+    `rejected` Int64 COMMENT 'Of the received, those that the door did not let in',
+    `dropped` Int64 COMMENT 'Of the received, those that were let in and are in quarantine, damaged, given up for their age, or erased',
+    `imbalance` Int64 COMMENT 'received - stored - rejected - dropped: above 0 items are missing, below 0 there are too many',
+    `client_dropped` Int64 COMMENT 'Spans that the SDK lost before it could send them; never received',
+    `fates` Map(String, Int64) COMMENT 'Items by what became of them, with the reasons'
 )
 AS SELECT
     tenant,
@@ -1706,7 +1706,7 @@ CREATE TABLE log_records
     `received_at` DateTime64(9, 'UTC') COMMENT 'When the collector had it on disk' CODEC(Delta(8), ZSTD(1)),
     `logged_at` DateTime64(9, 'UTC') COMMENT 'When it happened; else when it was observed' CODEC(Delta(8), ZSTD(1)),
     `severity_number` Int8 COMMENT 'OpenTelemetry SeverityNumber: 9 is INFO, 17 is ERROR',
-    `severity_text` LowCardinality(String),
+    `severity_text` LowCardinality(String) COMMENT 'As the sender wrote it',
     `event_name` LowCardinality(String) COMMENT 'Field event_name, else the attribute event.name',
     `body` String COMMENT 'As text; what nests in base64 of its protobuf' CODEC(ZSTD(1)),
     `trace_id` FixedString(16) COMMENT 'Zero bytes: none' CODEC(ZSTD(1)),
@@ -1714,8 +1714,8 @@ CREATE TABLE log_records
     `scope_name` LowCardinality(String) COMMENT 'Instrumentation scope',
     `service` LowCardinality(String) COMMENT 'service.name of the resource',
     `environment` LowCardinality(String) COMMENT 'deployment.environment.name of the resource',
-    `attributes` Map(LowCardinality(String), String) CODEC(ZSTD(1)),
-    `resource` Map(LowCardinality(String), String) CODEC(ZSTD(1))
+    `attributes` Map(LowCardinality(String), String) COMMENT 'As text; a list joined by commas, what nests deeper in base64 of its protobuf' CODEC(ZSTD(1)),
+    `resource` Map(LowCardinality(String), String) COMMENT 'Attributes of the resource, as text' CODEC(ZSTD(1))
 )
 ENGINE = MergeTree
 PARTITION BY toYYYYMM(logged_at)
@@ -1729,9 +1729,9 @@ CREATE TABLE metric_points
     `received_at` DateTime64(9, 'UTC') COMMENT 'When the collector had it on disk' CODEC(Delta(8), ZSTD(1)),
     `metric` LowCardinality(String) COMMENT 'Name of the metric',
     `kind` LowCardinality(String) COMMENT 'gauge, sum, histogram, exponential_histogram, summary',
-    `unit` LowCardinality(String),
+    `unit` LowCardinality(String) COMMENT 'Of the value, as the sender wrote it (UCUM)',
     `started_at` DateTime64(9, 'UTC') COMMENT 'Start of what a sum or a histogram covers' CODEC(Delta(8), ZSTD(1)),
-    `measured_at` DateTime64(9, 'UTC') CODEC(Delta(8), ZSTD(1)),
+    `measured_at` DateTime64(9, 'UTC') COMMENT 'When it was measured' CODEC(Delta(8), ZSTD(1)),
     `value` Float64 COMMENT 'Of a gauge or a sum; of the others the sum of their values' CODEC(ZSTD(1)),
     `count` UInt64 COMMENT 'Values in a histogram or summary' CODEC(ZSTD(1)),
     `buckets` Array(UInt64) COMMENT 'Values in each bucket of a histogram' CODEC(ZSTD(1)),
@@ -1741,8 +1741,8 @@ CREATE TABLE metric_points
     `scope_name` LowCardinality(String) COMMENT 'Instrumentation scope',
     `service` LowCardinality(String) COMMENT 'service.name of the resource',
     `environment` LowCardinality(String) COMMENT 'deployment.environment.name of the resource',
-    `attributes` Map(LowCardinality(String), String) CODEC(ZSTD(1)),
-    `resource` Map(LowCardinality(String), String) CODEC(ZSTD(1))
+    `attributes` Map(LowCardinality(String), String) COMMENT 'As text; a list joined by commas, what nests deeper in base64 of its protobuf' CODEC(ZSTD(1)),
+    `resource` Map(LowCardinality(String), String) COMMENT 'Attributes of the resource, as text' CODEC(ZSTD(1))
 )
 ENGINE = MergeTree
 PARTITION BY toYYYYMM(measured_at)

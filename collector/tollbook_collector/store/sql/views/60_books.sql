@@ -1,7 +1,20 @@
 -- One row for each tenant, key, signal and hour of arrival: what was received, what became of it, and what is missing.
 -- What a client lost before it could send (client_dropped) was never received. What is in the spool is in no row yet.
-CREATE OR REPLACE VIEW books AS
-SELECT
+CREATE OR REPLACE VIEW books
+(
+    tenant         LowCardinality(String) COMMENT 'Whose items they are',
+    key            LowCardinality(String) COMMENT 'Public id of the key they came with',
+    signal         String COMMENT 'traces, logs or metrics',
+    hour           DateTime('UTC') COMMENT 'Start of the hour in which they arrived',
+    received       Int64 COMMENT 'Items: spans, log records or data points',
+    stored         Int64 COMMENT 'Of the received, those that are rows now',
+    rejected       Int64 COMMENT 'Of the received, those that the door did not let in',
+    dropped        Int64 COMMENT 'Of the received, those that were let in and are in quarantine, damaged, given up for their age, or erased',
+    imbalance      Int64 COMMENT 'received - stored - rejected - dropped: above 0 items are missing, below 0 there are too many',
+    client_dropped Int64 COMMENT 'Spans that the SDK lost before it could send them; never received',
+    fates          Map(String, Int64) COMMENT 'Items by what became of them, with the reasons'
+)
+AS SELECT
     tenant,
     key,
     signal,
