@@ -30,6 +30,7 @@ from tollbook_collector.intake.http import HttpDoor
 from tollbook_collector.intake.key_desk import KeyDesk
 from tollbook_collector.intake.key_file import KeyFile
 from tollbook_collector.intake.keyring import Keyring
+from tollbook_collector.intake.scrape import LOOK_S, Scraper, Scrapes
 from tollbook_collector.intake.signals import LOGS, METRICS, TRACES
 from tollbook_collector.money.copies import EVERY_S as COPIES_EVERY_S
 from tollbook_collector.money.copies import Copies
@@ -69,7 +70,7 @@ SPOOL_SHARES: Final = {TRACES.name: 1.0, LOGS.name: 0.25, METRICS.name: 0.25}
 SHUTDOWN_S: Final = 10
 
 # The sections of tollbook.toml, each obeyed by the room that its model is from.
-SECTIONS: Final[dict[str, type[Section]]] = {"budgets": Budgets}
+SECTIONS: Final[dict[str, type[Section]]] = {"budgets": Budgets, "scrape": Scrapes}
 # A hard budget is known to SDKs as exceeded so much later, and a look at what they know of it.
 WATCH_BUDGETS_S: Final = 10.0
 # From what a detector has written to the incident that it is.
@@ -127,6 +128,9 @@ class Collector:
             for name, share in SPOOL_SHARES.items()
         }
         self.door = Door(self.spools, tenants=lambda: self.keyring.senders)
+        self._scraper = Scraper(
+            lambda: self.policy.section(Scrapes).entries, self.spools[METRICS.name]
+        )
         self.embedded: EmbeddedStore | None = None
         self._opened: Store | None = None
         self._started = False
@@ -200,6 +204,7 @@ class Collector:
             },
             "books": self._books.counts(),
             "canary": self.canary.counts(),
+            "scrape": self._scraper.counts(),
             **self._counts(TRACES.name),
             LOGS.name: self._counts(LOGS.name),
             METRICS.name: self._counts(METRICS.name),
@@ -248,6 +253,7 @@ class Collector:
             Duty("watch budgets", WATCH_BUDGETS_S, BudgetWatch(self._store, budgets).watch),
             Duty("share keys", SHARE_S, self._share_keys),
             Duty("share key use", USE_S, self._share_use),
+            Duty("scrape metrics", LOOK_S, self._scraper.scrape),
             Duty("check the books", CHECK_S, self._books.check),
             *self._canary_duty(),
             Duty(
