@@ -49,7 +49,13 @@ def tenant_of(key: Annotated[Key, Depends(reader)]) -> str:
     return key.tenant
 
 
+def tenant_of_admin(key: Annotated[Key, Depends(admin)]) -> str:
+    """Return the tenant whose money or keys the request may change."""
+    return key.tenant
+
+
 Tenant = Annotated[str, Depends(tenant_of)]
+AdminTenant = Annotated[str, Depends(tenant_of_admin)]
 Reader = Annotated[Key, Depends(reader)]
 Admin = Annotated[Key, Depends(admin)]
 
