@@ -46,6 +46,8 @@ from tollbook_collector.spool.append import Spool
 from tollbook_collector.spool.ballast import keep_ballast
 from tollbook_collector.store.books import CHECK_S, Books
 from tollbook_collector.store.canary import Canary
+from tollbook_collector.store.cardinality import LOOK_S as CARDINALITY_S
+from tollbook_collector.store.cardinality import Cardinality
 from tollbook_collector.store.client import (
     ClickHouse,
     StoreAddress,
@@ -115,6 +117,7 @@ class Collector:
         self.gate = Gate(self.keyring, self.allowance)
         self._run_id = uuid.uuid4().hex
         self._books = Books(self._store)
+        self._cardinality = Cardinality(self._store)
         self.canary = Canary(self._store, self.keyring.canary_token, self._is_waiting)
         self._policy_file = PolicyFile(settings.policy, SECTIONS)
         self._prices = PriceReader(settings.data / "prices")
@@ -204,6 +207,7 @@ class Collector:
             },
             "books": self._books.counts(),
             "canary": self.canary.counts(),
+            "cardinality": self._cardinality.counts(),
             "scrape": self._scraper.counts(),
             **self._counts(TRACES.name),
             LOGS.name: self._counts(LOGS.name),
@@ -254,6 +258,7 @@ class Collector:
             Duty("share keys", SHARE_S, self._share_keys),
             Duty("share key use", USE_S, self._share_use),
             Duty("scrape metrics", LOOK_S, self._scraper.scrape),
+            Duty("cap dimensions", CARDINALITY_S, self._cardinality.look),
             Duty("check the books", CHECK_S, self._books.check),
             *self._canary_duty(),
             Duty(

@@ -140,6 +140,11 @@ def _self_checks(status: Mapping[str, Any]) -> Iterator[str]:
     yield _head("canary_spans_total", "counter", "Spans of the canary by what became of them.")
     for outcome, count in status["canary"].items():
         yield f'tollbook_canary_spans_total{{outcome="{outcome}"}} {count}\n'
+    cardinality = status["cardinality"]
+    yield _head("capped_dimensions", "gauge", "Dimensions of tenants with too many values today.")
+    yield f"tollbook_capped_dimensions {cardinality['capped_dimensions']}\n"
+    yield _head("capped_calls", "gauge", "Calls of today with (other) in a dimension.")
+    yield f"tollbook_capped_calls {cardinality['other_calls']}\n"
     scrape = status["scrape"]
     yield _head("scrape_answers_total", "counter", "Answers of scraped servers that were kept.")
     yield f"tollbook_scrape_answers_total {scrape['answers']}\n"

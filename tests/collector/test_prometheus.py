@@ -22,6 +22,7 @@ def status(**spool: int) -> dict[str, Any]:
         "keys": {"open": False, "refused": {"unknown": 4}, "over_allowance": 6},
         "books": {"missing": 8, "too_many": 0},
         "canary": {"sent": 9, "missing": 1},
+        "cardinality": {"capped_dimensions": 1, "other_calls": 12},
         "scrape": {"answers": 2, "failures": 1},
         "duties": {"share keys": {"rounds": 11, "failures": 1}},
         **counts,
