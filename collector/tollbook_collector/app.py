@@ -32,6 +32,7 @@ from tollbook_collector.intake.key_file import KeyFile
 from tollbook_collector.intake.keyring import Keyring
 from tollbook_collector.intake.scrape import LOOK_S, Scraper, Scrapes
 from tollbook_collector.intake.signals import LOGS, METRICS, TRACES
+from tollbook_collector.money.allocation import Allocation
 from tollbook_collector.money.copies import EVERY_S as COPIES_EVERY_S
 from tollbook_collector.money.copies import Copies
 from tollbook_collector.money.late import EVERY_S as LATE_EVERY_S
@@ -72,7 +73,11 @@ SPOOL_SHARES: Final = {TRACES.name: 1.0, LOGS.name: 0.25, METRICS.name: 0.25}
 SHUTDOWN_S: Final = 10
 
 # The sections of tollbook.toml, each obeyed by the room that its model is from.
-SECTIONS: Final[dict[str, type[Section]]] = {"budgets": Budgets, "scrape": Scrapes}
+SECTIONS: Final[dict[str, type[Section]]] = {
+    "allocation": Allocation,
+    "budgets": Budgets,
+    "scrape": Scrapes,
+}
 # A hard budget is known to SDKs as exceeded so much later, and a look at what they know of it.
 WATCH_BUDGETS_S: Final = 10.0
 # From what a detector has written to the incident that it is.
@@ -189,6 +194,11 @@ class Collector:
     def ledger(self) -> LedgerStore:
         """The store as the ledger writes it; raises StoreUnavailable while it is not connected."""
         return self._store()
+
+    @property
+    def allocation(self) -> Allocation:
+        """The rules of allocation in force."""
+        return self.policy.section(Allocation)
 
     @property
     def user_sql(self) -> bool:

@@ -16,12 +16,14 @@ from rich.text import Text
 
 from tollbook_collector.commands import (
     budgets,
+    change,
     incidents,
     keys,
     ledger,
     prices,
     quarantine,
     screens,
+    showback,
 )
 from tollbook_collector.commands.ask import CollectorAway, CollectorRefused, ask, ask_json
 from tollbook_collector.settings import Settings
@@ -44,6 +46,8 @@ app.add_typer(incidents.app, name="incidents")
 app.add_typer(prices.app, name="prices")
 app.add_typer(quarantine.commands)
 app.add_typer(ledger.commands)
+app.add_typer(showback.commands)
+app.add_typer(change.commands)
 app.command()(budgets.budgets)
 app.add_typer(keys.commands)
 app.command()(budgets.forecast)

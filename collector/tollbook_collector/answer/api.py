@@ -13,6 +13,7 @@ from tollbook_collector.answer import questions
 from tollbook_collector.answer.books import add_books
 from tollbook_collector.answer.budgets import add_budgets
 from tollbook_collector.answer.calls import add_calls
+from tollbook_collector.answer.change import add_change
 from tollbook_collector.answer.collected import Collected
 from tollbook_collector.answer.forecast import add_forecast
 from tollbook_collector.answer.guard import SqlRefused
@@ -54,6 +55,7 @@ def create_api(collector: Collected) -> FastAPI:
     add_forecast(api, collector)
     add_incidents(api, collector)
     add_ledger(api, collector)
+    add_change(api, collector)
     return api
 
 

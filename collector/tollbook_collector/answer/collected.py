@@ -7,6 +7,7 @@ from tollbook_collector.answer.questions import Answerer
 from tollbook_collector.intake.allowance import Allowance
 from tollbook_collector.intake.key_desk import KeyDesk
 from tollbook_collector.intake.keyring import Keyring
+from tollbook_collector.money.allocation import Allocation
 from tollbook_collector.money.rerate import LedgerStore
 
 
@@ -28,6 +29,10 @@ class Collected(Protocol):
     @property
     def ledger(self) -> LedgerStore:
         """The store as the ledger writes it; raises StoreUnavailable while it is not connected."""
+
+    @property
+    def allocation(self) -> Allocation:
+        """The rules of allocation in force."""
 
     @property
     def user_sql(self) -> bool:
