@@ -10,6 +10,7 @@ from fastapi.responses import JSONResponse, Response
 
 from tollbook_collector import prometheus
 from tollbook_collector.answer import questions
+from tollbook_collector.answer.alerts import add_alerts
 from tollbook_collector.answer.books import add_books
 from tollbook_collector.answer.budgets import add_budgets
 from tollbook_collector.answer.calls import add_calls
@@ -54,6 +55,7 @@ def create_api(collector: Collected) -> FastAPI:
     add_budgets(api, collector)
     add_forecast(api, collector)
     add_incidents(api, collector)
+    add_alerts(api, collector)
     add_ledger(api, collector)
     add_change(api, collector)
     return api

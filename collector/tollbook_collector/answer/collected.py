@@ -2,6 +2,7 @@
 
 from typing import Any, Protocol
 
+from tollbook_collector.alert.deliver import Deliver
 from tollbook_collector.alert.incidents import Incidents
 from tollbook_collector.answer.questions import Answerer
 from tollbook_collector.intake.allowance import Allowance
@@ -18,6 +19,7 @@ class Collected(Protocol):
     allowance: Allowance
     key_desk: KeyDesk
     incidents: Incidents
+    alerts: Deliver
 
     def share_keys(self) -> None:
         """Put what the desk changed in force, here now and elsewhere within seconds."""
