@@ -1405,6 +1405,30 @@ LIMIT 1 BY
     tenant,
     incident;
 
+CREATE DICTIONARY kept_value
+(
+    `tenant` String,
+    `dimension` String,
+    `value` String,
+    `day` Date
+)
+PRIMARY KEY tenant, dimension, value
+SOURCE(CLICKHOUSE(HOST '127.0.0.1' TABLE 'kept_values' WHERE 'day = toDate(now(\'UTC\'))'))
+LIFETIME(MIN 0 MAX 0)
+LAYOUT(COMPLEX_KEY_HASHED());
+
+CREATE TABLE kept_values
+(
+    `day` Date COMMENT 'UTC',
+    `tenant` String COMMENT 'Whose calls they are of',
+    `dimension` LowCardinality(String) COMMENT 'service, model, team, feature or customer',
+    `value` String COMMENT 'Kept as it is; every other one becomes (other). Empty: the dimension is over its cap'
+)
+ENGINE = ReplacingMergeTree
+ORDER BY (day, tenant, dimension, value)
+TTL day + toIntervalDay(7)
+SETTINGS index_granularity = 8192;
+
 CREATE VIEW key_usage
 (
     `tenant` LowCardinality(String) COMMENT 'Whose key it is',
@@ -2183,7 +2207,7 @@ CREATE MATERIALIZED VIEW price TO spans
     `status_message` String,
     `scope_name` LowCardinality(String),
     `dialect` LowCardinality(String),
-    `service` LowCardinality(String),
+    `service` String,
     `environment` LowCardinality(String),
     `is_call` Bool,
     `operation` LowCardinality(String),
@@ -2221,9 +2245,9 @@ CREATE MATERIALIZED VIEW price TO spans
     `unpriced_reason` String,
     `reported_cost_usd` Nullable(Decimal(38, 12)),
     `reported_cost_source` LowCardinality(String),
-    `team` LowCardinality(String),
-    `feature` LowCardinality(String),
-    `customer` LowCardinality(String),
+    `team` String,
+    `feature` String,
+    `customer` String,
     `tags` Map(LowCardinality(String), String),
     `attributes` Map(LowCardinality(String), String),
     `resource` Map(LowCardinality(String), String),
@@ -2248,14 +2272,14 @@ SELECT
     status_message,
     scope_name,
     dialect,
-    service,
+    if((service = '') OR (NOT dictHas('kept_value', (tenant, 'service', ''))) OR dictHas('kept_value', (tenant, 'service', service)), service, '(other)') AS service,
     environment,
     is_call,
     operation,
     provider,
     request_model,
     response_model,
-    multiIf(NOT is_call, '', price_model != '', price_model, response_model != '', response_model, request_model) AS model,
+    multiIf(NOT is_call, '', price_model != '', price_model, if((if(response_model != '', response_model, request_model) = '') OR (NOT dictHas('kept_value', (tenant, 'model', ''))) OR dictHas('kept_value', (tenant, 'model', if(response_model != '', response_model, request_model))), if(response_model != '', response_model, request_model), '(other)')) AS model,
     response_id,
     conversation_id,
     user_id,
@@ -2286,9 +2310,9 @@ SELECT
     if(is_reported, '', reason) AS unpriced_reason,
     reported_cost_usd,
     reported_cost_source,
-    team,
-    feature,
-    customer,
+    if((team = '') OR (NOT dictHas('kept_value', (tenant, 'team', ''))) OR dictHas('kept_value', (tenant, 'team', team)), team, '(other)') AS team,
+    if((feature = '') OR (NOT dictHas('kept_value', (tenant, 'feature', ''))) OR dictHas('kept_value', (tenant, 'feature', feature)), feature, '(other)') AS feature,
+    if((customer = '') OR (NOT dictHas('kept_value', (tenant, 'customer', ''))) OR dictHas('kept_value', (tenant, 'customer', customer)), customer, '(other)') AS customer,
     tags,
     attributes,
     resource,
