@@ -154,7 +154,7 @@ class Collector:
         self._loaders: dict[str, Loader] = {}
         self.incidents = Incidents(self._store)
         self.alerts = Deliver(self._store, self._webhooks, self._routes)
-        self._duties = Duties(self._list_duties())
+        self._duties = Duties([*self._list_duties(), *self._list_intake_duties()])
 
     def open_store(self) -> None:
         """Start the embedded store or connect to the configured one, and begin to load.
@@ -256,9 +256,17 @@ class Collector:
                 faults.append(f"the store does not take {name}: {error}")
         return [*faults, *self._books.faults(), *self.canary.faults()]
 
-    def _canary_duty(self) -> list[Duty]:
+    def _list_intake_duties(self) -> list[Duty]:
+        """Return what keeps the door in order; the canary is left out where it is off."""
         every_s = self._settings.canary_every_s
-        return [Duty("send the canary", every_s, self.canary.sing)] if every_s else []
+        return [
+            Duty("share keys", SHARE_S, self._share_keys),
+            Duty("share key use", USE_S, self._share_use),
+            Duty("scrape metrics", LOOK_S, self._scraper.scrape),
+            Duty("cap dimensions", CARDINALITY_S, self._cardinality.look),
+            Duty("check the books", CHECK_S, self._books.check),
+            *([Duty("send the canary", every_s, self.canary.sing)] if every_s else []),
+        ]
 
     def _is_waiting(self) -> bool:
         return self.spools[TRACES.name].counts().waiting_bytes > 0
@@ -286,16 +294,6 @@ class Collector:
                 "count unpriced calls",
                 COUNT_EVERY_S,
                 lambda: self._unpriced.count(self._store()),
-            ),
-            Duty("watch budgets", WATCH_BUDGETS_S, BudgetWatch(self._store, budgets).watch),
-            Duty("share keys", SHARE_S, self._share_keys),
-            Duty("share key use", USE_S, self._share_use),
-            Duty("scrape metrics", LOOK_S, self._scraper.scrape),
-            Duty("cap dimensions", CARDINALITY_S, self._cardinality.look),
-            Duty("check the books", CHECK_S, self._books.check),
-            *self._canary_duty(),
-            Duty(
-                "notice findings", NOTICE_S, Notice(self._store, self.incidents, self.faults).look
             ),
             Duty("watch budgets", WATCH_BUDGETS_S, BudgetWatch(self._store, self._budgets).watch),
             Duty("notice findings", NOTICE_S, notice.look),
