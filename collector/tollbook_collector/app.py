@@ -254,7 +254,11 @@ class Collector:
         for name, loader in self._loaders.items():
             if error := loader.counts().last_error:
                 faults.append(f"the store does not take {name}: {error}")
-        return [*faults, *self._books.faults(), *self.canary.faults()]
+        return faults
+
+    def doubts(self) -> list[str]:
+        """Return what is wrong with what was stored; the collector goes on with its work."""
+        return [*self._books.faults(), *self.canary.faults()]
 
     def _list_intake_duties(self) -> list[Duty]:
         """Return what keeps the door in order; the canary is left out where it is off."""
@@ -272,7 +276,7 @@ class Collector:
         return self.spools[TRACES.name].counts().waiting_bytes > 0
 
     def _troubles(self) -> list[str]:
-        return [*self.faults(), *self.alerts.troubles()]
+        return [*self.faults(), *self.doubts(), *self.alerts.troubles()]
 
     def _budgets(self) -> Sequence[Budget]:
         return self.policy.section(Budgets).entries

@@ -45,6 +45,9 @@ class Reading:
     def status(self) -> dict[str, Any]:
         return {}
 
+    def doubts(self) -> list[str]:
+        return []
+
     def faults(self) -> list[str]:
         return []
 

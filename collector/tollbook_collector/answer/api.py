@@ -92,16 +92,19 @@ def _add_health(api: FastAPI, collector: Collected) -> None:
             faults.append(f"the store did not answer within {HEALTH_TIMEOUT_S} s")
         except (StoreUnavailable, StoreRefused) as error:
             faults.append(f"the store does not answer: {error}")
+        # Doubts are no reason to send the senders away.
+        answered = 503 if faults else 200
+        faults += collector.doubts()
         status = "degraded" if faults else "ok"
         if not may_read(request):
-            return JSONResponse({"status": status}, 503 if faults else 200)
+            return JSONResponse({"status": status}, answered)
         body = {
             "status": status,
             "faults": faults,
             "store": stored,
             **collector.status(),
         }
-        return JSONResponse(body, 503 if faults else 200)
+        return JSONResponse(body, answered)
 
     @api.get("/ready")
     async def ready(request: Request) -> Response:

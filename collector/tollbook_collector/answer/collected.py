@@ -43,5 +43,8 @@ class Collected(Protocol):
     def status(self) -> dict[str, Any]:
         """Return what the parts have counted."""
 
+    def doubts(self) -> list[str]:
+        """Return what is wrong with what was stored; the collector goes on with its work."""
+
     def faults(self) -> list[str]:
         """Return what keeps the collector from doing its work; empty: nothing."""
