@@ -21,6 +21,7 @@ from tollbook_collector.alert.plan import Plan
 from tollbook_collector.alert.routes import Route, Routes, in_force
 from tollbook_collector.alert.webhooks import Webhook, Webhooks
 from tollbook_collector.answer.api import create_api
+from tollbook_collector.answer.limits import Kills
 from tollbook_collector.answer.questions import Answerer
 from tollbook_collector.detect.budget_watch import BudgetWatch
 from tollbook_collector.detect.budgets import Budget, Budgets
@@ -83,6 +84,7 @@ SECTIONS: Final[dict[str, type[Section]]] = {
     "scrape": Scrapes,
     "routes": Routes,
     "webhooks": Webhooks,
+    "kills": Kills,
 }
 # A hard budget is known to SDKs as exceeded so much later, and a look at what they know of it.
 WATCH_BUDGETS_S: Final = 10.0

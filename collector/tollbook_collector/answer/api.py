@@ -21,6 +21,7 @@ from tollbook_collector.answer.guard import SqlRefused
 from tollbook_collector.answer.incidents import add_incidents
 from tollbook_collector.answer.keys import add_keys
 from tollbook_collector.answer.ledger import add_ledger
+from tollbook_collector.answer.limits import add_limits
 from tollbook_collector.answer.models import add_models
 from tollbook_collector.answer.pages import add_pages
 from tollbook_collector.answer.pages.render import page
@@ -53,6 +54,7 @@ def create_api(collector: Collected) -> FastAPI:
     add_books(api, collector)
     add_pages(api, collector)
     add_budgets(api, collector)
+    add_limits(api, collector)
     add_forecast(api, collector)
     add_incidents(api, collector)
     add_alerts(api, collector)

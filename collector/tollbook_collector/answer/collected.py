@@ -10,6 +10,7 @@ from tollbook_collector.intake.key_desk import KeyDesk
 from tollbook_collector.intake.keyring import Keyring
 from tollbook_collector.money.allocation import Allocation
 from tollbook_collector.money.rerate import LedgerStore
+from tollbook_collector.policy import Policy
 
 
 class Collected(Protocol):
@@ -27,6 +28,10 @@ class Collected(Protocol):
     @property
     def store(self) -> Answerer:
         """The store; raises StoreUnavailable while it is not connected."""
+
+    @property
+    def policy(self) -> Policy:
+        """What tollbook.toml says now."""
 
     @property
     def ledger(self) -> LedgerStore:
