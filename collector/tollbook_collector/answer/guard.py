@@ -37,6 +37,7 @@ TABLES: Final = frozenset(
         "price_books",
         "rate_cards",
         "roll_up_differences",
+        "runs",
         "spans",
         "spend",
         "spend_hourly",
