@@ -1,5 +1,54 @@
 -- What the database is, as the engine prints it. Generated: make schema.
 
+CREATE MATERIALIZED VIEW account_log_calls TO accounts
+(
+    `tenant` LowCardinality(String),
+    `key` LowCardinality(String),
+    `signal` String,
+    `hour` DateTime('UTC'),
+    `fate` String,
+    `items` Int64
+)
+AS SELECT
+    tenant,
+    key,
+    'traces' AS signal,
+    toStartOfHour(fromUnixTimestamp64Nano(toInt64(received_at), 'UTC')) AS hour,
+    'from_logs' AS fate,
+    toInt64(count()) AS items
+FROM
+(
+    SELECT
+        tenant,
+        key,
+        received_at,
+        multiIf(('claude_code.api_request' IN (record.event_name, map['event.name'], record.body.string_value)), 'claude_code.api_request', ('api_request' IN (record.event_name, map['event.name'])) AND (position(scope_name, 'claude_code') > 0), 'claude_code.api_request', ('gemini_cli.api_response' IN (record.event_name, map['event.name'], record.body.string_value)), 'gemini_cli.api_response', ('codex.sse_event' IN (record.event_name, map['event.name'], record.body.string_value)) AND ((map['event.kind']) = 'response.completed'), 'codex.sse_event', '') AS call_name
+    FROM
+    (
+        SELECT
+            tenant,
+            key,
+            received_at,
+            scope_logs.scope.name AS scope_name,
+            arrayJoin(scope_logs.log_records) AS record,
+            CAST(arrayMap(attribute -> (attribute.key, multiIf(attribute.value.value = 'string_value', attribute.value.string_value, attribute.value.value = 'int_value', toString(attribute.value.int_value), attribute.value.value = 'double_value', toString(attribute.value.double_value), attribute.value.value = 'bool_value', toString(attribute.value.bool_value), attribute.value.value = 'array_value', arrayStringConcat(attribute.value.array_value.`values`.string_value, ','), base64Encode(concat(attribute.value.kvlist_value, attribute.value.bytes_value)))), record.attributes), 'Map(LowCardinality(String), String)') AS map
+        FROM
+        (
+            SELECT
+                tenant,
+                key,
+                received_at,
+                arrayJoin(tupleElement(arrayJoin(logs.resource_logs), 'scope_logs')) AS scope_logs
+            FROM landing_logs
+        )
+    )
+)
+WHERE call_name != ''
+GROUP BY
+    tenant,
+    key,
+    hour;
+
 CREATE MATERIALIZED VIEW account_logs TO accounts
 (
     `tenant` LowCardinality(String),
@@ -242,6 +291,19 @@ AS SELECT
 FROM anomaly_versions
 FINAL;
 
+CREATE TABLE anomaly_feedback
+(
+    `tenant` LowCardinality(String) COMMENT 'Whose data it is',
+    `anomaly_id` String COMMENT 'Of the anomaly',
+    `verdict` LowCardinality(String) COMMENT 'expected: this is usual from now on; planned: it was meant, once; real: it was a fault',
+    `author` String COMMENT 'Who said so; empty: unknown',
+    `note` String COMMENT 'Why',
+    `given_at` DateTime64(9, 'UTC') COMMENT 'When'
+)
+ENGINE = ReplacingMergeTree(given_at)
+ORDER BY (tenant, anomaly_id)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8192;
+
 CREATE TABLE anomaly_versions
 (
     `tenant` LowCardinality(String) COMMENT 'Whose data it is',
@@ -265,18 +327,42 @@ PARTITION BY toYYYYMM(started_at)
 ORDER BY (tenant, started_at, id)
 SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8192;
 
+CREATE TABLE behaviour_hourly
+(
+    `tenant` LowCardinality(String) COMMENT 'Whose data it is',
+    `hour` DateTime('UTC') COMMENT 'Start of the hour in which the calls started',
+    `service` LowCardinality(String) COMMENT 'service.name of the resource',
+    `environment` LowCardinality(String) COMMENT 'deployment.environment.name of the resource',
+    `model` LowCardinality(String) COMMENT 'Model as the price book names it; unknown ones as they came',
+    `team` LowCardinality(String) COMMENT 'Tag team',
+    `feature` LowCardinality(String) COMMENT 'Tag feature',
+    `calls` SimpleAggregateFunction(sum, UInt64) COMMENT 'Model calls',
+    `latencies` SimpleAggregateFunction(sumMap, Map(UInt16, UInt64)) COMMENT 'Successful calls by bin of their duration in milliseconds',
+    `first_chunks` SimpleAggregateFunction(sumMap, Map(UInt16, UInt64)) COMMENT 'Streamed calls by bin of the milliseconds to their first chunk',
+    `inputs` SimpleAggregateFunction(sumMap, Map(UInt16, UInt64)) COMMENT 'Calls by bin of their input tokens',
+    `outputs` SimpleAggregateFunction(sumMap, Map(UInt16, UInt64)) COMMENT 'Calls by bin of their output tokens',
+    `finish_reasons` SimpleAggregateFunction(sumMap, Map(String, UInt64)) COMMENT 'Answers by the reason why they ended',
+    `response_models` SimpleAggregateFunction(sumMap, Map(String, UInt64)) COMMENT 'Calls by the model that answered',
+    `tools` SimpleAggregateFunction(sumMap, Map(String, UInt64)) COMMENT 'Executions of tools by name'
+)
+ENGINE = AggregatingMergeTree
+PARTITION BY toYYYYMM(hour)
+ORDER BY (tenant, hour, service, environment, model, team, feature)
+SETTINGS non_replicated_deduplication_window = 10000, fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8192;
+
 CREATE VIEW books
 (
-    `tenant` LowCardinality(String),
-    `key` LowCardinality(String),
-    `signal` String,
-    `hour` DateTime('UTC'),
-    `received` Int64,
-    `stored` Int64,
-    `rejected` Int64,
-    `dropped` Int64,
-    `imbalance` Int64,
-    `fates` Map(String, Int64)
+    `tenant` LowCardinality(String) COMMENT 'Whose items they are',
+    `key` LowCardinality(String) COMMENT 'Public id of the key they came with',
+    `signal` String COMMENT 'traces, logs or metrics',
+    `hour` DateTime('UTC') COMMENT 'Start of the hour in which they arrived',
+    `received` Int64 COMMENT 'Items: spans, log records or data points',
+    `stored` Int64 COMMENT 'Of the received, those that are rows now',
+    `rejected` Int64 COMMENT 'Of the received, those that the door did not let in',
+    `dropped` Int64 COMMENT 'Of the received, those that were let in and are in quarantine, damaged, given up for their age, or erased',
+    `imbalance` Int64 COMMENT 'received - stored - rejected - dropped: above 0 items are missing, below 0 there are too many',
+    `client_dropped` Int64 COMMENT 'Spans that the SDK lost before it could send them; never received',
+    `fates` Map(String, Int64) COMMENT 'Items by what became of them, with the reasons'
 )
 AS SELECT
     tenant,
@@ -288,6 +374,7 @@ AS SELECT
     rejected,
     dropped,
     accepted - stored AS imbalance,
+    client_dropped,
     fates
 FROM
 (
@@ -297,9 +384,10 @@ FROM
         signal,
         hour,
         sum(if(fate = 'accepted', items, 0)) AS accepted,
-        sum(if((fate NOT IN ('accepted', 'stored', 'quarantined', 'damaged', 'spool_age')), items, 0)) AS rejected,
-        sum(if((fate IN ('quarantined', 'damaged', 'spool_age')), items, 0)) AS dropped,
-        sum(if(fate = 'stored', items, 0)) AS stored,
+        sum(if((fate NOT IN ('accepted', 'stored', 'from_logs', 'quarantined', 'damaged', 'spool_age', 'erased')) AND (NOT startsWith(fate, 'client:')), items, 0)) AS rejected,
+        sum(if((fate IN ('quarantined', 'damaged', 'spool_age', 'erased')), items, 0)) AS dropped,
+        sum(multiIf(fate = 'stored', items, fate = 'from_logs', -items, 0)) AS stored,
+        sum(if((fate IN ('client:queue_full', 'client:backlog_full', 'client:rejected', 'client:unreadable')), items, 0)) AS client_dropped,
         sumMap(map(fate, items)) AS fates
     FROM
     (
@@ -311,6 +399,17 @@ FROM
             fate,
             items
         FROM accounts
+        UNION ALL
+        SELECT
+            tenant,
+            key,
+            'traces' AS signal,
+            toStartOfHour(reported_at) AS hour,
+            concat('client:', loss.1) AS fate,
+            toInt64(loss.2) AS items
+        FROM client_reports
+        FINAL
+        ARRAY JOIN CAST(lost, 'Array(Tuple(String, UInt64))') AS loss
         UNION ALL
         SELECT
             tenant,
@@ -702,6 +801,22 @@ GROUP BY
     customer,
     service_tier;
 
+CREATE TABLE client_reports
+(
+    `tenant` LowCardinality(String),
+    `key` LowCardinality(String) COMMENT 'Public id of the key that it came with',
+    `instance` String COMMENT 'service.instance.id of the process',
+    `service` LowCardinality(String),
+    `sequence` UInt64 COMMENT 'Of the report, from 1 in each process',
+    `reported_at` DateTime64(9, 'UTC') COMMENT 'When the report arrived',
+    `ended` UInt64 COMMENT 'Spans that ended in the process',
+    `delivered` UInt64 COMMENT 'Spans that were acknowledged to it',
+    `lost` Map(String, UInt64) COMMENT 'What it lost, by reason: queue_full, backlog_full, rejected and unreadable are whole spans'
+)
+ENGINE = ReplacingMergeTree(sequence)
+ORDER BY (tenant, key, instance)
+SETTINGS non_replicated_deduplication_window = 10000, fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8192;
+
 CREATE TABLE closed_charges
 (
     `tenant` LowCardinality(String) COMMENT 'Whose data it is',
@@ -951,6 +1066,108 @@ FROM
     )
 );
 
+CREATE MATERIALIZED VIEW decode_log_calls TO decoded
+(
+    `tenant` LowCardinality(String),
+    `key` LowCardinality(String),
+    `received_at` DateTime64(9, 'UTC'),
+    `trace_id` FixedString(16),
+    `span_id` FixedString(8),
+    `parent_span_id` FixedString(8),
+    `trace_state` String,
+    `name` String,
+    `kind` Int32,
+    `started_at` DateTime64(9, 'UTC'),
+    `duration_ns` UInt64,
+    `status_code` Int32,
+    `status_message` String,
+    `scope_name` String,
+    `scope_version` String,
+    `resource_attributes` Map(String, String),
+    `attribute_keys` Array(String),
+    `attribute_types` Array(Enum8('unset' = 0, 'string_value' = 1, 'bool_value' = 2, 'int_value' = 3, 'double_value' = 4, 'array_value' = 5, 'kvlist_value' = 6, 'bytes_value' = 7)),
+    `attribute_strings` Array(String),
+    `attribute_integers` Array(Int64),
+    `attribute_doubles` Array(Float64),
+    `attribute_booleans` Array(Bool),
+    `attribute_lists` Array(Array(String)),
+    `attribute_bytes` Array(String),
+    `events` Array(String),
+    `links` Array(String)
+)
+AS SELECT
+    tenant,
+    key,
+    fromUnixTimestamp64Nano(toInt64(least(received_at, 9223372036854775807)), 'UTC') AS received_at,
+    if(record.trace_id = '', reinterpretAsFixedString(sipHash128(tenant, content, 'trace')), toFixedString(substring(record.trace_id, 1, 16), 16)) AS trace_id,
+    reinterpretAsFixedString(sipHash64(tenant, content)) AS span_id,
+    toFixedString(substring(record.span_id, 1, 8), 8) AS parent_span_id,
+    '' AS trace_state,
+    call_name AS name,
+    toInt32(3) AS kind,
+    fromUnixTimestamp64Nano(toInt64(least(ended_ns - least(took_ns, ended_ns), 9223372036854775807)), 'UTC') AS started_at,
+    took_ns AS duration_ns,
+    toInt32(0) AS status_code,
+    '' AS status_message,
+    scope_name,
+    scope_version,
+    CAST(resource, 'Map(String, String)') AS resource_attributes,
+    record.attributes.key AS attribute_keys,
+    record.attributes.value.value AS attribute_types,
+    record.attributes.value.string_value AS attribute_strings,
+    record.attributes.value.int_value AS attribute_integers,
+    record.attributes.value.double_value AS attribute_doubles,
+    record.attributes.value.bool_value AS attribute_booleans,
+    arrayMap(list -> list.`values`.string_value, record.attributes.value.array_value) AS attribute_lists,
+    arrayMap((kvlist, bytes) -> concat(kvlist, bytes), record.attributes.value.kvlist_value, record.attributes.value.bytes_value) AS attribute_bytes,
+    CAST([], 'Array(String)') AS events,
+    CAST([], 'Array(String)') AS links
+FROM
+(
+    SELECT
+        *,
+        if(record.time_unix_nano > 0, record.time_unix_nano, record.observed_time_unix_nano) AS ended_ns,
+        toUInt64(least(greatest(ifNull(toFloat64OrNull(map['duration_ms']), 0), 0), 86400000) * 1000000) AS took_ns,
+        (call_name, ended_ns, record.span_id, record.trace_id, toString(map)) AS content
+    FROM
+    (
+        SELECT
+            *,
+            CAST(arrayMap(attribute -> (attribute.key, multiIf(attribute.value.value = 'string_value', attribute.value.string_value, attribute.value.value = 'int_value', toString(attribute.value.int_value), attribute.value.value = 'double_value', toString(attribute.value.double_value), attribute.value.value = 'bool_value', toString(attribute.value.bool_value), attribute.value.value = 'array_value', arrayStringConcat(attribute.value.array_value.`values`.string_value, ','), base64Encode(concat(attribute.value.kvlist_value, attribute.value.bytes_value)))), record.attributes), 'Map(LowCardinality(String), String)') AS map,
+            multiIf(('claude_code.api_request' IN (record.event_name, map['event.name'], record.body.string_value)), 'claude_code.api_request', ('api_request' IN (record.event_name, map['event.name'])) AND (position(scope_name, 'claude_code') > 0), 'claude_code.api_request', ('gemini_cli.api_response' IN (record.event_name, map['event.name'], record.body.string_value)), 'gemini_cli.api_response', ('codex.sse_event' IN (record.event_name, map['event.name'], record.body.string_value)) AND ((map['event.kind']) = 'response.completed'), 'codex.sse_event', '') AS call_name
+        FROM
+        (
+            SELECT
+                tenant,
+                key,
+                received_at,
+                resource,
+                scope_logs.scope.name AS scope_name,
+                scope_logs.scope.version AS scope_version,
+                arrayJoin(scope_logs.log_records) AS record
+            FROM
+            (
+                SELECT
+                    tenant,
+                    key,
+                    received_at,
+                    CAST(arrayMap(attribute -> (attribute.key, multiIf(attribute.value.value = 'string_value', attribute.value.string_value, attribute.value.value = 'int_value', toString(attribute.value.int_value), attribute.value.value = 'double_value', toString(attribute.value.double_value), attribute.value.value = 'bool_value', toString(attribute.value.bool_value), attribute.value.value = 'array_value', arrayStringConcat(attribute.value.array_value.`values`.string_value, ','), base64Encode(concat(attribute.value.kvlist_value, attribute.value.bytes_value)))), resource_logs.resource.attributes), 'Map(LowCardinality(String), String)') AS resource,
+                    arrayJoin(resource_logs.scope_logs) AS scope_logs
+                FROM
+                (
+                    SELECT
+                        tenant,
+                        key,
+                        received_at,
+                        arrayJoin(logs.resource_logs) AS resource_logs
+                    FROM landing_logs
+                )
+            )
+        )
+    )
+    WHERE call_name != ''
+);
+
 CREATE MATERIALIZED VIEW decode_logs TO log_records
 (
     `tenant` LowCardinality(String),
@@ -1128,6 +1345,20 @@ CREATE TABLE decoded
 )
 ENGINE = `Null`;
 
+CREATE TABLE entities
+(
+    `tenant` LowCardinality(String) COMMENT 'Whose data it is',
+    `kind` LowCardinality(String) COMMENT 'Dimension: key, model, response_model, team, feature, customer, service, version or run',
+    `entity` String COMMENT 'Its value',
+    `of` String COMMENT 'What it belongs to: the service of a version, the model of a response_model; else empty',
+    `first_call` SimpleAggregateFunction(min, DateTime('UTC')) COMMENT 'Minute of the first call',
+    `last_call` SimpleAggregateFunction(max, DateTime('UTC')) COMMENT 'Minute of the last call',
+    `calls` SimpleAggregateFunction(sum, UInt64) COMMENT 'Model calls'
+)
+ENGINE = AggregatingMergeTree
+ORDER BY (tenant, kind, entity, of)
+SETTINGS non_replicated_deduplication_window = 10000, fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8192;
+
 CREATE TABLE incident_history
 (
     `tenant` LowCardinality(String) COMMENT 'Whose data it is',
@@ -1223,6 +1454,92 @@ ORDER BY sequence DESC
 LIMIT 1 BY
     tenant,
     incident;
+
+CREATE DICTIONARY kept_value
+(
+    `tenant` String,
+    `dimension` String,
+    `value` String,
+    `day` Date
+)
+PRIMARY KEY tenant, dimension, value
+SOURCE(CLICKHOUSE(HOST '127.0.0.1' TABLE 'kept_values' WHERE 'day = toDate(now(\'UTC\'))'))
+LIFETIME(MIN 0 MAX 0)
+LAYOUT(COMPLEX_KEY_HASHED());
+
+CREATE TABLE kept_values
+(
+    `day` Date COMMENT 'UTC',
+    `tenant` String COMMENT 'Whose calls they are of',
+    `dimension` LowCardinality(String) COMMENT 'service, model, team, feature or customer',
+    `value` String COMMENT 'Kept as it is; every other one becomes (other). Empty: the dimension is over its cap'
+)
+ENGINE = ReplacingMergeTree
+ORDER BY (day, tenant, dimension, value)
+TTL day + toIntervalDay(7)
+SETTINGS index_granularity = 8192;
+
+CREATE VIEW key_usage
+(
+    `tenant` LowCardinality(String) COMMENT 'Whose key it is',
+    `key` String COMMENT 'Public id of the key; empty: the collector was open',
+    `day` Date COMMENT 'UTC',
+    `requests` UInt64 COMMENT 'Requests that were kept',
+    `items` UInt64 COMMENT 'Spans, log records and data points in them',
+    `bytes` UInt64 COMMENT 'Their bytes, uncompressed',
+    `last_used_at` DateTime64(3, 'UTC') COMMENT 'When the last one came, to about 10 s'
+)
+AS SELECT
+    tenant,
+    key,
+    day,
+    sum(use.requests) AS requests,
+    sum(use.items) AS items,
+    sum(use.bytes) AS bytes,
+    max(use.last_used_at) AS last_used_at
+FROM key_use AS use
+FINAL
+GROUP BY
+    tenant,
+    key,
+    day;
+
+CREATE TABLE key_use
+(
+    `tenant` LowCardinality(String),
+    `key` String COMMENT 'Public id of the key; empty: the collector was open',
+    `day` Date COMMENT 'UTC',
+    `collector` String COMMENT 'Names the run of a collector that counted',
+    `requests` UInt64 COMMENT 'Requests that were kept',
+    `items` UInt64 COMMENT 'Spans, log records and data points in them',
+    `bytes` UInt64 COMMENT 'Their bytes, uncompressed',
+    `last_used_at` DateTime64(3, 'UTC') COMMENT 'When the last one came'
+)
+ENGINE = ReplacingMergeTree(last_used_at)
+ORDER BY (tenant, key, day, collector)
+TTL day + toIntervalDay(400)
+SETTINGS index_granularity = 8192;
+
+CREATE TABLE keys
+(
+    `id` String COMMENT 'Public part of the key',
+    `tenant` String COMMENT 'Whose data it writes and reads; * manages the keys of all',
+    `name` String COMMENT 'For people',
+    `scopes` Array(LowCardinality(String)) COMMENT 'ingest, query, admin',
+    `digest` String COMMENT 'HMAC-SHA-256 of the key under a pepper that is not in the database, hexadecimal',
+    `pepper_id` String COMMENT 'Names that pepper',
+    `created_at` DateTime64(6, 'UTC'),
+    `expires_at` Nullable(DateTime64(6, 'UTC')) COMMENT 'From when it is not let in; NULL: never',
+    `revoked_at` Nullable(DateTime64(6, 'UTC')) COMMENT 'NULL: it was not revoked',
+    `replaces` String COMMENT 'Id of the key that it was rotated from; empty: none',
+    `requests_per_s` UInt64 COMMENT 'Requests a second; 0: no limit',
+    `items_per_s` UInt64 COMMENT 'Spans, log records and data points a second; 0: no limit',
+    `bytes_per_day` UInt64 COMMENT 'Uncompressed bytes a day (UTC); 0: no limit',
+    `changed_at` UInt64 COMMENT 'Nanoseconds since 1970 of this version'
+)
+ENGINE = ReplacingMergeTree(changed_at)
+ORDER BY id
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8192;
 
 CREATE TABLE landing
 (
@@ -1543,7 +1860,7 @@ CREATE TABLE log_records
     `received_at` DateTime64(9, 'UTC') COMMENT 'When the collector had it on disk' CODEC(Delta(8), ZSTD(1)),
     `logged_at` DateTime64(9, 'UTC') COMMENT 'When it happened; else when it was observed' CODEC(Delta(8), ZSTD(1)),
     `severity_number` Int8 COMMENT 'OpenTelemetry SeverityNumber: 9 is INFO, 17 is ERROR',
-    `severity_text` LowCardinality(String),
+    `severity_text` LowCardinality(String) COMMENT 'As the sender wrote it',
     `event_name` LowCardinality(String) COMMENT 'Field event_name, else the attribute event.name',
     `body` String COMMENT 'As text; what nests in base64 of its protobuf' CODEC(ZSTD(1)),
     `trace_id` FixedString(16) COMMENT 'Zero bytes: none' CODEC(ZSTD(1)),
@@ -1551,8 +1868,8 @@ CREATE TABLE log_records
     `scope_name` LowCardinality(String) COMMENT 'Instrumentation scope',
     `service` LowCardinality(String) COMMENT 'service.name of the resource',
     `environment` LowCardinality(String) COMMENT 'deployment.environment.name of the resource',
-    `attributes` Map(LowCardinality(String), String) CODEC(ZSTD(1)),
-    `resource` Map(LowCardinality(String), String) CODEC(ZSTD(1))
+    `attributes` Map(LowCardinality(String), String) COMMENT 'As text; a list joined by commas, what nests deeper in base64 of its protobuf' CODEC(ZSTD(1)),
+    `resource` Map(LowCardinality(String), String) COMMENT 'Attributes of the resource, as text' CODEC(ZSTD(1))
 )
 ENGINE = MergeTree
 PARTITION BY toYYYYMM(logged_at)
@@ -1566,9 +1883,9 @@ CREATE TABLE metric_points
     `received_at` DateTime64(9, 'UTC') COMMENT 'When the collector had it on disk' CODEC(Delta(8), ZSTD(1)),
     `metric` LowCardinality(String) COMMENT 'Name of the metric',
     `kind` LowCardinality(String) COMMENT 'gauge, sum, histogram, exponential_histogram, summary',
-    `unit` LowCardinality(String),
+    `unit` LowCardinality(String) COMMENT 'Of the value, as the sender wrote it (UCUM)',
     `started_at` DateTime64(9, 'UTC') COMMENT 'Start of what a sum or a histogram covers' CODEC(Delta(8), ZSTD(1)),
-    `measured_at` DateTime64(9, 'UTC') CODEC(Delta(8), ZSTD(1)),
+    `measured_at` DateTime64(9, 'UTC') COMMENT 'When it was measured' CODEC(Delta(8), ZSTD(1)),
     `value` Float64 COMMENT 'Of a gauge or a sum; of the others the sum of their values' CODEC(ZSTD(1)),
     `count` UInt64 COMMENT 'Values in a histogram or summary' CODEC(ZSTD(1)),
     `buckets` Array(UInt64) COMMENT 'Values in each bucket of a histogram' CODEC(ZSTD(1)),
@@ -1578,8 +1895,8 @@ CREATE TABLE metric_points
     `scope_name` LowCardinality(String) COMMENT 'Instrumentation scope',
     `service` LowCardinality(String) COMMENT 'service.name of the resource',
     `environment` LowCardinality(String) COMMENT 'deployment.environment.name of the resource',
-    `attributes` Map(LowCardinality(String), String) CODEC(ZSTD(1)),
-    `resource` Map(LowCardinality(String), String) CODEC(ZSTD(1))
+    `attributes` Map(LowCardinality(String), String) COMMENT 'As text; a list joined by commas, what nests deeper in base64 of its protobuf' CODEC(ZSTD(1)),
+    `resource` Map(LowCardinality(String), String) COMMENT 'Attributes of the resource, as text' CODEC(ZSTD(1))
 )
 ENGINE = MergeTree
 PARTITION BY toYYYYMM(measured_at)
@@ -1940,7 +2257,7 @@ CREATE MATERIALIZED VIEW price TO spans
     `status_message` String,
     `scope_name` LowCardinality(String),
     `dialect` LowCardinality(String),
-    `service` LowCardinality(String),
+    `service` String,
     `environment` LowCardinality(String),
     `is_call` Bool,
     `operation` LowCardinality(String),
@@ -1978,9 +2295,9 @@ CREATE MATERIALIZED VIEW price TO spans
     `unpriced_reason` String,
     `reported_cost_usd` Nullable(Decimal(38, 12)),
     `reported_cost_source` LowCardinality(String),
-    `team` LowCardinality(String),
-    `feature` LowCardinality(String),
-    `customer` LowCardinality(String),
+    `team` String,
+    `feature` String,
+    `customer` String,
     `tags` Map(LowCardinality(String), String),
     `attributes` Map(LowCardinality(String), String),
     `resource` Map(LowCardinality(String), String),
@@ -2005,14 +2322,14 @@ SELECT
     status_message,
     scope_name,
     dialect,
-    service,
+    if((service = '') OR (NOT dictHas('kept_value', (tenant, 'service', ''))) OR dictHas('kept_value', (tenant, 'service', service)), service, '(other)') AS service,
     environment,
     is_call,
     operation,
     provider,
     request_model,
     response_model,
-    multiIf(NOT is_call, '', price_model != '', price_model, response_model != '', response_model, request_model) AS model,
+    multiIf(NOT is_call, '', price_model != '', price_model, if((if(response_model != '', response_model, request_model) = '') OR (NOT dictHas('kept_value', (tenant, 'model', ''))) OR dictHas('kept_value', (tenant, 'model', if(response_model != '', response_model, request_model))), if(response_model != '', response_model, request_model), '(other)')) AS model,
     response_id,
     conversation_id,
     user_id,
@@ -2043,9 +2360,9 @@ SELECT
     if(is_reported, '', reason) AS unpriced_reason,
     reported_cost_usd,
     reported_cost_source,
-    team,
-    feature,
-    customer,
+    if((team = '') OR (NOT dictHas('kept_value', (tenant, 'team', ''))) OR dictHas('kept_value', (tenant, 'team', team)), team, '(other)') AS team,
+    if((feature = '') OR (NOT dictHas('kept_value', (tenant, 'feature', ''))) OR dictHas('kept_value', (tenant, 'feature', feature)), feature, '(other)') AS feature,
+    if((customer = '') OR (NOT dictHas('kept_value', (tenant, 'customer', ''))) OR dictHas('kept_value', (tenant, 'customer', customer)), customer, '(other)') AS customer,
     tags,
     attributes,
     resource,
@@ -2231,6 +2548,76 @@ ENGINE = MergeTree
 ORDER BY (book_at, provider, model, service_tier, context_over, valid_from, meter)
 SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8192;
 
+CREATE MATERIALIZED VIEW report_client_losses TO client_reports
+(
+    `tenant` LowCardinality(String),
+    `key` LowCardinality(String),
+    `instance` String,
+    `service` LowCardinality(String),
+    `sequence` UInt64,
+    `reported_at` DateTime64(9, 'UTC'),
+    `ended` UInt64,
+    `delivered` UInt64,
+    `lost` Map(String, UInt64)
+)
+AS SELECT
+    tenant,
+    key,
+    resource['service.instance.id'] AS instance,
+    service,
+    ifNull(toUInt64OrNull(attributes['tollbook.report.sequence']), 0) AS sequence,
+    received_at AS reported_at,
+    ifNull(toUInt64OrNull(attributes['tollbook.report.ended']), 0) AS ended,
+    ifNull(toUInt64OrNull(attributes['tollbook.report.delivered']), 0) AS delivered,
+    CAST(arrayMap(pair -> (substring(pair.1, length('tollbook.report.lost.') + 1), ifNull(toUInt64OrNull(pair.2), 0)), arrayFilter(pair -> startsWith(pair.1, 'tollbook.report.lost.'), CAST(attributes, 'Array(Tuple(String, String))'))), 'Map(String, UInt64)') AS lost
+FROM spans
+WHERE name = 'tollbook.report';
+
+CREATE MATERIALIZED VIEW roll_up_behaviour TO behaviour_hourly
+(
+    `tenant` LowCardinality(String),
+    `hour` DateTime('UTC'),
+    `service` LowCardinality(String),
+    `environment` LowCardinality(String),
+    `model` LowCardinality(String),
+    `team` LowCardinality(String),
+    `feature` LowCardinality(String),
+    `calls` UInt64,
+    `latencies` Map(UInt16, UInt64),
+    `first_chunks` Map(UInt16, UInt64),
+    `inputs` Map(UInt16, UInt64),
+    `outputs` Map(UInt16, UInt64),
+    `finish_reasons` Map(String, UInt64),
+    `response_models` Map(String, UInt64),
+    `tools` Map(String, UInt64)
+)
+AS SELECT
+    tenant,
+    toStartOfHour(toDateTime(started_at, 'UTC')) AS hour,
+    service,
+    environment,
+    model,
+    team,
+    feature,
+    countIf(is_call) AS calls,
+    sumMapIf(map(toUInt16(least(floor(log2(greatest(spans.duration_ns / 1000000, 1)) * 5), 200)), toUInt64(1)), is_call AND (status_code != 2)) AS latencies,
+    sumMapIf(map(toUInt16(least(floor(log2(greatest(ifNull(spans.time_to_first_chunk_ns, 0) / 1000000, 1)) * 5), 200)), toUInt64(1)), is_call AND isNotNull(spans.time_to_first_chunk_ns)) AS first_chunks,
+    sumMapIf(map(toUInt16(least(floor(log2(greatest(ifNull(spans.input_tokens, 0), 1)) * 5), 200)), toUInt64(1)), is_call AND isNotNull(spans.input_tokens)) AS inputs,
+    sumMapIf(map(toUInt16(least(floor(log2(greatest(ifNull(spans.output_tokens, 0), 1)) * 5), 200)), toUInt64(1)), is_call AND isNotNull(spans.output_tokens)) AS outputs,
+    sumMapIf(map(toString(spans.finish_reasons[1]), toUInt64(1)), is_call AND notEmpty(spans.finish_reasons)) AS finish_reasons,
+    sumMapIf(map(toString(spans.response_model), toUInt64(1)), is_call AND (spans.response_model != '')) AS response_models,
+    sumMapIf(map(attributes['gen_ai.tool.name'], toUInt64(1)), operation = 'execute_tool') AS tools
+FROM spans
+WHERE is_call OR (operation = 'execute_tool')
+GROUP BY
+    tenant,
+    hour,
+    service,
+    environment,
+    model,
+    team,
+    feature;
+
 CREATE VIEW roll_up_differences
 (
     `tenant` LowCardinality(String),
@@ -2311,6 +2698,32 @@ FROM
         )
     )
 ) AS traces;
+
+CREATE MATERIALIZED VIEW roll_up_entities TO entities
+(
+    `tenant` LowCardinality(String),
+    `kind` String,
+    `entity` String,
+    `of` String,
+    `first_call` DateTime('UTC'),
+    `last_call` DateTime('UTC'),
+    `calls` UInt64
+)
+AS SELECT
+    tenant,
+    named.1 AS kind,
+    named.2 AS entity,
+    named.3 AS of,
+    min(minute) AS first_call,
+    max(minute) AS last_call,
+    sum(series_minutely.calls) AS calls
+FROM series_minutely
+ARRAY JOIN arrayFilter(one -> ((one.2) != ''), [('key', toString(key), ''), ('model', toString(model), ''), ('response_model', toString(response_model), toString(model)), ('team', toString(team), ''), ('feature', toString(feature), ''), ('customer', toString(customer), ''), ('service', toString(service), ''), ('version', toString(version), toString(service)), ('run', toString(run), '')]) AS named
+GROUP BY
+    tenant,
+    kind,
+    entity,
+    of;
 
 CREATE MATERIALIZED VIEW roll_up_hours TO spend_hourly
 (
@@ -2434,6 +2847,237 @@ GROUP BY
     customer,
     service_tier;
 
+CREATE MATERIALIZED VIEW roll_up_runs TO run_parts
+(
+    `tenant` LowCardinality(String),
+    `run_id` String,
+    `run` String,
+    `day` Date,
+    `first_call` DateTime('UTC'),
+    `last_call` DateTime('UTC'),
+    `calls` UInt64,
+    `errors` UInt64,
+    `input_tokens` UInt64,
+    `output_tokens` UInt64,
+    `cost_usd` Decimal(38, 12),
+    `shapes` AggregateFunction(uniqCombined(12), UInt64)
+)
+AS SELECT
+    tenant,
+    if((attributes['tollbook.run.id']) != '', attributes['tollbook.run.id'], lower(hex(trace_id))) AS run_id,
+    if((attributes['tollbook.run.name']) != '', attributes['tollbook.run.name'], toString(agent)) AS run,
+    min(toDate(started_at)) AS day,
+    min(toDateTime(started_at, 'UTC')) AS first_call,
+    max(toDateTime(started_at, 'UTC')) AS last_call,
+    count() AS calls,
+    countIf(status_code = 2) AS errors,
+    sum(ifNull(spans.input_tokens, 0)) AS input_tokens,
+    sum(ifNull(spans.output_tokens, 0)) AS output_tokens,
+    sum(ifNull(spans.cost_usd, toDecimal128(0, 12))) AS cost_usd,
+    uniqCombinedState(12)(cityHash64(model, ifNull(spans.input_tokens, 0), ifNull(spans.output_tokens, 0))) AS shapes
+FROM spans
+WHERE is_call AND (((attributes['tollbook.run.id']) != '') OR (agent != ''))
+GROUP BY
+    tenant,
+    run_id,
+    run;
+
+CREATE MATERIALIZED VIEW roll_up_series_hours TO series_hourly
+(
+    `tenant` LowCardinality(String),
+    `hour` DateTime('UTC'),
+    `key` LowCardinality(String),
+    `service` LowCardinality(String),
+    `environment` LowCardinality(String),
+    `version` LowCardinality(String),
+    `provider` LowCardinality(String),
+    `model` LowCardinality(String),
+    `response_model` LowCardinality(String),
+    `team` LowCardinality(String),
+    `feature` LowCardinality(String),
+    `customer` LowCardinality(String),
+    `run` LowCardinality(String),
+    `calls` UInt64,
+    `errors` UInt64,
+    `retries` UInt64,
+    `unpriced_calls` UInt64,
+    `estimated_calls` UInt64,
+    `fixed_calls` UInt64,
+    `input_tokens` UInt64,
+    `cache_read_tokens` UInt64,
+    `cache_write_tokens` UInt64,
+    `output_tokens` UInt64,
+    `reasoning_tokens` UInt64,
+    `duration_ns` UInt64,
+    `cost_usd` Decimal(38, 12)
+)
+AS SELECT
+    tenant,
+    toStartOfHour(minute) AS hour,
+    key,
+    service,
+    environment,
+    version,
+    provider,
+    model,
+    response_model,
+    team,
+    feature,
+    customer,
+    run,
+    sum(series_minutely.calls) AS calls,
+    sum(series_minutely.errors) AS errors,
+    sum(series_minutely.retries) AS retries,
+    sum(series_minutely.unpriced_calls) AS unpriced_calls,
+    sum(series_minutely.estimated_calls) AS estimated_calls,
+    sum(series_minutely.fixed_calls) AS fixed_calls,
+    sum(series_minutely.input_tokens) AS input_tokens,
+    sum(series_minutely.cache_read_tokens) AS cache_read_tokens,
+    sum(series_minutely.cache_write_tokens) AS cache_write_tokens,
+    sum(series_minutely.output_tokens) AS output_tokens,
+    sum(series_minutely.reasoning_tokens) AS reasoning_tokens,
+    sum(series_minutely.duration_ns) AS duration_ns,
+    sum(series_minutely.cost_usd) AS cost_usd
+FROM series_minutely
+GROUP BY
+    tenant,
+    hour,
+    key,
+    service,
+    environment,
+    version,
+    provider,
+    model,
+    response_model,
+    team,
+    feature,
+    customer,
+    run;
+
+CREATE MATERIALIZED VIEW roll_up_series_minutes TO series_minutely
+(
+    `tenant` LowCardinality(String),
+    `minute` DateTime('UTC'),
+    `key` LowCardinality(String),
+    `service` LowCardinality(String),
+    `environment` LowCardinality(String),
+    `version` String,
+    `provider` LowCardinality(String),
+    `model` LowCardinality(String),
+    `response_model` LowCardinality(String),
+    `team` LowCardinality(String),
+    `feature` LowCardinality(String),
+    `customer` LowCardinality(String),
+    `run` String,
+    `calls` UInt64,
+    `errors` UInt64,
+    `retries` UInt64,
+    `unpriced_calls` UInt64,
+    `estimated_calls` UInt64,
+    `fixed_calls` UInt64,
+    `input_tokens` UInt64,
+    `cache_read_tokens` UInt64,
+    `cache_write_tokens` UInt64,
+    `output_tokens` UInt64,
+    `reasoning_tokens` UInt64,
+    `duration_ns` UInt64,
+    `cost_usd` Decimal(38, 12)
+)
+AS SELECT
+    tenant,
+    toStartOfMinute(toDateTime(started_at, 'UTC')) AS minute,
+    key,
+    service,
+    environment,
+    resource['service.version'] AS version,
+    provider,
+    model,
+    response_model,
+    team,
+    feature,
+    customer,
+    if((attributes['tollbook.run.name']) != '', attributes['tollbook.run.name'], agent) AS run,
+    count() AS calls,
+    countIf(status_code = 2) AS errors,
+    sum(toUInt64OrZero(attributes['http.request.resend_count'])) AS retries,
+    countIf((price_status = 'unpriced') AND (unpriced_reason != 'failed')) AS unpriced_calls,
+    countIf((status_code != 2) AND ((NOT usage_complete) OR (isNull(spans.input_tokens) AND isNull(spans.output_tokens)))) AS estimated_calls,
+    countIf(notEmpty(usage_fixups)) AS fixed_calls,
+    sum(ifNull(spans.input_tokens, 0)) AS input_tokens,
+    sum(spans.cache_read_tokens) AS cache_read_tokens,
+    sum(spans.cache_write_tokens) AS cache_write_tokens,
+    sum(ifNull(spans.output_tokens, 0)) AS output_tokens,
+    sum(spans.reasoning_tokens) AS reasoning_tokens,
+    sum(spans.duration_ns) AS duration_ns,
+    sum(ifNull(spans.cost_usd, toDecimal128(0, 12))) AS cost_usd
+FROM spans
+WHERE is_call
+GROUP BY
+    tenant,
+    minute,
+    key,
+    service,
+    environment,
+    version,
+    provider,
+    model,
+    response_model,
+    team,
+    feature,
+    customer,
+    run;
+
+CREATE TABLE run_parts
+(
+    `tenant` LowCardinality(String) COMMENT 'Whose data it is',
+    `run_id` String COMMENT 'tollbook.run.id; else the trace of calls that name an agent',
+    `run` LowCardinality(String) COMMENT 'Name of the agent task, else of the agent',
+    `day` SimpleAggregateFunction(min, Date) COMMENT 'UTC day of its first call',
+    `first_call` SimpleAggregateFunction(min, DateTime('UTC')) COMMENT 'Start of its first call',
+    `last_call` SimpleAggregateFunction(max, DateTime('UTC')) COMMENT 'Start of its newest call',
+    `calls` SimpleAggregateFunction(sum, UInt64) COMMENT 'Model calls',
+    `errors` SimpleAggregateFunction(sum, UInt64) COMMENT 'Calls that failed',
+    `input_tokens` SimpleAggregateFunction(sum, UInt64) COMMENT 'All input, cached and written to a cache included',
+    `output_tokens` SimpleAggregateFunction(sum, UInt64) COMMENT 'All output, reasoning included',
+    `cost_usd` SimpleAggregateFunction(sum, Decimal(38, 12)) COMMENT 'Of the priced calls',
+    `shapes` AggregateFunction(uniqCombined(12), UInt64) COMMENT 'Different calls, by model and tokens: far fewer than calls is a loop'
+)
+ENGINE = AggregatingMergeTree
+ORDER BY (tenant, run, run_id)
+SETTINGS non_replicated_deduplication_window = 10000, fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8192;
+
+CREATE VIEW runs
+(
+    `tenant` LowCardinality(String),
+    `run_id` String,
+    `run` LowCardinality(String),
+    `first_call` SimpleAggregateFunction(min, DateTime('UTC')),
+    `last_call` SimpleAggregateFunction(max, DateTime('UTC')),
+    `calls` UInt64,
+    `errors` UInt64,
+    `input_tokens` UInt64,
+    `output_tokens` UInt64,
+    `cost_usd` Decimal(38, 12),
+    `different_calls` UInt64
+)
+AS SELECT
+    tenant,
+    run_id,
+    run,
+    min(run_parts.first_call) AS first_call,
+    max(run_parts.last_call) AS last_call,
+    sum(run_parts.calls) AS calls,
+    sum(run_parts.errors) AS errors,
+    sum(run_parts.input_tokens) AS input_tokens,
+    sum(run_parts.output_tokens) AS output_tokens,
+    sum(run_parts.cost_usd) AS cost_usd,
+    uniqCombinedMerge(12)(shapes) AS different_calls
+FROM run_parts
+GROUP BY
+    tenant,
+    run_id,
+    run;
+
 CREATE TABLE schema_ledger
 (
     `file` String COMMENT 'Folder and name, without .sql',
@@ -2442,6 +3086,100 @@ CREATE TABLE schema_ledger
 )
 ENGINE = ReplacingMergeTree(applied_at)
 ORDER BY file
+SETTINGS index_granularity = 8192;
+
+CREATE TABLE series_hourly
+(
+    `tenant` LowCardinality(String) COMMENT 'Whose data it is',
+    `hour` DateTime('UTC') COMMENT 'Start of the hour in which the calls started',
+    `key` LowCardinality(String) COMMENT 'Public id of the key that they came with',
+    `service` LowCardinality(String) COMMENT 'service.name of the resource',
+    `environment` LowCardinality(String) COMMENT 'deployment.environment.name of the resource',
+    `version` LowCardinality(String) COMMENT 'service.version of the resource',
+    `provider` LowCardinality(String) COMMENT 'gen_ai.provider.name',
+    `model` LowCardinality(String) COMMENT 'Model as the price book names it; unknown ones as they came',
+    `response_model` LowCardinality(String) COMMENT 'Model that answered, as the provider names its version',
+    `team` LowCardinality(String) COMMENT 'Tag team',
+    `feature` LowCardinality(String) COMMENT 'Tag feature',
+    `customer` LowCardinality(String) COMMENT 'Tag customer',
+    `run` LowCardinality(String) COMMENT 'Name of the agent task, else of the agent; empty: none',
+    `calls` UInt64 COMMENT 'Model calls',
+    `errors` UInt64 COMMENT 'Calls that failed',
+    `retries` UInt64 COMMENT 'Times that calls were sent again, as far as their spans say so',
+    `unpriced_calls` UInt64 COMMENT 'Calls that used tokens at a cost that is unknown, and so not in cost_usd',
+    `estimated_calls` UInt64 COMMENT 'Calls whose usage was not reported in full',
+    `fixed_calls` UInt64 COMMENT 'Calls whose reported usage had something wrong that was left out or repaired',
+    `input_tokens` UInt64 COMMENT 'All input, cached and written to a cache included',
+    `cache_read_tokens` UInt64 COMMENT 'Of the input',
+    `cache_write_tokens` UInt64 COMMENT 'Of the input',
+    `output_tokens` UInt64 COMMENT 'All output, reasoning included',
+    `reasoning_tokens` UInt64 COMMENT 'Of the output',
+    `duration_ns` UInt64 COMMENT 'Of all calls together',
+    `cost_usd` Decimal(38, 12) COMMENT 'Of the priced calls'
+)
+ENGINE = SummingMergeTree
+PARTITION BY toYYYYMM(hour)
+ORDER BY (tenant, hour, key, service, environment, version, provider, model, response_model, team, feature, customer, run)
+SETTINGS non_replicated_deduplication_window = 10000, fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8192;
+
+CREATE TABLE series_minutely
+(
+    `tenant` LowCardinality(String) COMMENT 'Whose data it is',
+    `minute` DateTime('UTC') COMMENT 'Start of the minute in which the calls started',
+    `key` LowCardinality(String) COMMENT 'Public id of the key that they came with',
+    `service` LowCardinality(String) COMMENT 'service.name of the resource',
+    `environment` LowCardinality(String) COMMENT 'deployment.environment.name of the resource',
+    `version` LowCardinality(String) COMMENT 'service.version of the resource',
+    `provider` LowCardinality(String) COMMENT 'gen_ai.provider.name',
+    `model` LowCardinality(String) COMMENT 'Model as the price book names it; unknown ones as they came',
+    `response_model` LowCardinality(String) COMMENT 'Model that answered, as the provider names its version',
+    `team` LowCardinality(String) COMMENT 'Tag team',
+    `feature` LowCardinality(String) COMMENT 'Tag feature',
+    `customer` LowCardinality(String) COMMENT 'Tag customer',
+    `run` LowCardinality(String) COMMENT 'Name of the agent task, else of the agent; empty: none',
+    `calls` UInt64 COMMENT 'Model calls',
+    `errors` UInt64 COMMENT 'Calls that failed',
+    `retries` UInt64 COMMENT 'Times that calls were sent again, as far as their spans say so',
+    `unpriced_calls` UInt64 COMMENT 'Calls that used tokens at a cost that is unknown, and so not in cost_usd',
+    `estimated_calls` UInt64 COMMENT 'Calls whose usage was not reported in full',
+    `fixed_calls` UInt64 COMMENT 'Calls whose reported usage had something wrong that was left out or repaired',
+    `input_tokens` UInt64 COMMENT 'All input, cached and written to a cache included',
+    `cache_read_tokens` UInt64 COMMENT 'Of the input',
+    `cache_write_tokens` UInt64 COMMENT 'Of the input',
+    `output_tokens` UInt64 COMMENT 'All output, reasoning included',
+    `reasoning_tokens` UInt64 COMMENT 'Of the output',
+    `duration_ns` UInt64 COMMENT 'Of all calls together',
+    `cost_usd` Decimal(38, 12) COMMENT 'Of the priced calls'
+)
+ENGINE = SummingMergeTree
+PARTITION BY toYYYYMM(minute)
+ORDER BY (tenant, minute, key, service, environment, version, provider, model, response_model, team, feature, customer, run)
+TTL minute + toIntervalDay(35)
+SETTINGS non_replicated_deduplication_window = 10000, fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8192;
+
+CREATE TABLE series_profiles
+(
+    `tenant` LowCardinality(String) COMMENT 'Whose data it is',
+    `built_on` Date COMMENT 'The day before which the 28 days lie',
+    `dimensions` LowCardinality(String) COMMENT 'Names of the dimensions, with a comma between',
+    `series` UInt64 COMMENT 'Number of the series among those of its dimensions',
+    `calls_max` Array(Float64) COMMENT 'Most calls in an hour, by hour of the day from 0 to 23, UTC',
+    `cost_max` Array(Float64) COMMENT 'Highest spend in an hour in USD, by hour of the day',
+    `day_calls` Float64 COMMENT 'Most calls in a day',
+    `day_cost` Float64 COMMENT 'Highest spend in a day in USD',
+    `size_max` Float64 COMMENT 'Highest USD for a call, by day',
+    `input_max` Float64 COMMENT 'Most input tokens for a call, by day',
+    `price_max` Float64 COMMENT 'Highest USD for a weighted token, by day',
+    `cache_min` Float64 COMMENT 'Smallest share of cached input tokens, by day',
+    `error_max` Float64 COMMENT 'Largest share of failed calls, by day',
+    `calls_mean` Float64 COMMENT 'Calls in an hour',
+    `heard_share` Float64 COMMENT 'Share of hours with a call',
+    `age_days` UInt16 COMMENT 'Days since its first call, at most 28'
+)
+ENGINE = ReplacingMergeTree
+PARTITION BY toYYYYMM(built_on)
+ORDER BY (tenant, built_on, dimensions, series)
+TTL built_on + toIntervalDay(7)
 SETTINGS index_granularity = 8192;
 
 CREATE TABLE spans
