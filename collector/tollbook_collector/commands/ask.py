@@ -30,7 +30,8 @@ def ask(
     **parameters: str,
 ) -> bytes:
     """Return the body of an answer; see `send`."""
-    return send(api, "GET" if body is None else "POST", path, body, media_type, **parameters)
+    method = "GET" if body is None else "POST"
+    return send(api, method, path, body, media_type, timeout_s, **parameters)
 
 
 def send(
@@ -39,6 +40,7 @@ def send(
     path: str,
     body: str | None = None,
     media_type: str = "application/json",
+    timeout_s: float = TIMEOUT_S,
     **parameters: str,
 ) -> bytes:
     """Return the body of an answer, asked with the key of TOLLBOOK_API_KEY.
