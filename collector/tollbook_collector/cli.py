@@ -13,8 +13,20 @@ from pydantic import ValidationError
 from rich.console import Console
 from rich.text import Text
 
-from tollbook_collector.commands import budgets, incidents, ledger, prices, quarantine, screens
+from tollbook_collector.commands import (
+    alerts,
+    budgets,
+    change,
+    incidents,
+    ledger,
+    prices,
+    quarantine,
+    screens,
+    showback,
+)
+from tollbook_collector.commands.anomalies import anomalies, detect
 from tollbook_collector.commands.ask import CollectorAway, CollectorRefused, ask, ask_json
+from tollbook_collector.commands.drift import app as drift
 from tollbook_collector.settings import Settings
 
 DEFAULT_API: Final = "http://127.0.0.1:4319"
@@ -28,10 +40,16 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
+app.add_typer(drift, name="drift")
+app.command()(anomalies)
+app.command()(detect)
+app.add_typer(alerts.app, name="alerts")
 app.add_typer(incidents.app, name="incidents")
 app.add_typer(prices.app, name="prices")
 app.add_typer(quarantine.commands)
 app.add_typer(ledger.commands)
+app.add_typer(showback.commands)
+app.add_typer(change.commands)
 app.command()(budgets.budgets)
 app.command()(budgets.forecast)
 console = Console()

@@ -18,6 +18,8 @@ QUERY_CHARACTERS_MAX: Final = 65_536
 QUERY_NODES_MAX: Final = 5_000
 TABLES: Final = frozenset(
     {
+        "alert_attempts",
+        "alerts",
         "adjustments",
         "anomalies",
         "budgets",
@@ -27,9 +29,11 @@ TABLES: Final = frozenset(
         "charges",
         "copies",
         "cost_differences",
+        "outcomes",
         "price_books",
         "rate_cards",
         "roll_up_differences",
+        "runs",
         "spans",
         "spend",
         "spend_hourly",

@@ -16,20 +16,27 @@ WITH
     (
         SELECT mapFromArrays(groupArray(concat(table, '.', name)), groupArray(comment))
         FROM system.columns
-        WHERE database = currentDatabase() AND comment != '' AND table IN ('anomaly_versions', 'budget_periods', 'incident_history')
+        WHERE database = currentDatabase() AND comment != '' AND table IN ('anomaly_versions', 'run_parts', 'budget_periods', 'incident_history', 'alert_versions')
     ) AS meanings_of_tables,
     -- Views over one table whose columns mean what they mean there and nowhere else.
-    map('anomalies', 'anomaly_versions', 'budgets', 'budget_periods', 'incidents', 'incident_history') AS behind
+    map('anomalies', 'anomaly_versions', 'runs', 'run_parts', 'budgets', 'budget_periods', 'incidents', 'incident_history', 'alerts', 'alert_versions') AS behind
 SELECT
     table,
     name,
     type,
     multiIf(
         comment != '', comment,
+        name = 'different_calls', 'Calls that differ in model or tokens, about: far fewer than calls is a loop',
         mapContains(behind, table), meanings_of_tables[concat(behind[table], '.', name)],
         name = 'failed', 'Whether it ended in an error',
         table = 'charges' AND name = 'kind', 'spend, or the kind of adjustment',
         table = 'charges' AND name = 'period', 'First day of the month in which it is charged',
+        name = 'run' AND table != 'adjustments', 'tollbook.run.id: the agent task that it belongs to',
+        name = 'scored_at', 'When it was scored, UTC',
+        name = 'outcome', 'What is judged',
+        table = 'outcomes' AND name = 'value', 'The score as a number; NULL: it is none',
+        table = 'outcomes' AND name = 'label', 'The score in words',
+        name = 'judged_span_id', 'The span that is judged: a call or a run',
         name = 'billable', 'False: a copy of another call, which is billed',
         name = 'dedup_of', 'Of a copy: the span id of the call that counts',
         table = 'roll_up_differences' AND name = 'calls', 'Calls under the span, copies left out',
