@@ -1,7 +1,8 @@
 """When the segment that is being written is sealed: large enough, or old enough and wanted.
 
 A segment is one insert, and planning an insert costs the store as much as some 10,000 spans. So
-while nobody is free to load it, a segment grows on: a store that is behind catches up by larger inserts.
+while nobody is free to load it, a segment grows on: a store that is behind catches up by larger
+inserts.
 """
 
 import time
