@@ -18,12 +18,15 @@ QUERY_CHARACTERS_MAX: Final = 65_536
 QUERY_NODES_MAX: Final = 5_000
 TABLES: Final = frozenset(
     {
+        "adjustments",
         "anomalies",
         "budgets",
         "incident_history",
         "incidents",
         "calls",
+        "charges",
         "copies",
+        "cost_differences",
         "price_books",
         "rate_cards",
         "roll_up_differences",

@@ -89,6 +89,46 @@ PARTITION BY toYYYYMM(hour)
 ORDER BY (tenant, key, signal, hour, fate)
 SETTINGS non_replicated_deduplication_window = 10000, fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8192;
 
+CREATE TABLE adjustments
+(
+    `tenant` LowCardinality(String) COMMENT 'Whose data it is',
+    `made_at` DateTime64(6, 'UTC') COMMENT 'When it was made; the same for all rows of one change',
+    `kind` LowCardinality(String) COMMENT 'rerate: priced anew; late: moved from a closed month to the next open one; copy: what was priced anew turned out to be a copy',
+    `period` Date COMMENT 'First day of the month in which it is charged',
+    `hour` DateTime('UTC') COMMENT 'Start of the hour in which the call started: the usage date',
+    `call_key` UInt64 COMMENT 'tollbook_copy_key of the call; 0: of all calls of the hour and dimensions together',
+    `trace_id` FixedString(16) COMMENT 'Of the call; zero bytes: of more than one' CODEC(ZSTD(1)),
+    `span_id` FixedString(8) COMMENT 'Of the call; zero bytes: of more than one',
+    `key` LowCardinality(String) COMMENT 'Public id of the key the call came with',
+    `service` LowCardinality(String) COMMENT 'service.name of the resource',
+    `environment` LowCardinality(String) COMMENT 'deployment.environment.name of the resource',
+    `provider` LowCardinality(String) COMMENT 'gen_ai.provider.name',
+    `model` LowCardinality(String) COMMENT 'Model as the price book named it when the call was recorded',
+    `operation` LowCardinality(String) COMMENT 'gen_ai.operation.name',
+    `team` LowCardinality(String) COMMENT 'Tag team',
+    `feature` LowCardinality(String) COMMENT 'Tag feature',
+    `customer` LowCardinality(String) COMMENT 'Tag customer',
+    `service_tier` LowCardinality(String) COMMENT 'Tier that was served',
+    `user_id` String COMMENT 'user.id' CODEC(ZSTD(1)),
+    `conversation_id` String COMMENT 'gen_ai.conversation.id' CODEC(ZSTD(1)),
+    `run` String COMMENT 'tollbook.run.id' CODEC(ZSTD(1)),
+    `agent` LowCardinality(String) COMMENT 'gen_ai.agent.name',
+    `tags` Map(LowCardinality(String), String) COMMENT 'All tags' CODEC(ZSTD(1)),
+    `calls` Int64 COMMENT 'Calls that are moved with it; 0: none, only their cost changes',
+    `old_usd` Nullable(Decimal(38, 12)) COMMENT 'Charge of the call before; NULL: its cost was unknown, or it is of more than one',
+    `new_usd` Nullable(Decimal(38, 12)) COMMENT 'Charge of the call from now on; NULL: it is of more than one',
+    `amount_usd` Decimal(38, 12) COMMENT 'What is added to the charges of the period; negative: taken off',
+    `old_price_id` LowCardinality(String) COMMENT 'Rate card it was recorded with',
+    `new_price_id` LowCardinality(String) COMMENT 'Rate card it is priced with now',
+    `book_at` Nullable(DateTime64(3, 'UTC')) COMMENT 'Version of the price book that it is priced with now; NULL: no price is the cause',
+    `author` LowCardinality(String) COMMENT 'Who made it',
+    `reason` LowCardinality(String) COMMENT 'Why'
+)
+ENGINE = MergeTree
+PARTITION BY toYYYYMM(made_at)
+ORDER BY (tenant, period, hour, call_key)
+SETTINGS non_replicated_deduplication_window = 10000, fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8192;
+
 CREATE VIEW anomalies
 (
     `tenant` LowCardinality(String),
@@ -415,7 +455,9 @@ CREATE VIEW calls
     `billable` UInt8,
     `dedup_of` String,
     `cost_usd` Nullable(Decimal(38, 12)),
+    `cost_basis` String,
     `price_id` String,
+    `book_at` Nullable(DateTime64(3, 'UTC')),
     `price_status` String,
     `unpriced_reason` String,
     `reported_cost_usd` Nullable(Decimal(38, 12)),
@@ -465,7 +507,9 @@ AS SELECT
     NOT is_copy AS billable,
     if(is_copy, lower(hex(dictGet('original_of_copy', 'dedup_of', copy_key))), '') AS dedup_of,
     if(is_copy, NULL, spans.cost_usd) AS cost_usd,
+    if(is_copy, '', spans.cost_basis) AS cost_basis,
     if(is_copy, '', spans.price_id) AS price_id,
+    if(is_copy, NULL, spans.book_at) AS book_at,
     if(is_copy, 'not_billable', spans.price_status) AS price_status,
     if(is_copy, '', spans.unpriced_reason) AS unpriced_reason,
     reported_cost_usd,
@@ -490,6 +534,130 @@ FROM
     FROM spans
     WHERE is_call
 ) AS spans;
+
+CREATE VIEW charges
+(
+    `tenant` LowCardinality(String),
+    `period` Date,
+    `hour` DateTime('UTC'),
+    `kind` String,
+    `service` LowCardinality(String),
+    `environment` LowCardinality(String),
+    `provider` LowCardinality(String),
+    `model` LowCardinality(String),
+    `operation` LowCardinality(String),
+    `team` LowCardinality(String),
+    `feature` LowCardinality(String),
+    `customer` LowCardinality(String),
+    `service_tier` LowCardinality(String),
+    `calls` Int64,
+    `cost_usd` Decimal(38, 12)
+)
+AS SELECT
+    tenant,
+    period,
+    hour,
+    kind,
+    service,
+    environment,
+    provider,
+    model,
+    operation,
+    team,
+    feature,
+    customer,
+    service_tier,
+    sum(parts.calls) AS calls,
+    sum(parts.cost_usd) AS cost_usd
+FROM
+(
+    SELECT
+        tenant,
+        toStartOfMonth(hour) AS period,
+        hour,
+        'spend' AS kind,
+        service,
+        environment,
+        provider,
+        model,
+        operation,
+        team,
+        feature,
+        customer,
+        service_tier,
+        spend_hourly.calls AS calls,
+        spend_hourly.cost_usd AS cost_usd
+    FROM spend_hourly
+    UNION ALL
+    SELECT
+        tenant,
+        period,
+        hour,
+        kind,
+        service,
+        environment,
+        provider,
+        model,
+        operation,
+        team,
+        feature,
+        customer,
+        service_tier,
+        adjustments.calls AS calls,
+        amount_usd AS cost_usd
+    FROM adjustments
+) AS parts
+GROUP BY
+    tenant,
+    period,
+    hour,
+    kind,
+    service,
+    environment,
+    provider,
+    model,
+    operation,
+    team,
+    feature,
+    customer,
+    service_tier;
+
+CREATE TABLE closed_charges
+(
+    `tenant` LowCardinality(String) COMMENT 'Whose data it is',
+    `period` Date COMMENT 'First day of the month',
+    `closed_at` DateTime64(6, 'UTC') COMMENT 'The closing, as closed_months has it',
+    `kind` LowCardinality(String) COMMENT 'spend, or the kind of adjustment',
+    `hour` DateTime('UTC') COMMENT 'Start of the hour in which the calls started',
+    `service` LowCardinality(String) COMMENT 'service.name of the resource',
+    `environment` LowCardinality(String) COMMENT 'deployment.environment.name of the resource',
+    `provider` LowCardinality(String) COMMENT 'gen_ai.provider.name',
+    `model` LowCardinality(String) COMMENT 'Model as the price book names it',
+    `operation` LowCardinality(String) COMMENT 'gen_ai.operation.name',
+    `team` LowCardinality(String) COMMENT 'Tag team',
+    `feature` LowCardinality(String) COMMENT 'Tag feature',
+    `customer` LowCardinality(String) COMMENT 'Tag customer',
+    `service_tier` LowCardinality(String) COMMENT 'Tier that was served',
+    `calls` Int64 COMMENT 'Calls charged',
+    `cost_usd` Decimal(38, 12) COMMENT 'Charge'
+)
+ENGINE = MergeTree
+PARTITION BY toYYYYMM(period)
+ORDER BY (tenant, period, hour)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8192;
+
+CREATE TABLE closed_months
+(
+    `tenant` LowCardinality(String) COMMENT 'Whose data it is',
+    `period` Date COMMENT 'First day of the month',
+    `closed_at` DateTime64(6, 'UTC') COMMENT 'When it was closed',
+    `author` String COMMENT 'Who closed it',
+    `report` String COMMENT 'The report, as JSON' CODEC(ZSTD(3)),
+    `sha256` String COMMENT 'Of the report, in hexadecimal'
+)
+ENGINE = MergeTree
+ORDER BY (tenant, period)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8192;
 
 CREATE VIEW context_steps
 (
@@ -578,6 +746,44 @@ CREATE TABLE copy_rounds
 ENGINE = MergeTree
 ORDER BY (hour, found_at)
 SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8192;
+
+CREATE VIEW cost_differences
+(
+    `tenant` LowCardinality(String),
+    `day` Date,
+    `service` LowCardinality(String),
+    `provider` LowCardinality(String),
+    `model` LowCardinality(String),
+    `reported_cost_source` LowCardinality(String),
+    `calls` UInt64,
+    `differing_calls` UInt64,
+    `cost_usd` Decimal(38, 12),
+    `reported_cost_usd` Decimal(38, 12),
+    `difference_usd` Decimal(38, 12),
+    `largest_difference_usd` Decimal(38, 12)
+)
+AS SELECT
+    tenant,
+    toDate(started_at) AS day,
+    service,
+    provider,
+    model,
+    reported_cost_source,
+    count() AS calls,
+    countIf(calls.cost_usd != calls.reported_cost_usd) AS differing_calls,
+    sum(assumeNotNull(calls.cost_usd)) AS cost_usd,
+    sum(assumeNotNull(calls.reported_cost_usd)) AS reported_cost_usd,
+    cost_usd - reported_cost_usd AS difference_usd,
+    max(abs(assumeNotNull(calls.cost_usd) - assumeNotNull(calls.reported_cost_usd))) AS largest_difference_usd
+FROM calls
+WHERE billable AND isNotNull(calls.cost_usd) AND isNotNull(calls.reported_cost_usd) AND (cost_basis != 'reported')
+GROUP BY
+    tenant,
+    day,
+    service,
+    provider,
+    model,
+    reported_cost_source;
 
 CREATE MATERIALIZED VIEW decode TO decoded
 (
@@ -1652,7 +1858,9 @@ CREATE MATERIALIZED VIEW price TO spans
     `usage_complete` Bool,
     `usage_fixups` Array(LowCardinality(String)),
     `cost_usd` Nullable(Decimal(38, 12)),
+    `cost_basis` String,
     `price_id` String,
+    `book_at` Nullable(DateTime64(3, 'UTC')),
     `price_status` String,
     `unpriced_reason` String,
     `reported_cost_usd` Nullable(Decimal(38, 12)),
@@ -1666,7 +1874,9 @@ CREATE MATERIALIZED VIEW price TO spans
     `events` Array(String),
     `links` Array(String)
 )
-AS SELECT
+AS WITH
+    is_call AND (reason NOT IN ('', 'failed')) AND (reported_cost_source = 'provider') AND ifNull(reported_cost_usd >= 0, false) AS is_reported
+SELECT
     tenant,
     key,
     received_at,
@@ -1712,10 +1922,12 @@ AS SELECT
     output_image_tokens,
     usage_complete,
     usage_fixups,
-    multiIf((NOT is_call) OR (reason != ''), NULL, has(usage_fixups, 'gateway_cache_hit'), toDecimal128(0, 12), computed_usd) AS cost_usd,
+    multiIf(is_reported, reported_cost_usd, (NOT is_call) OR (reason != ''), NULL, has(usage_fixups, 'gateway_cache_hit'), toDecimal128(0, 12), computed_usd) AS cost_usd,
+    multiIf(is_reported, 'reported', (NOT is_call) OR (reason != ''), '', (card.14) > 0, 'amortised', 'computed') AS cost_basis,
     if(is_call AND (reason = ''), card.1, '') AS price_id,
-    multiIf(NOT is_call, '', reason != '', 'unpriced', has_tier, 'priced', 'tier_fallback') AS price_status,
-    reason AS unpriced_reason,
+    if(is_call AND (reason = ''), card.16, NULL) AS book_at,
+    multiIf(NOT is_call, '', is_reported, 'priced', reason != '', 'unpriced', has_tier, 'priced', 'tier_fallback') AS price_status,
+    if(is_reported, '', reason) AS unpriced_reason,
     reported_cost_usd,
     reported_cost_source,
     team,
@@ -1736,7 +1948,7 @@ FROM
     (
         SELECT
             *,
-            dictGet('rate_card_by_call', ('price_id', 'input_known', 'output_known', 'input_usd', 'cache_read_usd', 'cache_write_usd', 'cache_write_1h_usd', 'input_audio_usd', 'input_image_usd', 'output_usd', 'reasoning_usd', 'output_audio_usd', 'output_image_usd', 'millisecond_usd', 'unconverted'), (provider, price_model, priced_tier, context_over, variant), priced_at) AS card
+            dictGet('rate_card_by_call', ('price_id', 'input_known', 'output_known', 'input_usd', 'cache_read_usd', 'cache_write_usd', 'cache_write_1h_usd', 'input_audio_usd', 'input_image_usd', 'output_usd', 'reasoning_usd', 'output_audio_usd', 'output_image_usd', 'millisecond_usd', 'unconverted', 'book_at'), (provider, price_model, priced_tier, context_over, variant), priced_at) AS card
         FROM
         (
             SELECT
@@ -1795,6 +2007,7 @@ CREATE DICTIONARY rate_card_by_call
     `valid_from` DateTime('UTC'),
     `last_second` DateTime('UTC'),
     `price_id` String,
+    `book_at` DateTime64(3, 'UTC'),
     `input_known` Bool,
     `output_known` Bool,
     `input_usd` Decimal(38, 12),
@@ -1827,6 +2040,7 @@ CREATE VIEW rate_cards
     `valid_to` DateTime('UTC'),
     `last_second` DateTime('UTC'),
     `price_id` String,
+    `book_at` DateTime64(3, 'UTC'),
     `input_known` UInt8,
     `output_known` UInt8,
     `input_usd` Decimal(38, 12),
@@ -1853,6 +2067,7 @@ AS SELECT
     valid_to,
     valid_to - 1 AS last_second,
     any(rates.price_id) AS price_id,
+    book_at,
     countIf(meter = 'input') > 0 AS input_known,
     countIf(meter = 'output') > 0 AS output_known,
     anyIf(rate_usd, meter = 'input') AS input_usd,
@@ -1874,6 +2089,7 @@ WHERE book_at = (
     FROM price_books
 )
 GROUP BY
+    book_at,
     provider,
     model,
     service_tier,
@@ -2163,7 +2379,9 @@ CREATE TABLE spans
     `usage_complete` Bool COMMENT 'False: the call ended before its usage was known in full',
     `usage_fixups` Array(LowCardinality(String)) COMMENT 'What was wrong with the reported usage, and so left out or repaired',
     `cost_usd` Nullable(Decimal(38, 12)) COMMENT 'Cost of record; NULL: unknown, never 0' CODEC(ZSTD(1)),
+    `cost_basis` LowCardinality(String) COMMENT 'computed: usage times rates; reported: no rate is known, and the provider said what it charged; amortised: time of a machine of one\'s own; estimated: from usage that was estimated; empty: no cost',
     `price_id` LowCardinality(String) COMMENT 'Rate card it was priced with',
+    `book_at` Nullable(DateTime64(3, 'UTC')) COMMENT 'Version of the price book that it was priced with; NULL: with none' CODEC(Delta(8), ZSTD(1)),
     `price_status` LowCardinality(String) COMMENT 'priced, tier_fallback, unpriced; empty: not a call',
     `unpriced_reason` LowCardinality(String) COMMENT 'failed, no_model, unknown_model, no_rate, no_exchange_rate, no_usage, usage_incomplete, usage_inconsistent; empty: priced',
     `reported_cost_usd` Nullable(Decimal(38, 12)) COMMENT 'Cost as the sender stated it, kept for comparison' CODEC(ZSTD(1)),
