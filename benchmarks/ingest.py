@@ -3,7 +3,8 @@
 Starts a collector with its embedded store, sends requests of agent runs in six dialects, compressed
 with gzip, over some connections from the same machine, and waits until every acknowledged span is
 there and no other. Then it sends at half of that rate, and looks how long a span takes from its
-answer to a row. Prints the figures; never a gate. With --stages also what each step of an insert costs, see stages.py.
+answer to a row. Prints the figures; never a gate. With --stages also what each step of an insert
+costs, see stages.py.
 
     python benchmarks/ingest.py [--spans 1000000] [--per-request 512] [--connections 4] [--stages]
 """
