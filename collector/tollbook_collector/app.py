@@ -38,6 +38,7 @@ from tollbook_collector.settings import OPEN_TENANT, Settings, split_address
 from tollbook_collector.spool.append import Spool
 from tollbook_collector.spool.ballast import keep_ballast
 from tollbook_collector.store.client import ClickHouse, StoreAddress, StoreUnavailable
+from tollbook_collector.store.damage import LOOK_EVERY_S, DamagedParts
 from tollbook_collector.store.embedded.process import EmbeddedStore
 from tollbook_collector.store.load import INSERTERS, Loader
 from tollbook_collector.store.open import Store
@@ -90,6 +91,7 @@ class Collector:
         self._policy_file = PolicyFile(settings.policy, SECTIONS)
         self._prices = PriceReader(settings.data / "prices")
         self._unpriced = UnpricedCalls()
+        self._damage = DamagedParts()
         self.tenant = OPEN_TENANT
         self.spools = {
             name: Spool(
@@ -189,12 +191,13 @@ class Collector:
         for name, loader in self._loaders.items():
             if error := loader.counts().last_error:
                 faults.append(f"the store does not take {name}: {error}")
-        return faults
+        return faults + self._damage.faults()
 
     def _list_duties(self) -> list[Duty]:
         """Return what the collector does again and again; a line each."""
         budgets = self.policy.section(Budgets).entries
         return [
+            Duty("look for damage", LOOK_EVERY_S, lambda: self._damage.look(self._store())),
             Duty("keep ballast", KEEP_BALLAST_S, partial(keep_ballast, self._settings.data)),
             Duty("reload prices", RELOAD_EVERY_S, lambda: self._prices.reload(self._store())),
             Duty("reload tollbook.toml", RELOAD_EVERY_S, self._policy_file.reload),
