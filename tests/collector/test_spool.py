@@ -271,7 +271,7 @@ def test_ballast_is_given_up_on_a_full_disk_and_laid_down_when_there_is_room(
 
 
 def test_a_segment_grows_while_nobody_is_free_to_load_it(make_spool: Callable[..., Spool]) -> None:
-    spool = make_spool(segment_age_max_s=0.05)
+    spool = make_spool(segment_age_max_s=0.01)
     spool.append("acme", "k", b"one", 1).result(LONG_S)
     first = claimed(spool)  # the loader waits, and is busy from now on
     spool.append("acme", "k", b"two", 1).result(LONG_S)

@@ -15,7 +15,7 @@ SEGMENT_BYTES_MAX: Final = 48 * 1024 * 1024
 # How long the first request of a segment waits before it is sealed, so that spans are soon seen;
 # and so many times as long while nobody is free to load it.
 SEGMENT_AGE_MAX_S: Final = 0.5
-BEHIND: Final = 4
+BEHIND: Final = 60
 
 
 class Seal:

@@ -16,7 +16,7 @@ from tollbook_collector.store.embedded.limits import MEBIBYTE
 from tollbook_collector.store.embedded.statement import Statement
 
 READ_BYTES: Final = MEBIBYTE
-BODY_BYTES_MAX: Final = 1024 * MEBIBYTE
+BODY_BYTES_MAX: Final = 256 * MEBIBYTE
 
 
 @dataclass(frozen=True)
