@@ -13,7 +13,16 @@ from pydantic import ValidationError
 from rich.console import Console
 from rich.text import Text
 
-from tollbook_collector.commands import budgets, incidents, ledger, prices, quarantine, screens
+from tollbook_collector.commands import (
+    budgets,
+    change,
+    incidents,
+    ledger,
+    prices,
+    quarantine,
+    screens,
+    showback,
+)
 from tollbook_collector.commands.ask import CollectorAway, CollectorRefused, ask, ask_json
 from tollbook_collector.settings import Settings
 
@@ -32,6 +41,8 @@ app.add_typer(incidents.app, name="incidents")
 app.add_typer(prices.app, name="prices")
 app.add_typer(quarantine.commands)
 app.add_typer(ledger.commands)
+app.add_typer(showback.commands)
+app.add_typer(change.commands)
 app.command()(budgets.budgets)
 app.command()(budgets.forecast)
 console = Console()
