@@ -10,6 +10,7 @@ from fastapi.responses import JSONResponse, Response
 
 from tollbook_collector import prometheus
 from tollbook_collector.answer import questions
+from tollbook_collector.answer.books import add_books
 from tollbook_collector.answer.budgets import add_budgets
 from tollbook_collector.answer.calls import add_calls
 from tollbook_collector.answer.collected import Collected
@@ -18,6 +19,8 @@ from tollbook_collector.answer.guard import SqlRefused
 from tollbook_collector.answer.incidents import add_incidents
 from tollbook_collector.answer.ledger import add_ledger
 from tollbook_collector.answer.models import add_models
+from tollbook_collector.answer.pages import add_pages
+from tollbook_collector.answer.pages.render import page
 from tollbook_collector.answer.questions import Period, WrongQuestion
 from tollbook_collector.answer.series import add_series
 from tollbook_collector.answer.tenant import Tenant
@@ -43,6 +46,8 @@ def create_api(collector: Collected) -> FastAPI:
     add_series(api, collector)
     add_calls(api, collector)
     add_models(api, collector)
+    add_books(api, collector)
+    add_pages(api, collector)
     add_budgets(api, collector)
     add_forecast(api, collector)
     add_incidents(api, collector)
@@ -53,7 +58,9 @@ def create_api(collector: Collected) -> FastAPI:
 def _add_errors(api: FastAPI) -> None:
     def answer(status: int) -> Callable[[Request, Exception], Response]:
         def respond(request: Request, error: Exception) -> Response:
-            return JSONResponse({"error": str(error)}, status)
+            if request.url.path.startswith("/v1/"):
+                return JSONResponse({"error": str(error)}, status)
+            return page(request, "nothing", {"title": "No answer", "message": str(error)}, status)
 
         return respond
 
