@@ -27,6 +27,10 @@ test: $(STAMP)  ## run all tests (ARGS="-k spool")
 test-clients: $(STAMP)  ## run the tests of all client libraries, an environment each (ARGS="groq cohere-minimum")
 	@$(BIN)/python tests/client_environments.py $(ARGS)
 
+.PHONY: test-local
+test-local: $(STAMP)  ## run the tests of models in the process; installs torch, a gigabyte
+	@$(BIN)/python tests/client_environments.py --group local $(ARGS)
+
 check: $(STAMP)  ## formatting, lint and types
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
@@ -52,6 +56,9 @@ fuzz: $(FUZZ)/bin/python  ## mutate requests and segments for ten minutes each (
 	@cd tests/fuzz && PYTHONPATH=.. ../../$(FUZZ)/bin/python spool.py --corpus ../../.fuzz $(ARGS)
 	@cd tests/fuzz && PYTHONPATH=.. ../../$(FUZZ)/bin/python door.py --corpus ../../.fuzz $(ARGS)
 
+fuzz: $(STAMP)  ## 100,000 hostile calls of the SDK, and 10,000 forks in the middle of things
+	@FUZZ_CALLS=100000 STRESS_FORKS=10000 STRESS_TIMEOUT_S=3600 $(BIN)/python -m pytest -q tests/agent/test_hostile.py tests/agent/test_stress.py
+
 schema: $(STAMP)  ## write sql/schema.sql from the migrations and views
 	@$(BIN)/python -m tollbook_collector.store.sql > schema.sql.new && mv schema.sql.new collector/tollbook_collector/store/sql/schema.sql
 
@@ -67,4 +74,4 @@ wheel: $(STAMP)  ## build the sdist and the wheel into dist/
 clean:
 	@rm -rf .venv dist .pytest_cache .mypy_cache .ruff_cache
 
-.PHONY: help setup demo test test-clients check bench crash soak fuzz schema docs rates wheel clean
+.PHONY: fuzz help setup demo test test-clients check bench crash soak fuzz schema docs rates wheel clean

@@ -13,11 +13,16 @@ from tollbook import attributes
 DEFAULT_ENDPOINT: Final = "http://localhost:4318"
 DEFAULT_SERVICE_NAME: Final = "unknown_service:python"
 TRACES_PATH: Final = "/v1/traces"
+LIMITS_PATH: Final = "/v1/limits"
+LIMITS_CHOICES: Final = ("off", "open", "closed")
+OTLP_PORT: Final = 4318
+API_PORT: Final = 4319  # of the collector that takes OTLP at the other
 CONTENT_FIELDS: Final = ("system", "prompts", "answers", "tools")
 CONTENT_CHARS_MAX: Final = 16_384  # of text in one attribute of content, unless set
 CONTENT_CHARS_HIGHEST: Final = 1_000_000  # that may be set
 DIGEST_KEY_CHARS_MIN: Final = 16
 SETTING_CHARS_MAX: Final = 4096  # characters of one value, in the environment or as an argument
+STREAM_USAGES: Final = ("estimate", "inject")  # the first is the default
 TRUE: Final = frozenset({"true", "1", "yes", "on"})
 FALSE: Final = frozenset({"", "false", "0", "no", "off"})
 
@@ -53,6 +58,10 @@ class Settings:
             per call on the caller's thread. Default none.
         handle_sigterm: Whether SIGTERM delivers what is there before it ends the process, at most
             1.6 seconds later: `TOLLBOOK_HANDLE_SIGTERM` (true or false). Default true.
+        stream_usage: Of streams of OpenAI's shape that were not asked for their usage: "estimate"
+            counts the text and says that it did; "inject" asks, by `stream_options`, and keeps the
+            chunk that answers from the caller. From the argument `stream_usage` or
+            `TOLLBOOK_STREAM_USAGE`. Default "estimate".
         budget_usd: US dollars that all model calls of the process together may cost; the call that
             would cross them raises `BudgetExceeded`: `TOLLBOOK_BUDGET_USD`. Default none.
         content: What of prompts and answers leaves the process, redacted: of `system`, `prompts`,
@@ -66,6 +75,12 @@ class Settings:
             it each call carries a digest of its prompt. Never printed. Default none.
         pseudonyms: Names of tags whose texts leave as keyed digests only, such as `user`:
             `TOLLBOOK_PSEUDONYMS` (`user,session`), which needs `TOLLBOOK_DIGEST_KEY`. Default none.
+        limits: Whether budgets and switches of the collector are obeyed, and what holds while they
+            are not known: `off`, `open` (calls are made) or `closed` (calls are refused):
+            `TOLLBOOK_LIMITS`. Default off.
+        limits_url: Where they are asked for: `TOLLBOOK_LIMITS_ENDPOINT`, the URL of the collector's
+            API (the path `/v1/limits` is added). Default the host of `traces_url`, with port 4319
+            in place of 4318.
     """
 
     traces_url: str
@@ -78,11 +93,14 @@ class Settings:
     span_directory: str | None = None
     handle_sigterm: bool = True
     budget_usd: str | None = None
+    stream_usage: str = "estimate"
     content: frozenset[str] = frozenset()
     content_chars_max: int = CONTENT_CHARS_MAX
     redact: Callable[[str], str] | None = field(default=None, repr=False)
     digest_key: str | None = field(default=None, repr=False)
     pseudonyms: frozenset[str] = frozenset()
+    limits: str = "off"
+    limits_url: str = ""
 
     @property
     def takes_prompts(self) -> bool:
@@ -99,6 +117,7 @@ def read_settings(
     handed_over: bool = False,
     content: Iterable[str] | None = None,
     redact: Callable[[str], str] | None = None,
+    stream_usage: str | None = None,
 ) -> Settings:
     """Return the settings that the arguments and the environment make.
 
@@ -110,6 +129,7 @@ def read_settings(
         handed_over: Whether spans go to the program's own TracerProvider.
         content: What of prompts and answers leaves the process, or None.
         redact: A rule of the program's own for it, or None.
+        stream_usage: "estimate", "inject" or None.
 
     Raises:
         SettingInvalid: A value cannot be used.
@@ -132,6 +152,7 @@ def read_settings(
         span_directory=environment.get("TOLLBOOK_SPAN_DIRECTORY") or None,
         handle_sigterm=_truth("TOLLBOOK_HANDLE_SIGTERM", environment, default=True),
         budget_usd=_dollars(environment.get("TOLLBOOK_BUDGET_USD", "").strip()),
+        stream_usage=_stream_usage(stream_usage, environment),
         content=_content(environment, content),
         content_chars_max=_number(
             "TOLLBOOK_CONTENT_CHARS_MAX", environment, CONTENT_CHARS_MAX, CONTENT_CHARS_HIGHEST
@@ -139,6 +160,8 @@ def read_settings(
         redact=_callable("redact", redact),
         digest_key=_digest_key(environment),
         pseudonyms=_pseudonyms(environment),
+        limits=_limits(environment),
+        limits_url=_limits_url(environment, _traces_url(environment, endpoint)),
     )
 
 
@@ -283,6 +306,26 @@ def _pseudonyms(environment: Mapping[str, str]) -> frozenset[str]:
     return names
 
 
+def _limits(environment: Mapping[str, str]) -> str:
+    choice = environment.get("TOLLBOOK_LIMITS", "").strip().lower() or "off"
+    if choice not in LIMITS_CHOICES:
+        raise SettingInvalid(
+            f"TOLLBOOK_LIMITS is {choice[:80]!r}, but must be one of {', '.join(LIMITS_CHOICES)}"
+        )
+    return choice
+
+
+def _limits_url(environment: Mapping[str, str], traces_url: str) -> str:
+    if value := environment.get("TOLLBOOK_LIMITS_ENDPOINT"):
+        _check_url("TOLLBOOK_LIMITS_ENDPOINT", value)
+        return value.rstrip("/") + LIMITS_PATH
+    parts = urlsplit(traces_url)
+    place = parts.netloc
+    if parts.port == OTLP_PORT:
+        place = f"{place.removesuffix(f':{OTLP_PORT}')}:{API_PORT}"
+    return f"{parts.scheme}://{place}{LIMITS_PATH}"
+
+
 def _number(name: str, environment: Mapping[str, str], default: int, highest: int) -> int:
     text = environment.get(name, "").strip()
     if not text:
@@ -320,3 +363,12 @@ def _truth(name: str, environment: Mapping[str, str], *, default: bool) -> bool:
     if text not in TRUE | FALSE:
         raise SettingInvalid(f"{name} is {value!r}, but must be true or false")
     return text in TRUE
+
+
+def _stream_usage(argument: str | None, environment: Mapping[str, str]) -> str:
+    said = argument or environment.get("TOLLBOOK_STREAM_USAGE", "").strip() or STREAM_USAGES[0]
+    if said not in STREAM_USAGES:
+        raise SettingInvalid(
+            f"stream_usage (TOLLBOOK_STREAM_USAGE) is {said!r}, but must be 'estimate' or 'inject'"
+        )
+    return said

@@ -10,15 +10,19 @@ from fastapi.responses import JSONResponse, Response
 
 from tollbook_collector import prometheus
 from tollbook_collector.answer import questions
+from tollbook_collector.answer.alerts import add_alerts
+from tollbook_collector.answer.anomalies import add_anomalies
 from tollbook_collector.answer.books import add_books
 from tollbook_collector.answer.budgets import add_budgets
 from tollbook_collector.answer.calls import add_calls
 from tollbook_collector.answer.change import add_change
 from tollbook_collector.answer.collected import Collected
+from tollbook_collector.answer.drift import add_drift
 from tollbook_collector.answer.forecast import add_forecast
 from tollbook_collector.answer.guard import SqlRefused
 from tollbook_collector.answer.incidents import add_incidents
 from tollbook_collector.answer.ledger import add_ledger
+from tollbook_collector.answer.limits import add_limits
 from tollbook_collector.answer.models import add_models
 from tollbook_collector.answer.pages import add_pages
 from tollbook_collector.answer.pages.render import page
@@ -44,14 +48,18 @@ def create_api(collector: Collected) -> FastAPI:
     _add_errors(api)
     _add_health(api, collector)
     _add_questions(api, collector)
+    add_anomalies(api, collector)
+    add_drift(api, collector)
     add_series(api, collector)
     add_calls(api, collector)
     add_models(api, collector)
     add_books(api, collector)
     add_pages(api, collector)
     add_budgets(api, collector)
+    add_limits(api, collector)
     add_forecast(api, collector)
     add_incidents(api, collector)
+    add_alerts(api, collector)
     add_ledger(api, collector)
     add_change(api, collector)
     return api

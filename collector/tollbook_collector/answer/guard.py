@@ -18,6 +18,8 @@ QUERY_CHARACTERS_MAX: Final = 65_536
 QUERY_NODES_MAX: Final = 5_000
 TABLES: Final = frozenset(
     {
+        "alert_attempts",
+        "alerts",
         "adjustments",
         "anomalies",
         "budgets",
@@ -31,6 +33,7 @@ TABLES: Final = frozenset(
         "price_books",
         "rate_cards",
         "roll_up_differences",
+        "runs",
         "spans",
         "spend",
         "spend_hourly",

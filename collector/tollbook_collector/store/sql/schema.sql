@@ -129,6 +129,84 @@ PARTITION BY toYYYYMM(made_at)
 ORDER BY (tenant, period, hour, call_key)
 SETTINGS non_replicated_deduplication_window = 10000, fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8192;
 
+CREATE TABLE alert_attempts
+(
+    `tenant` LowCardinality(String) COMMENT 'Whose data it is',
+    `message` String COMMENT 'Id of the message',
+    `webhook` LowCardinality(String) COMMENT 'Webhook of tollbook.toml that it went to',
+    `attempt` UInt16 COMMENT 'Which try, from 1 on',
+    `at` DateTime64(3, 'UTC') COMMENT 'When it was made, UTC',
+    `took_ms` UInt32 COMMENT 'How long it took, milliseconds',
+    `status` UInt16 COMMENT 'Status of the answer; 0: there was none',
+    `outcome` LowCardinality(String) COMMENT 'delivered, failed, or refused: it was not sent, because it may not go there',
+    `error` String COMMENT 'Why it was not delivered; empty: it was'
+)
+ENGINE = MergeTree
+PARTITION BY toYYYYMM(at)
+ORDER BY (tenant, message, at)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8192;
+
+CREATE TABLE alert_versions
+(
+    `tenant` LowCardinality(String) COMMENT 'Whose data it is',
+    `message` String COMMENT 'Id of the message, webhook-id when it is sent: the same for each try',
+    `incident` String COMMENT 'Incident that it is about; empty: several, or a test',
+    `sequence` UInt32 COMMENT 'Which thing that happened to it is told',
+    `type` LowCardinality(String) COMMENT 'incident.opened, budget.exceeded, retrain.suggested, digest, test, …',
+    `severity` LowCardinality(String) COMMENT 'info, warning or critical',
+    `title` String COMMENT 'One line',
+    `route` LowCardinality(String) COMMENT 'Route of tollbook.toml that sends it; empty: none does',
+    `webhook` LowCardinality(String) COMMENT 'Webhook of tollbook.toml that it goes to; empty: none',
+    `content` String COMMENT 'What is told: type, timestamp and data as JSON' CODEC(ZSTD(1)),
+    `state` LowCardinality(String) COMMENT 'waiting, delivered, dead, muted, or grouped into another',
+    `reason` String COMMENT 'Why it is muted or dead, or the message that it was grouped into',
+    `attempts` UInt16 COMMENT 'Tries so far',
+    `next_at` DateTime64(3, 'UTC') COMMENT 'When it is tried next, while it waits, UTC',
+    `created_at` DateTime64(3, 'UTC') COMMENT 'When it was written down, UTC',
+    `version` UInt64 COMMENT 'Of states of one message the one with the highest counts; nanoseconds since 1970'
+)
+ENGINE = ReplacingMergeTree(version)
+PARTITION BY toYYYYMM(created_at)
+ORDER BY (tenant, message)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8192;
+
+CREATE VIEW alerts
+(
+    `tenant` LowCardinality(String),
+    `message` String,
+    `incident` String,
+    `sequence` UInt32,
+    `type` LowCardinality(String),
+    `severity` LowCardinality(String),
+    `title` String,
+    `route` LowCardinality(String),
+    `webhook` LowCardinality(String),
+    `content` String,
+    `state` LowCardinality(String),
+    `reason` String,
+    `attempts` UInt16,
+    `next_at` DateTime64(3, 'UTC'),
+    `created_at` DateTime64(3, 'UTC')
+)
+AS SELECT
+    tenant,
+    message,
+    incident,
+    sequence,
+    type,
+    severity,
+    title,
+    route,
+    webhook,
+    content,
+    state,
+    reason,
+    attempts,
+    next_at,
+    created_at
+FROM alert_versions
+FINAL;
+
 CREATE VIEW anomalies
 (
     `tenant` LowCardinality(String),
@@ -164,6 +242,19 @@ AS SELECT
 FROM anomaly_versions
 FINAL;
 
+CREATE TABLE anomaly_feedback
+(
+    `tenant` LowCardinality(String) COMMENT 'Whose data it is',
+    `anomaly_id` String COMMENT 'Of the anomaly',
+    `verdict` LowCardinality(String) COMMENT 'expected: this is usual from now on; planned: it was meant, once; real: it was a fault',
+    `author` String COMMENT 'Who said so; empty: unknown',
+    `note` String COMMENT 'Why',
+    `given_at` DateTime64(9, 'UTC') COMMENT 'When'
+)
+ENGINE = ReplacingMergeTree(given_at)
+ORDER BY (tenant, anomaly_id)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8192;
+
 CREATE TABLE anomaly_versions
 (
     `tenant` LowCardinality(String) COMMENT 'Whose data it is',
@@ -186,6 +277,29 @@ ENGINE = ReplacingMergeTree(version)
 PARTITION BY toYYYYMM(started_at)
 ORDER BY (tenant, started_at, id)
 SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8192;
+
+CREATE TABLE behaviour_hourly
+(
+    `tenant` LowCardinality(String) COMMENT 'Whose data it is',
+    `hour` DateTime('UTC') COMMENT 'Start of the hour in which the calls started',
+    `service` LowCardinality(String) COMMENT 'service.name of the resource',
+    `environment` LowCardinality(String) COMMENT 'deployment.environment.name of the resource',
+    `model` LowCardinality(String) COMMENT 'Model as the price book names it; unknown ones as they came',
+    `team` LowCardinality(String) COMMENT 'Tag team',
+    `feature` LowCardinality(String) COMMENT 'Tag feature',
+    `calls` SimpleAggregateFunction(sum, UInt64) COMMENT 'Model calls',
+    `latencies` SimpleAggregateFunction(sumMap, Map(UInt16, UInt64)) COMMENT 'Successful calls by bin of their duration in milliseconds',
+    `first_chunks` SimpleAggregateFunction(sumMap, Map(UInt16, UInt64)) COMMENT 'Streamed calls by bin of the milliseconds to their first chunk',
+    `inputs` SimpleAggregateFunction(sumMap, Map(UInt16, UInt64)) COMMENT 'Calls by bin of their input tokens',
+    `outputs` SimpleAggregateFunction(sumMap, Map(UInt16, UInt64)) COMMENT 'Calls by bin of their output tokens',
+    `finish_reasons` SimpleAggregateFunction(sumMap, Map(String, UInt64)) COMMENT 'Answers by the reason why they ended',
+    `response_models` SimpleAggregateFunction(sumMap, Map(String, UInt64)) COMMENT 'Calls by the model that answered',
+    `tools` SimpleAggregateFunction(sumMap, Map(String, UInt64)) COMMENT 'Executions of tools by name'
+)
+ENGINE = AggregatingMergeTree
+PARTITION BY toYYYYMM(hour)
+ORDER BY (tenant, hour, service, environment, model, team, feature)
+SETTINGS non_replicated_deduplication_window = 10000, fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8192;
 
 CREATE VIEW books
 (
@@ -1049,6 +1163,20 @@ CREATE TABLE decoded
     `links` Array(String) COMMENT 'Span.Link messages as protobuf bytes'
 )
 ENGINE = `Null`;
+
+CREATE TABLE entities
+(
+    `tenant` LowCardinality(String) COMMENT 'Whose data it is',
+    `kind` LowCardinality(String) COMMENT 'Dimension: key, model, response_model, team, feature, customer, service, version or run',
+    `entity` String COMMENT 'Its value',
+    `of` String COMMENT 'What it belongs to: the service of a version, the model of a response_model; else empty',
+    `first_call` SimpleAggregateFunction(min, DateTime('UTC')) COMMENT 'Minute of the first call',
+    `last_call` SimpleAggregateFunction(max, DateTime('UTC')) COMMENT 'Minute of the last call',
+    `calls` SimpleAggregateFunction(sum, UInt64) COMMENT 'Model calls'
+)
+ENGINE = AggregatingMergeTree
+ORDER BY (tenant, kind, entity, of)
+SETTINGS non_replicated_deduplication_window = 10000, fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8192;
 
 CREATE TABLE incident_history
 (
@@ -2153,6 +2281,51 @@ ENGINE = MergeTree
 ORDER BY (book_at, provider, model, service_tier, context_over, valid_from, meter)
 SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8192;
 
+CREATE MATERIALIZED VIEW roll_up_behaviour TO behaviour_hourly
+(
+    `tenant` LowCardinality(String),
+    `hour` DateTime('UTC'),
+    `service` LowCardinality(String),
+    `environment` LowCardinality(String),
+    `model` LowCardinality(String),
+    `team` LowCardinality(String),
+    `feature` LowCardinality(String),
+    `calls` UInt64,
+    `latencies` Map(UInt16, UInt64),
+    `first_chunks` Map(UInt16, UInt64),
+    `inputs` Map(UInt16, UInt64),
+    `outputs` Map(UInt16, UInt64),
+    `finish_reasons` Map(String, UInt64),
+    `response_models` Map(String, UInt64),
+    `tools` Map(String, UInt64)
+)
+AS SELECT
+    tenant,
+    toStartOfHour(toDateTime(started_at, 'UTC')) AS hour,
+    service,
+    environment,
+    model,
+    team,
+    feature,
+    countIf(is_call) AS calls,
+    sumMapIf(map(toUInt16(least(floor(log2(greatest(spans.duration_ns / 1000000, 1)) * 5), 200)), toUInt64(1)), is_call AND (status_code != 2)) AS latencies,
+    sumMapIf(map(toUInt16(least(floor(log2(greatest(ifNull(spans.time_to_first_chunk_ns, 0) / 1000000, 1)) * 5), 200)), toUInt64(1)), is_call AND isNotNull(spans.time_to_first_chunk_ns)) AS first_chunks,
+    sumMapIf(map(toUInt16(least(floor(log2(greatest(ifNull(spans.input_tokens, 0), 1)) * 5), 200)), toUInt64(1)), is_call AND isNotNull(spans.input_tokens)) AS inputs,
+    sumMapIf(map(toUInt16(least(floor(log2(greatest(ifNull(spans.output_tokens, 0), 1)) * 5), 200)), toUInt64(1)), is_call AND isNotNull(spans.output_tokens)) AS outputs,
+    sumMapIf(map(toString(spans.finish_reasons[1]), toUInt64(1)), is_call AND notEmpty(spans.finish_reasons)) AS finish_reasons,
+    sumMapIf(map(toString(spans.response_model), toUInt64(1)), is_call AND (spans.response_model != '')) AS response_models,
+    sumMapIf(map(attributes['gen_ai.tool.name'], toUInt64(1)), operation = 'execute_tool') AS tools
+FROM spans
+WHERE is_call OR (operation = 'execute_tool')
+GROUP BY
+    tenant,
+    hour,
+    service,
+    environment,
+    model,
+    team,
+    feature;
+
 CREATE VIEW roll_up_differences
 (
     `tenant` LowCardinality(String),
@@ -2233,6 +2406,32 @@ FROM
         )
     )
 ) AS traces;
+
+CREATE MATERIALIZED VIEW roll_up_entities TO entities
+(
+    `tenant` LowCardinality(String),
+    `kind` String,
+    `entity` String,
+    `of` String,
+    `first_call` DateTime('UTC'),
+    `last_call` DateTime('UTC'),
+    `calls` UInt64
+)
+AS SELECT
+    tenant,
+    named.1 AS kind,
+    named.2 AS entity,
+    named.3 AS of,
+    min(minute) AS first_call,
+    max(minute) AS last_call,
+    sum(series_minutely.calls) AS calls
+FROM series_minutely
+ARRAY JOIN arrayFilter(one -> ((one.2) != ''), [('key', toString(key), ''), ('model', toString(model), ''), ('response_model', toString(response_model), toString(model)), ('team', toString(team), ''), ('feature', toString(feature), ''), ('customer', toString(customer), ''), ('service', toString(service), ''), ('version', toString(version), toString(service)), ('run', toString(run), '')]) AS named
+GROUP BY
+    tenant,
+    kind,
+    entity,
+    of;
 
 CREATE MATERIALIZED VIEW roll_up_hours TO spend_hourly
 (
@@ -2356,6 +2555,237 @@ GROUP BY
     customer,
     service_tier;
 
+CREATE MATERIALIZED VIEW roll_up_runs TO run_parts
+(
+    `tenant` LowCardinality(String),
+    `run_id` String,
+    `run` String,
+    `day` Date,
+    `first_call` DateTime('UTC'),
+    `last_call` DateTime('UTC'),
+    `calls` UInt64,
+    `errors` UInt64,
+    `input_tokens` UInt64,
+    `output_tokens` UInt64,
+    `cost_usd` Decimal(38, 12),
+    `shapes` AggregateFunction(uniqCombined(12), UInt64)
+)
+AS SELECT
+    tenant,
+    if((attributes['tollbook.run.id']) != '', attributes['tollbook.run.id'], lower(hex(trace_id))) AS run_id,
+    if((attributes['tollbook.run.name']) != '', attributes['tollbook.run.name'], toString(agent)) AS run,
+    min(toDate(started_at)) AS day,
+    min(toDateTime(started_at, 'UTC')) AS first_call,
+    max(toDateTime(started_at, 'UTC')) AS last_call,
+    count() AS calls,
+    countIf(status_code = 2) AS errors,
+    sum(ifNull(spans.input_tokens, 0)) AS input_tokens,
+    sum(ifNull(spans.output_tokens, 0)) AS output_tokens,
+    sum(ifNull(spans.cost_usd, toDecimal128(0, 12))) AS cost_usd,
+    uniqCombinedState(12)(cityHash64(model, ifNull(spans.input_tokens, 0), ifNull(spans.output_tokens, 0))) AS shapes
+FROM spans
+WHERE is_call AND (((attributes['tollbook.run.id']) != '') OR (agent != ''))
+GROUP BY
+    tenant,
+    run_id,
+    run;
+
+CREATE MATERIALIZED VIEW roll_up_series_hours TO series_hourly
+(
+    `tenant` LowCardinality(String),
+    `hour` DateTime('UTC'),
+    `key` LowCardinality(String),
+    `service` LowCardinality(String),
+    `environment` LowCardinality(String),
+    `version` LowCardinality(String),
+    `provider` LowCardinality(String),
+    `model` LowCardinality(String),
+    `response_model` LowCardinality(String),
+    `team` LowCardinality(String),
+    `feature` LowCardinality(String),
+    `customer` LowCardinality(String),
+    `run` LowCardinality(String),
+    `calls` UInt64,
+    `errors` UInt64,
+    `retries` UInt64,
+    `unpriced_calls` UInt64,
+    `estimated_calls` UInt64,
+    `fixed_calls` UInt64,
+    `input_tokens` UInt64,
+    `cache_read_tokens` UInt64,
+    `cache_write_tokens` UInt64,
+    `output_tokens` UInt64,
+    `reasoning_tokens` UInt64,
+    `duration_ns` UInt64,
+    `cost_usd` Decimal(38, 12)
+)
+AS SELECT
+    tenant,
+    toStartOfHour(minute) AS hour,
+    key,
+    service,
+    environment,
+    version,
+    provider,
+    model,
+    response_model,
+    team,
+    feature,
+    customer,
+    run,
+    sum(series_minutely.calls) AS calls,
+    sum(series_minutely.errors) AS errors,
+    sum(series_minutely.retries) AS retries,
+    sum(series_minutely.unpriced_calls) AS unpriced_calls,
+    sum(series_minutely.estimated_calls) AS estimated_calls,
+    sum(series_minutely.fixed_calls) AS fixed_calls,
+    sum(series_minutely.input_tokens) AS input_tokens,
+    sum(series_minutely.cache_read_tokens) AS cache_read_tokens,
+    sum(series_minutely.cache_write_tokens) AS cache_write_tokens,
+    sum(series_minutely.output_tokens) AS output_tokens,
+    sum(series_minutely.reasoning_tokens) AS reasoning_tokens,
+    sum(series_minutely.duration_ns) AS duration_ns,
+    sum(series_minutely.cost_usd) AS cost_usd
+FROM series_minutely
+GROUP BY
+    tenant,
+    hour,
+    key,
+    service,
+    environment,
+    version,
+    provider,
+    model,
+    response_model,
+    team,
+    feature,
+    customer,
+    run;
+
+CREATE MATERIALIZED VIEW roll_up_series_minutes TO series_minutely
+(
+    `tenant` LowCardinality(String),
+    `minute` DateTime('UTC'),
+    `key` LowCardinality(String),
+    `service` LowCardinality(String),
+    `environment` LowCardinality(String),
+    `version` String,
+    `provider` LowCardinality(String),
+    `model` LowCardinality(String),
+    `response_model` LowCardinality(String),
+    `team` LowCardinality(String),
+    `feature` LowCardinality(String),
+    `customer` LowCardinality(String),
+    `run` String,
+    `calls` UInt64,
+    `errors` UInt64,
+    `retries` UInt64,
+    `unpriced_calls` UInt64,
+    `estimated_calls` UInt64,
+    `fixed_calls` UInt64,
+    `input_tokens` UInt64,
+    `cache_read_tokens` UInt64,
+    `cache_write_tokens` UInt64,
+    `output_tokens` UInt64,
+    `reasoning_tokens` UInt64,
+    `duration_ns` UInt64,
+    `cost_usd` Decimal(38, 12)
+)
+AS SELECT
+    tenant,
+    toStartOfMinute(toDateTime(started_at, 'UTC')) AS minute,
+    key,
+    service,
+    environment,
+    resource['service.version'] AS version,
+    provider,
+    model,
+    response_model,
+    team,
+    feature,
+    customer,
+    if((attributes['tollbook.run.name']) != '', attributes['tollbook.run.name'], agent) AS run,
+    count() AS calls,
+    countIf(status_code = 2) AS errors,
+    sum(toUInt64OrZero(attributes['http.request.resend_count'])) AS retries,
+    countIf((price_status = 'unpriced') AND (unpriced_reason != 'failed')) AS unpriced_calls,
+    countIf((status_code != 2) AND ((NOT usage_complete) OR (isNull(spans.input_tokens) AND isNull(spans.output_tokens)))) AS estimated_calls,
+    countIf(notEmpty(usage_fixups)) AS fixed_calls,
+    sum(ifNull(spans.input_tokens, 0)) AS input_tokens,
+    sum(spans.cache_read_tokens) AS cache_read_tokens,
+    sum(spans.cache_write_tokens) AS cache_write_tokens,
+    sum(ifNull(spans.output_tokens, 0)) AS output_tokens,
+    sum(spans.reasoning_tokens) AS reasoning_tokens,
+    sum(spans.duration_ns) AS duration_ns,
+    sum(ifNull(spans.cost_usd, toDecimal128(0, 12))) AS cost_usd
+FROM spans
+WHERE is_call
+GROUP BY
+    tenant,
+    minute,
+    key,
+    service,
+    environment,
+    version,
+    provider,
+    model,
+    response_model,
+    team,
+    feature,
+    customer,
+    run;
+
+CREATE TABLE run_parts
+(
+    `tenant` LowCardinality(String) COMMENT 'Whose data it is',
+    `run_id` String COMMENT 'tollbook.run.id; else the trace of calls that name an agent',
+    `run` LowCardinality(String) COMMENT 'Name of the agent task, else of the agent',
+    `day` SimpleAggregateFunction(min, Date) COMMENT 'UTC day of its first call',
+    `first_call` SimpleAggregateFunction(min, DateTime('UTC')) COMMENT 'Start of its first call',
+    `last_call` SimpleAggregateFunction(max, DateTime('UTC')) COMMENT 'Start of its newest call',
+    `calls` SimpleAggregateFunction(sum, UInt64) COMMENT 'Model calls',
+    `errors` SimpleAggregateFunction(sum, UInt64) COMMENT 'Calls that failed',
+    `input_tokens` SimpleAggregateFunction(sum, UInt64) COMMENT 'All input, cached and written to a cache included',
+    `output_tokens` SimpleAggregateFunction(sum, UInt64) COMMENT 'All output, reasoning included',
+    `cost_usd` SimpleAggregateFunction(sum, Decimal(38, 12)) COMMENT 'Of the priced calls',
+    `shapes` AggregateFunction(uniqCombined(12), UInt64) COMMENT 'Different calls, by model and tokens: far fewer than calls is a loop'
+)
+ENGINE = AggregatingMergeTree
+ORDER BY (tenant, run, run_id)
+SETTINGS non_replicated_deduplication_window = 10000, fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8192;
+
+CREATE VIEW runs
+(
+    `tenant` LowCardinality(String),
+    `run_id` String,
+    `run` LowCardinality(String),
+    `first_call` SimpleAggregateFunction(min, DateTime('UTC')),
+    `last_call` SimpleAggregateFunction(max, DateTime('UTC')),
+    `calls` UInt64,
+    `errors` UInt64,
+    `input_tokens` UInt64,
+    `output_tokens` UInt64,
+    `cost_usd` Decimal(38, 12),
+    `different_calls` UInt64
+)
+AS SELECT
+    tenant,
+    run_id,
+    run,
+    min(run_parts.first_call) AS first_call,
+    max(run_parts.last_call) AS last_call,
+    sum(run_parts.calls) AS calls,
+    sum(run_parts.errors) AS errors,
+    sum(run_parts.input_tokens) AS input_tokens,
+    sum(run_parts.output_tokens) AS output_tokens,
+    sum(run_parts.cost_usd) AS cost_usd,
+    uniqCombinedMerge(12)(shapes) AS different_calls
+FROM run_parts
+GROUP BY
+    tenant,
+    run_id,
+    run;
+
 CREATE TABLE schema_ledger
 (
     `file` String COMMENT 'Folder and name, without .sql',
@@ -2364,6 +2794,100 @@ CREATE TABLE schema_ledger
 )
 ENGINE = ReplacingMergeTree(applied_at)
 ORDER BY file
+SETTINGS index_granularity = 8192;
+
+CREATE TABLE series_hourly
+(
+    `tenant` LowCardinality(String) COMMENT 'Whose data it is',
+    `hour` DateTime('UTC') COMMENT 'Start of the hour in which the calls started',
+    `key` LowCardinality(String) COMMENT 'Public id of the key that they came with',
+    `service` LowCardinality(String) COMMENT 'service.name of the resource',
+    `environment` LowCardinality(String) COMMENT 'deployment.environment.name of the resource',
+    `version` LowCardinality(String) COMMENT 'service.version of the resource',
+    `provider` LowCardinality(String) COMMENT 'gen_ai.provider.name',
+    `model` LowCardinality(String) COMMENT 'Model as the price book names it; unknown ones as they came',
+    `response_model` LowCardinality(String) COMMENT 'Model that answered, as the provider names its version',
+    `team` LowCardinality(String) COMMENT 'Tag team',
+    `feature` LowCardinality(String) COMMENT 'Tag feature',
+    `customer` LowCardinality(String) COMMENT 'Tag customer',
+    `run` LowCardinality(String) COMMENT 'Name of the agent task, else of the agent; empty: none',
+    `calls` UInt64 COMMENT 'Model calls',
+    `errors` UInt64 COMMENT 'Calls that failed',
+    `retries` UInt64 COMMENT 'Times that calls were sent again, as far as their spans say so',
+    `unpriced_calls` UInt64 COMMENT 'Calls that used tokens at a cost that is unknown, and so not in cost_usd',
+    `estimated_calls` UInt64 COMMENT 'Calls whose usage was not reported in full',
+    `fixed_calls` UInt64 COMMENT 'Calls whose reported usage had something wrong that was left out or repaired',
+    `input_tokens` UInt64 COMMENT 'All input, cached and written to a cache included',
+    `cache_read_tokens` UInt64 COMMENT 'Of the input',
+    `cache_write_tokens` UInt64 COMMENT 'Of the input',
+    `output_tokens` UInt64 COMMENT 'All output, reasoning included',
+    `reasoning_tokens` UInt64 COMMENT 'Of the output',
+    `duration_ns` UInt64 COMMENT 'Of all calls together',
+    `cost_usd` Decimal(38, 12) COMMENT 'Of the priced calls'
+)
+ENGINE = SummingMergeTree
+PARTITION BY toYYYYMM(hour)
+ORDER BY (tenant, hour, key, service, environment, version, provider, model, response_model, team, feature, customer, run)
+SETTINGS non_replicated_deduplication_window = 10000, fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8192;
+
+CREATE TABLE series_minutely
+(
+    `tenant` LowCardinality(String) COMMENT 'Whose data it is',
+    `minute` DateTime('UTC') COMMENT 'Start of the minute in which the calls started',
+    `key` LowCardinality(String) COMMENT 'Public id of the key that they came with',
+    `service` LowCardinality(String) COMMENT 'service.name of the resource',
+    `environment` LowCardinality(String) COMMENT 'deployment.environment.name of the resource',
+    `version` LowCardinality(String) COMMENT 'service.version of the resource',
+    `provider` LowCardinality(String) COMMENT 'gen_ai.provider.name',
+    `model` LowCardinality(String) COMMENT 'Model as the price book names it; unknown ones as they came',
+    `response_model` LowCardinality(String) COMMENT 'Model that answered, as the provider names its version',
+    `team` LowCardinality(String) COMMENT 'Tag team',
+    `feature` LowCardinality(String) COMMENT 'Tag feature',
+    `customer` LowCardinality(String) COMMENT 'Tag customer',
+    `run` LowCardinality(String) COMMENT 'Name of the agent task, else of the agent; empty: none',
+    `calls` UInt64 COMMENT 'Model calls',
+    `errors` UInt64 COMMENT 'Calls that failed',
+    `retries` UInt64 COMMENT 'Times that calls were sent again, as far as their spans say so',
+    `unpriced_calls` UInt64 COMMENT 'Calls that used tokens at a cost that is unknown, and so not in cost_usd',
+    `estimated_calls` UInt64 COMMENT 'Calls whose usage was not reported in full',
+    `fixed_calls` UInt64 COMMENT 'Calls whose reported usage had something wrong that was left out or repaired',
+    `input_tokens` UInt64 COMMENT 'All input, cached and written to a cache included',
+    `cache_read_tokens` UInt64 COMMENT 'Of the input',
+    `cache_write_tokens` UInt64 COMMENT 'Of the input',
+    `output_tokens` UInt64 COMMENT 'All output, reasoning included',
+    `reasoning_tokens` UInt64 COMMENT 'Of the output',
+    `duration_ns` UInt64 COMMENT 'Of all calls together',
+    `cost_usd` Decimal(38, 12) COMMENT 'Of the priced calls'
+)
+ENGINE = SummingMergeTree
+PARTITION BY toYYYYMM(minute)
+ORDER BY (tenant, minute, key, service, environment, version, provider, model, response_model, team, feature, customer, run)
+TTL minute + toIntervalDay(35)
+SETTINGS non_replicated_deduplication_window = 10000, fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8192;
+
+CREATE TABLE series_profiles
+(
+    `tenant` LowCardinality(String) COMMENT 'Whose data it is',
+    `built_on` Date COMMENT 'The day before which the 28 days lie',
+    `dimensions` LowCardinality(String) COMMENT 'Names of the dimensions, with a comma between',
+    `series` UInt64 COMMENT 'Number of the series among those of its dimensions',
+    `calls_max` Array(Float64) COMMENT 'Most calls in an hour, by hour of the day from 0 to 23, UTC',
+    `cost_max` Array(Float64) COMMENT 'Highest spend in an hour in USD, by hour of the day',
+    `day_calls` Float64 COMMENT 'Most calls in a day',
+    `day_cost` Float64 COMMENT 'Highest spend in a day in USD',
+    `size_max` Float64 COMMENT 'Highest USD for a call, by day',
+    `input_max` Float64 COMMENT 'Most input tokens for a call, by day',
+    `price_max` Float64 COMMENT 'Highest USD for a weighted token, by day',
+    `cache_min` Float64 COMMENT 'Smallest share of cached input tokens, by day',
+    `error_max` Float64 COMMENT 'Largest share of failed calls, by day',
+    `calls_mean` Float64 COMMENT 'Calls in an hour',
+    `heard_share` Float64 COMMENT 'Share of hours with a call',
+    `age_days` UInt16 COMMENT 'Days since its first call, at most 28'
+)
+ENGINE = ReplacingMergeTree
+PARTITION BY toYYYYMM(built_on)
+ORDER BY (tenant, built_on, dimensions, series)
+TTL built_on + toIntervalDay(7)
 SETTINGS index_granularity = 8192;
 
 CREATE TABLE spans
