@@ -24,6 +24,7 @@ from tollbook_collector.intake.http import HttpDoor
 from tollbook_collector.intake.signals import LOGS, METRICS, TRACES
 from tollbook_collector.money.copies import EVERY_S as COPIES_EVERY_S
 from tollbook_collector.money.copies import Copies
+from tollbook_collector.money.focus import Focus
 from tollbook_collector.money.own_book import UnreadablePrices
 from tollbook_collector.money.reload import RELOAD_EVERY_S, PriceReader
 from tollbook_collector.money.unpriced import COUNT_EVERY_S, UnpricedCalls
@@ -46,7 +47,7 @@ SPOOL_SHARES: Final = {TRACES.name: 1.0, LOGS.name: 0.25, METRICS.name: 0.25}
 SHUTDOWN_S: Final = 10
 
 # The sections of tollbook.toml, each obeyed by the room that its model is from.
-SECTIONS: Final[dict[str, type[Section]]] = {"budgets": Budgets}
+SECTIONS: Final[dict[str, type[Section]]] = {"budgets": Budgets, "focus": Focus}
 # A hard budget is known to SDKs as exceeded so much later, and a look at what they know of it.
 WATCH_BUDGETS_S: Final = 10.0
 

@@ -13,6 +13,7 @@ from tollbook_collector.answer import questions
 from tollbook_collector.answer.budgets import add_budgets
 from tollbook_collector.answer.calls import add_calls
 from tollbook_collector.answer.collected import Collected
+from tollbook_collector.answer.focus import add_focus
 from tollbook_collector.answer.forecast import add_forecast
 from tollbook_collector.answer.guard import SqlRefused
 from tollbook_collector.answer.models import add_models
@@ -43,6 +44,7 @@ def create_api(collector: Collected) -> FastAPI:
     add_models(api, collector)
     add_budgets(api, collector)
     add_forecast(api, collector)
+    add_focus(api, collector)
     return api
 
 

@@ -3,6 +3,7 @@
 from typing import Any, Protocol
 
 from tollbook_collector.answer.questions import Answerer
+from tollbook_collector.policy import Policy
 
 
 class Collected(Protocol):
@@ -17,6 +18,10 @@ class Collected(Protocol):
     @property
     def user_sql(self) -> bool:
         """Whether statements of users may reach the store."""
+
+    @property
+    def policy(self) -> Policy:
+        """What tollbook.toml says."""
 
     def status(self) -> dict[str, Any]:
         """Return what the parts have counted."""

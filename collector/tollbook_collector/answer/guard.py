@@ -21,6 +21,7 @@ TABLES: Final = frozenset(
         "anomalies",
         "budgets",
         "calls",
+        "charges",
         "copies",
         "price_books",
         "rate_cards",
