@@ -15,6 +15,7 @@ from typing import Any, Final, Protocol, runtime_checkable
 
 from tollbook import estimate
 from tollbook.clients.hosts import provider_at
+from tollbook.content import body_in
 from tollbook.guard import Attempt, Guard, Hold, Outcome, Refused
 from tollbook.meter import Observation
 from tollbook.model_call import Call, Request, Response, Usage
@@ -269,11 +270,22 @@ def admission_of(
     limits: Limits,
     guards: Sequence[Guard],
     library: object,
-    options: Any,
+    args: tuple[Any, ...],
+    kwargs: Mapping[str, Any],
 ) -> Admission:
-    """Return the decision about a call of a client library."""
+    """Return the decision about a call of a client library.
+
+    Args:
+        observation: The call.
+        limits: What the limits share.
+        guards: The limits, outer ones first.
+        library: How the library's requests are read.
+        args: The arguments of its request method.
+        kwargs: Those with names.
+    """
     adjustable = library if isinstance(library, Adjustable) else None
-    body = adjustable.body(options) if adjustable is not None else {}
+    options = (args[1] if len(args) > 1 else kwargs["options"]) if adjustable else None
+    body = adjustable.body(options) if adjustable is not None else body_in(args, kwargs)
     asked, api = observation.asked, observation.api
 
     def use_model(model: str) -> None:

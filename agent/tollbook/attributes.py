@@ -57,8 +57,16 @@ USAGE_IMAGE_OUTPUT_TOKENS: Final = "gen_ai.usage.image.output_tokens"  # int, of
 # What is billed beside tokens.
 USAGE_INPUT_AUDIO_SECONDS: Final = "tollbook.usage.input_audio_seconds"  # double
 USAGE_WEB_SEARCH_REQUESTS: Final = "tollbook.usage.web_search_requests"  # int
+USAGE_SEARCH_UNITS: Final = "tollbook.usage.search_units"  # int, of a ranking
 # False when the stream ended before the provider had reported the whole usage.
 USAGE_COMPLETE: Final = "tollbook.usage.complete"  # bool, only when false
+
+# Content, only where a program has chosen that it may leave: JSON of messages and their parts.
+SYSTEM_INSTRUCTIONS: Final = "gen_ai.system_instructions"  # string
+INPUT_MESSAGES: Final = "gen_ai.input.messages"  # string
+OUTPUT_MESSAGES: Final = "gen_ai.output.messages"  # string
+# A keyed digest of model and prompt, the same for the same question.
+PROMPT_DIGEST: Final = "tollbook.prompt.digest"  # string, 32 hexadecimal digits
 
 # Cost as the caller saw it: the draft of semantic-conventions-genai, pull request 443.
 COST_AMOUNT: Final = "gen_ai.usage.cost.amount"  # double, in the currency

@@ -4,6 +4,7 @@ import os
 import random
 import uuid
 from collections import deque
+from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from time import monotonic, time_ns
 from typing import Final
@@ -13,7 +14,8 @@ from tollbook.export import Counts, Ended
 from tollbook.meter import Observation
 from tollbook.model_call import Call
 from tollbook.price import RATES_PATH, Cost, PriceBook
-from tollbook.reading import read
+from tollbook.pseudonym import prompt_digest, with_pseudonyms
+from tollbook.reading import content_of_body, read
 from tollbook.send import SEND_TIMEOUT_S, Answer, Sender, compress
 from tollbook.settings import Settings
 from tollbook.span import export_request, resource_bytes, scope_bytes, span_bytes
@@ -43,12 +45,40 @@ class Encoder:
     def record(self, ended: Ended, settings: Settings) -> tuple[Call | Step, Cost | None]:
         """Return the call or step, and the cost of a call; raises what reading it raises."""
         if isinstance(ended, Observation):
-            record: Call | Step = read(ended, dict(settings.tags))
+            call = read(ended, dict(settings.tags))
+            with_content = ended.content is not None
+            record: Call | Step = (
+                self._with_content(call, ended, settings) if with_content else call
+            )
         elif isinstance(ended, Finished):
             record = ended.tagged(dict(settings.tags))
         else:
             raise TypeError(f"{type(ended).__name__} is on the queue, but is no call and no span")
+        if settings.pseudonyms and settings.digest_key is not None:
+            tags = with_pseudonyms(record.tags, settings.pseudonyms, settings.digest_key)
+            record = replace(record, tags=tags)
         return record, self._prices.cost(record) if isinstance(record, Call) else None
+
+    def _with_content(self, call: Call, ended: Observation, settings: Settings) -> Call:
+        # Loaded where content is on, and only there.
+        from tollbook.disclose import disclosed
+
+        taken = ended.content
+        assert taken is not None
+        if settings.digest_key is not None:
+            digest = prompt_digest(settings.digest_key, call.request.model, taken.prompt)
+            call = replace(call, prompt_digest=digest)
+        if not settings.content:
+            return call
+        content = disclosed(
+            taken,
+            content_of_body(ended),
+            settings.content,
+            settings.content_chars_max,
+            settings.redact,
+            self._losses,
+        )
+        return replace(call, content=content)
 
     def span(self, ended: Ended, settings: Settings) -> bytes:
         """Return a `Span` message; raises what reading it raises."""

@@ -12,14 +12,23 @@ OUTPUT_TOKENS_ASSUMED: Final = 4096  # of one answer whose request sets no limit
 OUTPUT_TOKENS_MOST: Final = 131_072  # of it, from the models that answer at most length
 VALUES_MAX: Final = 100_000  # looked at in one body; what is beyond counts nothing
 # Where the text of a request is, in the interfaces of the providers.
-PROMPT_FIELDS: Final = (
+ASKED_FIELDS: Final = (
     "messages",
     "input",
+    "inputs",
     "prompt",
-    "system",
-    "instructions",
-    "tools",
     "contents",
+    "content",
+    "message",
+    "requests",
+    "texts",
+    "inputText",
+)
+SYSTEM_FIELDS: Final = ("system", "instructions", "systemInstruction", "system_instruction")
+PROMPT_FIELDS: Final = (
+    *ASKED_FIELDS,
+    *SYSTEM_FIELDS,
+    "tools",
     "functions",
     "response_format",
     "text",

@@ -132,6 +132,10 @@ class Exporter:
             self._woken = True
             self._wake.put(None)
 
+    def waiting(self) -> int:
+        """Return how many finished calls wait to be encoded."""
+        return len(self._queue)
+
     def flush(self, timeout_s: float, attempts: int | None = None) -> None:
         """Wait until what was put before is delivered or given up, at most `timeout_s` seconds.
 

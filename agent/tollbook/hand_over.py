@@ -75,6 +75,7 @@ class HandOver:
             kind = trace.SpanKind.CLIENT
             said = span_attributes(record, cost)
             attributes = {key: value for key, value in said if value is not None}
+            attributes.update(record.content)
             conversation = record.request.conversation_id is not None
             attributes.update(tag_attributes(record.tags, conversation))
             if record.error_type is not None:

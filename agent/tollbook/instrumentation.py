@@ -1,7 +1,7 @@
 """`instrument()`: the one line that a program adds."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Literal
 
 from tollbook import clients
@@ -14,6 +14,8 @@ def instrument(
     endpoint: str | None = None,
     tags: Mapping[str, str] | None = None,
     exporter: Literal["otlp"] | None = "otlp",
+    content: Iterable[str] | None = None,
+    redact: Callable[[str], str] | None = None,
 ) -> None:
     """Meter every model call that the installed client libraries make from now on.
 
@@ -28,6 +30,11 @@ def instrument(
         tags: Tags of every call, which `tollbook.tags()` overrides; default none.
         exporter: "otlp" sends to the collector; None gives the spans to the TracerProvider that the
             program itself has set for OpenTelemetry, and sends nothing.
+        content: What of prompts and answers leaves the process, of "system", "prompts", "answers"
+            and "tools", without secrets, e-mail addresses, numbers of cards and of telephones;
+            default `TOLLBOOK_CONTENT`, else none of it.
+        redact: Takes more out of a text of content, after the built-in rules; runs on the export
+            thread. Where it raises, no content of the call leaves.
 
     Raises:
         SettingInvalid: An argument or a variable of the environment cannot be used. Nothing raises
@@ -36,7 +43,13 @@ def instrument(
     from tollbook.settings import read_settings
 
     settings = read_settings(
-        os.environ, service=service, endpoint=endpoint, tags=tags, handed_over=exporter is None
+        os.environ,
+        service=service,
+        endpoint=endpoint,
+        tags=tags,
+        handed_over=exporter is None,
+        content=content,
+        redact=redact,
     )
     if settings.disabled:
         PROCESS.stop()

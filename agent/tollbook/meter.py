@@ -16,10 +16,11 @@ from tollbook.model_call import Usage
 from tollbook.parent import parent_of
 from tollbook.process import Process
 from tollbook.scope import CURRENT
-from tollbook.tally import BODY_DROPPED, FAULT
+from tollbook.tally import BODY_DROPPED, CONTENT_DROPPED, FAULT
 
 if TYPE_CHECKING:  # only programs with a limit load it
     from tollbook.admission import Admission, Reservation
+    from tollbook.content import Taken
 
 TRACE_ID_BYTES: Final = 16
 SPAN_ID_BYTES: Final = 8
@@ -105,6 +106,7 @@ class Observation:
         "base_url",
         "body",
         "body_bytes",
+        "content",
         "decode",
         "duration_ns",
         "ended",
@@ -135,6 +137,8 @@ class Observation:
         # Of a raw response: its bytes, their number, and what decodes them (None: nothing).
         self.body: list[bytes] | None = None
         self.body_bytes = 0
+        # What was asked and answered, where a program has chosen that it may leave.
+        self.content: Taken | None = None
         self.decode: Callable[[list[bytes]], bytes] | None = None
         self.error_type: str | None = None
         self.streamed = False  # whether the caller got a stream
@@ -166,6 +170,8 @@ class Observation:
             self.error_type = error_type
             if self.reservation is not None:
                 self.reservation.settle(self)
+            if self.content is not None:
+                self.body_bytes += self.content.size_bytes
             self.exporter.put(self)
         except Exception:
             self.exporter.losses.count(FAULT)
@@ -177,6 +183,8 @@ class Observation:
     def saw(self, event: Any) -> None:
         """Keep the facts of a stream's event. Never raises."""
         try:
+            if self.content is not None:
+                self.content.saw(event)
             facts = self.api.event(event, not self.facts)
             if facts is not None:
                 self.keep(facts)
@@ -184,10 +192,14 @@ class Observation:
             self.exporter.losses.count(FAULT)
 
     def drop_body(self) -> None:
-        """Forget the raw body: the call is recorded without its usage."""
-        self.body = None
+        """Forget content and the raw body: the call is recorded without its usage."""
+        if self.content is not None:
+            self.content = None
+            self.exporter.losses.count(CONTENT_DROPPED)
+        if self.body is not None:
+            self.body = None
+            self.exporter.losses.count(BODY_DROPPED)
         self.body_bytes = 0
-        self.exporter.losses.count(BODY_DROPPED)
 
     def keep(self, facts: Facts) -> None:
         """Keep these facts; of very many, the first and the last ones."""
@@ -268,6 +280,8 @@ class Meter:
         Yields what is to be told the result. An exception inside of the context ends the call.
         """
         observation = self._begin(client, args, kwargs)
+        if observation is not None and (observation.scope.guards or self._process.guards):
+            self._admit(observation, args, kwargs)
 
         def settle(result: Any) -> None:
             if observation is not None:
@@ -291,10 +305,26 @@ class Meter:
             exporter = self._process.exporter
             if exporter is None or not exporter.enabled:
                 return None
-            return self._library.begin(client, args, kwargs, exporter)
+            observation = self._library.begin(client, args, kwargs, exporter)
+            if observation is not None and exporter.settings.takes_prompts:
+                self._take_prompt(observation, args, kwargs)
+            return observation
         except Exception:
             self._process.losses.count(FAULT)
             return None
+
+    def _take_prompt(
+        self, observation: Observation, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+    ) -> None:
+        """Take what is asked; where it cannot be read, the call is recorded without it."""
+        try:
+            from tollbook.content import Taken, body_in
+
+            observation.content = Taken(
+                body_in(args, kwargs), observation.exporter.settings.content
+            )
+        except Exception:
+            self._process.losses.count(CONTENT_DROPPED)
 
     def _admit(
         self, observation: Observation, args: tuple[Any, ...], kwargs: dict[str, Any]
@@ -326,15 +356,16 @@ class Meter:
             from tollbook.admission import admission_of
 
             guards = (*self._process.guards, *observation.scope.guards)
-            options = args[1] if len(args) > 1 else kwargs["options"]
             limits = self._process.shared_limits()
-            return admission_of(observation, limits, guards, self._library, options)
+            return admission_of(observation, limits, guards, self._library, args, kwargs)
         except Exception:
             self._process.losses.count(FAULT)
             return None
 
     def _settle(self, observation: Observation, result: Result) -> Result:
         try:
+            if observation.content is not None:
+                observation.content.answered(result)
             settled: Result = self._library.settle(observation, result)
             return settled
         except Exception:

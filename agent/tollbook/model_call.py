@@ -1,7 +1,11 @@
 """One model call: what it was and what it used, whichever library made it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Final
+
+NO_CONTENT: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +28,7 @@ class Usage:
         output_image_tokens: Of the output, images.
         input_audio_seconds: Length of the audio, for models that are billed by it.
         web_search_requests: Searches that the provider made for the call and bills apart.
+        search_units: Searches that a ranking of documents is billed by.
         reported_cost_usd: What the provider says that it charges, in decimal digits.
     """
 
@@ -40,6 +45,7 @@ class Usage:
     output_image_tokens: int | None = None
     input_audio_seconds: float | None = None
     web_search_requests: int | None = None
+    search_units: int | None = None
     reported_cost_usd: str | None = None
 
 
@@ -107,6 +113,8 @@ class Call:
         tags: Tags by name.
         run_id: Id of the agent task it belongs to, or None.
         run_name: Name of that task, or None.
+        content: Attributes that hold what was asked and answered, as far as it may leave.
+        prompt_digest: Keyed digest of what was asked, or None.
     """
 
     operation: str
@@ -126,3 +134,5 @@ class Call:
     tags: Mapping[str, str]
     run_id: str | None = None
     run_name: str | None = None
+    content: Mapping[str, str] = field(default_factory=lambda: NO_CONTENT)
+    prompt_digest: str | None = None

@@ -105,14 +105,30 @@ def read_response(observation: Observation, provider: str) -> Response:
     return response if raw_is_whole else replace(response, usage_complete=False)
 
 
+def body_of(observation: Observation) -> bytes:
+    """Return the raw body of an answer, decoded, within the limit."""
+    chunks = observation.body or []
+    body = observation.decode(chunks) if observation.decode is not None else b"".join(chunks)
+    return body[:BODY_DECODED_BYTES_MAX]
+
+
+def content_of_body(observation: Observation) -> tuple[Any, list[Any]]:
+    """Return the answer, or None and the events, of a raw body as plain values."""
+    if observation.body is None:
+        return None, []
+    body = body_of(observation)
+    if body.lstrip()[:1] == b"{" and type(answer := decoded(body)) is dict:
+        return answer, []
+    lines = (decoded(line.removeprefix(b"data:")) for line in body.splitlines())
+    return None, [event for event in lines if type(event) is dict]
+
+
 def facts_of_body(observation: Observation) -> Iterator[Facts]:
     """Yield the facts of a raw body: one JSON answer, or the events of a stream.
 
     Events are lines of JSON, after `data:` where they are server-sent events.
     """
-    chunks = observation.body or []
-    body = observation.decode(chunks) if observation.decode is not None else b"".join(chunks)
-    body = body[:BODY_DECODED_BYTES_MAX]
+    body = body_of(observation)
     if body.lstrip()[:1] == b"{":
         answer = decoded(body)
         if type(answer) is dict:

@@ -3,7 +3,7 @@
 Arguments of `instrument()` win over `TOLLBOOK_*`, these win over the standard `OTEL_*`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import unquote, urlsplit
@@ -13,6 +13,10 @@ from tollbook import attributes
 DEFAULT_ENDPOINT: Final = "http://localhost:4318"
 DEFAULT_SERVICE_NAME: Final = "unknown_service:python"
 TRACES_PATH: Final = "/v1/traces"
+CONTENT_FIELDS: Final = ("system", "prompts", "answers", "tools")
+CONTENT_CHARS_MAX: Final = 16_384  # of text in one attribute of content, unless set
+CONTENT_CHARS_HIGHEST: Final = 1_000_000  # that may be set
+DIGEST_KEY_CHARS_MIN: Final = 16
 SETTING_CHARS_MAX: Final = 4096  # characters of one value, in the environment or as an argument
 TRUE: Final = frozenset({"true", "1", "yes", "on"})
 FALSE: Final = frozenset({"", "false", "0", "no", "off"})
@@ -51,6 +55,17 @@ class Settings:
             1.6 seconds later: `TOLLBOOK_HANDLE_SIGTERM` (true or false). Default true.
         budget_usd: US dollars that all model calls of the process together may cost; the call that
             would cross them raises `BudgetExceeded`: `TOLLBOOK_BUDGET_USD`. Default none.
+        content: What of prompts and answers leaves the process, redacted: of `system`, `prompts`,
+            `answers`, `tools` (arguments and results of tools). From the argument `content` or
+            `TOLLBOOK_CONTENT` (`prompts,answers`, or `all`). Default none of it.
+        content_chars_max: Characters of text in one attribute of content, 1 to 1,000,000; the rest
+            is cut: `TOLLBOOK_CONTENT_CHARS_MAX`. Default 16,384.
+        redact: A rule of the program's own for content, after the built-in ones, from the argument
+            `redact`. Default none.
+        digest_key: The secret of keyed digests, at least 16 characters: `TOLLBOOK_DIGEST_KEY`. With
+            it each call carries a digest of its prompt. Never printed. Default none.
+        pseudonyms: Names of tags whose texts leave as keyed digests only, such as `user`:
+            `TOLLBOOK_PSEUDONYMS` (`user,session`), which needs `TOLLBOOK_DIGEST_KEY`. Default none.
     """
 
     traces_url: str
@@ -63,6 +78,16 @@ class Settings:
     span_directory: str | None = None
     handle_sigterm: bool = True
     budget_usd: str | None = None
+    content: frozenset[str] = frozenset()
+    content_chars_max: int = CONTENT_CHARS_MAX
+    redact: Callable[[str], str] | None = field(default=None, repr=False)
+    digest_key: str | None = field(default=None, repr=False)
+    pseudonyms: frozenset[str] = frozenset()
+
+    @property
+    def takes_prompts(self) -> bool:
+        """Whether what is asked has to be looked at."""
+        return bool(self.content) or self.digest_key is not None
 
 
 def read_settings(
@@ -72,6 +97,8 @@ def read_settings(
     endpoint: str | None = None,
     tags: Mapping[str, str] | None = None,
     handed_over: bool = False,
+    content: Iterable[str] | None = None,
+    redact: Callable[[str], str] | None = None,
 ) -> Settings:
     """Return the settings that the arguments and the environment make.
 
@@ -81,6 +108,8 @@ def read_settings(
         endpoint: Base URL of the collector, or None.
         tags: Tags of every call, or None.
         handed_over: Whether spans go to the program's own TracerProvider.
+        content: What of prompts and answers leaves the process, or None.
+        redact: A rule of the program's own for it, or None.
 
     Raises:
         SettingInvalid: A value cannot be used.
@@ -103,6 +132,13 @@ def read_settings(
         span_directory=environment.get("TOLLBOOK_SPAN_DIRECTORY") or None,
         handle_sigterm=_truth("TOLLBOOK_HANDLE_SIGTERM", environment, default=True),
         budget_usd=_dollars(environment.get("TOLLBOOK_BUDGET_USD", "").strip()),
+        content=_content(environment, content),
+        content_chars_max=_number(
+            "TOLLBOOK_CONTENT_CHARS_MAX", environment, CONTENT_CHARS_MAX, CONTENT_CHARS_HIGHEST
+        ),
+        redact=_callable("redact", redact),
+        digest_key=_digest_key(environment),
+        pseudonyms=_pseudonyms(environment),
     )
 
 
@@ -197,6 +233,63 @@ def _tags(tags: Mapping[str, str] | None) -> tuple[tuple[str, str], ...]:
                 " 'search'}"
             )
     return tuple((key, str(value)) for key, value in tags.items())
+
+
+def _content(environment: Mapping[str, str], content: Iterable[str] | None) -> frozenset[str]:
+    name = "TOLLBOOK_CONTENT" if content is None else "content"
+    if content is None:
+        content = environment.get("TOLLBOOK_CONTENT", "")
+    if not isinstance(content, Iterable):
+        raise SettingInvalid(
+            f"content is {content!r}, but must be a list; pass content=['answers']"
+        )
+    chosen = frozenset(_names(content) if isinstance(content, str) else content) - {"none"}
+    if chosen == {"all"}:
+        return frozenset(CONTENT_FIELDS)
+    if unknown := sorted(map(str, chosen.difference(CONTENT_FIELDS))):
+        raise SettingInvalid(
+            f"{name} has {unknown[0]!r}, but must be of {', '.join(CONTENT_FIELDS)}, or all"
+        )
+    return chosen
+
+
+def _names(text: str) -> list[str]:
+    return [name for part in text.split(",") if (name := part.strip())]
+
+
+def _callable(name: str, value: Callable[[str], str] | None) -> Callable[[str], str] | None:
+    if value is not None and not callable(value):
+        raise SettingInvalid(f"{name} is {value!r}, but must be a function of a text to a text")
+    return value
+
+
+def _digest_key(environment: Mapping[str, str]) -> str | None:
+    key = environment.get("TOLLBOOK_DIGEST_KEY", "").strip()
+    if key and not DIGEST_KEY_CHARS_MIN <= len(key) <= SETTING_CHARS_MAX:
+        raise SettingInvalid(
+            f"TOLLBOOK_DIGEST_KEY has {len(key)} characters, but must have {DIGEST_KEY_CHARS_MIN}"
+            f" to {SETTING_CHARS_MAX}; make one with: openssl rand -hex 32"
+        )
+    return key or None
+
+
+def _pseudonyms(environment: Mapping[str, str]) -> frozenset[str]:
+    names = frozenset(_names(environment.get("TOLLBOOK_PSEUDONYMS", "")))
+    if names and _digest_key(environment) is None:
+        raise SettingInvalid(
+            "TOLLBOOK_PSEUDONYMS names tags, but their digests need a secret; set"
+            " TOLLBOOK_DIGEST_KEY"
+        )
+    return names
+
+
+def _number(name: str, environment: Mapping[str, str], default: int, highest: int) -> int:
+    text = environment.get(name, "").strip()
+    if not text:
+        return default
+    if not (text.isascii() and text.isdecimal()) or not 1 <= int(text[:10]) <= highest:
+        raise SettingInvalid(f"{name} is {text[:80]!r}, but must be 1 to {highest}")
+    return int(text)
 
 
 def _disabled(environment: Mapping[str, str]) -> bool:

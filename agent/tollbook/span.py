@@ -24,7 +24,15 @@ STATUS_ERROR: Final = b"\x7a\x02\x18\x02"  # field 15, {code: STATUS_CODE_ERROR}
 TEXTS_MAX: Final = 2048  # remembered attributes
 TEXT_CHARS_MAX: Final = 100  # of a remembered attribute
 # Texts that are another one in every span.
-UNIQUE: Final = frozenset({names.RESPONSE_ID, names.COST_USD, names.CONVERSATION_ID, names.RUN_ID})
+UNIQUE: Final = frozenset(
+    {
+        names.RESPONSE_ID,
+        names.COST_USD,
+        names.CONVERSATION_ID,
+        names.RUN_ID,
+        names.PROMPT_DIGEST,
+    }
+)
 # Tags that have an attribute of their own.
 IDENTITIES: Final = MappingProxyType(
     {
@@ -127,6 +135,8 @@ def span_bytes(call: Call, cost: Cost | None, losses: Losses) -> bytes:
             parts.append(make(key, text))
         elif value is not None:
             parts.append(span_attribute(constant_key(key), any_value(value)))
+    for key, text in call.content.items():  # within limits of its own
+        parts.append(span_attribute(constant_key(key), any_value(text)))
     for key, text in tag_attributes(call.tags, call.request.conversation_id is not None):
         key_part = delimited(b"\x0a", key.encode("utf-8", "replace"))
         parts.append(span_attribute(key_part, any_value(text)))
@@ -181,6 +191,7 @@ def span_attributes(call: Call, cost: Cost | None) -> Iterable[tuple[str, Value 
     yield names.ERROR_TYPE, call.error_type
     yield names.RUN_ID, call.run_id
     yield names.RUN_NAME, call.run_name
+    yield names.PROMPT_DIGEST, call.prompt_digest
     yield from response_attributes(call)
     if call.response.usage is not None:
         yield from usage_attributes(call.response.usage)
@@ -226,6 +237,7 @@ def usage_attributes(usage: Usage) -> Iterable[tuple[str, int | float | None]]:
     yield names.USAGE_IMAGE_OUTPUT_TOKENS, usage.output_image_tokens
     yield names.USAGE_INPUT_AUDIO_SECONDS, usage.input_audio_seconds
     yield names.USAGE_WEB_SEARCH_REQUESTS, usage.web_search_requests
+    yield names.USAGE_SEARCH_UNITS, usage.search_units
 
 
 def cost_attributes(cost: Cost) -> Iterable[tuple[str, str | float | None]]:

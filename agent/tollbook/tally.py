@@ -12,6 +12,8 @@ REJECTED: Final = "rejected"  # the collector refused the span for good
 UNREADABLE: Final = "unreadable"  # our own fault: the call could not be turned into a span
 # Parts of a span.
 BODY_DROPPED: Final = "body_dropped"  # a raw body over the limit, so the call has no usage
+CONTENT_DROPPED: Final = "content_dropped"  # content that could not be redacted, or was too much
+CONTENT_CUT: Final = "content_cut"  # content over its length
 TAG_DROPPED: Final = "tag_dropped"  # a tag over the limit of names, or without text
 TAG_CUT: Final = "tag_cut"  # a tag's name or value over its length
 VALUE_CUT: Final = "value_cut"  # an attribute's text over its length
@@ -26,6 +28,8 @@ REASONS: Final = (
     REJECTED,
     UNREADABLE,
     BODY_DROPPED,
+    CONTENT_DROPPED,
+    CONTENT_CUT,
     TAG_DROPPED,
     TAG_CUT,
     VALUE_CUT,

@@ -8,10 +8,13 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any, Final
 
 import uvicorn
 
+from tollbook_collector.alert.incidents import Incidents
+from tollbook_collector.alert.notice import Notice
 from tollbook_collector.answer.api import create_api
 from tollbook_collector.answer.questions import Answerer
 from tollbook_collector.detect.budget_watch import BudgetWatch
@@ -31,6 +34,7 @@ from tollbook_collector.money.unpriced import COUNT_EVERY_S, UnpricedCalls
 from tollbook_collector.policy import Policy, PolicyFile, Section
 from tollbook_collector.settings import OPEN_TENANT, Settings, split_address
 from tollbook_collector.spool.append import Spool
+from tollbook_collector.spool.ballast import keep_ballast
 from tollbook_collector.store.client import ClickHouse, StoreAddress, StoreUnavailable
 from tollbook_collector.store.embedded.process import EmbeddedStore
 from tollbook_collector.store.load import INSERTERS, Loader
@@ -42,6 +46,8 @@ BACKLOG_CONNECTIONS: Final = 512
 # More connections at a time are answered 503.
 CONNECTIONS_MAX: Final = 1024
 KEEP_ALIVE_S: Final = 5
+KEEP_BALLAST_S: Final = 1.0
+DAY_S: Final = 24 * 3600
 # Of the bytes that may wait for the store.
 SPOOL_SHARES: Final = {TRACES.name: 1.0, LOGS.name: 0.25, METRICS.name: 0.25}
 SHUTDOWN_S: Final = 10
@@ -50,6 +56,8 @@ SHUTDOWN_S: Final = 10
 SECTIONS: Final[dict[str, type[Section]]] = {"budgets": Budgets, "focus": Focus}
 # A hard budget is known to SDKs as exceeded so much later, and a look at what they know of it.
 WATCH_BUDGETS_S: Final = 10.0
+# From what a detector has written to the incident that it is.
+NOTICE_S: Final = 5.0
 
 log = logging.getLogger(__name__)
 
@@ -82,7 +90,11 @@ class Collector:
         self._unpriced = UnpricedCalls()
         self.tenant = OPEN_TENANT
         self.spools = {
-            name: Spool(settings.data / "spool" / name, int(settings.spool_bytes_max * share))
+            name: Spool(
+                settings.data / "spool" / name,
+                int(settings.spool_bytes_max * share),
+                age_max_s=settings.spool_age_max_days * DAY_S,
+            )
             for name, share in SPOOL_SHARES.items()
         }
         self.door = Door(self.spools)
@@ -90,6 +102,7 @@ class Collector:
         self._opened: Store | None = None
         self._started = False
         self._loaders: dict[str, Loader] = {}
+        self.incidents = Incidents(self._store)
         self._duties = Duties(self._list_duties())
 
     def open_store(self) -> None:
@@ -175,6 +188,7 @@ class Collector:
         """Return what the collector does again and again; a line each."""
         budgets = self.policy.section(Budgets).entries
         return [
+            Duty("keep ballast", KEEP_BALLAST_S, partial(keep_ballast, self._settings.data)),
             Duty("reload prices", RELOAD_EVERY_S, lambda: self._prices.reload(self._store())),
             Duty("reload tollbook.toml", RELOAD_EVERY_S, self._policy_file.reload),
             Duty(
@@ -183,6 +197,9 @@ class Collector:
                 lambda: self._unpriced.count(self._store()),
             ),
             Duty("watch budgets", WATCH_BUDGETS_S, BudgetWatch(self._store, budgets).watch),
+            Duty(
+                "notice findings", NOTICE_S, Notice(self._store, self.incidents, self.faults).look
+            ),
             Duty("find copies", COPIES_EVERY_S, Copies(self._store).search),
         ]
 

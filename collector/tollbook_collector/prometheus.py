@@ -43,6 +43,20 @@ METRICS: Final = (
         "refused_requests",
     ),
     Metric(
+        "spool_resent_requests_total",
+        "counter",
+        "Requests sent again, byte for byte, and not kept twice.",
+        "spool",
+        "resent_requests",
+    ),
+    Metric(
+        "spool_dropped_items_total",
+        "counter",
+        "Items given up because they waited longer than the age budget.",
+        "spool",
+        "dropped_spans",
+    ),
+    Metric(
         "spool_failed_requests_total",
         "counter",
         "Requests answered 503 because the disk failed.",

@@ -46,6 +46,7 @@ class Settings(BaseSettings):
         clickhouse_password: That user's password.
         clickhouse_database: The database for tollbook's tables.
         spool_bytes_max: Bytes that wait for the store before requests are refused.
+        spool_age_max_days: Days that a request waits for the store before it is given up.
     """
 
     model_config = SettingsConfigDict(env_prefix="TOLLBOOK_", frozen=True, extra="forbid")
@@ -60,6 +61,7 @@ class Settings(BaseSettings):
     clickhouse_password: str = Field(default="", repr=False)
     clickhouse_database: str = Field(default="tollbook", pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")
     spool_bytes_max: int = Field(default=4 * GIBIBYTE, ge=64 * 1024 * 1024)
+    spool_age_max_days: float = Field(default=30, gt=0, le=3650)
 
 
 def split_address(address: str) -> tuple[str, int]:

@@ -151,3 +151,20 @@ def test_embeddings_are_one_span(client: Any, wire: Any, delivered: Delivered) -
     (span,) = delivered()
     assert span.name == "embeddings embed-v4.0"
     assert span.attributes["gen_ai.usage.input_tokens"] == 7
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_a_ranking_is_one_span_with_the_searches_that_are_billed(
+    version: int, wire: Any, delivered: Delivered
+) -> None:
+    meta = {"billed_units": {"search_units": 2.0}}
+    wire.say({"id": "r-1", "results": [{"index": 0, "relevance_score": 0.5}], "meta": meta})
+
+    with (cohere.Client if version == 1 else cohere.ClientV2)(api_key="k", base_url=wire.url) as c:
+        c.rerank(model="rerank-v3.5", query=SECRET, documents=[SECRET])
+
+    (span,) = delivered()
+    assert span.name == "rerank rerank-v3.5"
+    assert span.attributes["tollbook.usage.search_units"] == 2
+    assert not [name for name in span.attributes if "cost" in name]
+    assert SECRET not in repr(span)

@@ -1,5 +1,8 @@
 """Which setting wins, and what a wrong one says."""
 
+import re
+from pathlib import Path
+
 import pytest
 
 import tollbook
@@ -116,3 +119,20 @@ def test_a_wrong_secret_raises_without_showing_it(variable: str, value: str) -> 
 def test_tags_that_are_none_raise(tags: object) -> None:
     with pytest.raises(SettingInvalid, match="tags"):
         read_settings({}, tags=tags)  # type: ignore[arg-type]
+
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_every_variable_is_documented_with_its_unit_and_its_default() -> None:
+    source = (ROOT / "agent/tollbook/settings.py").read_text()
+    rows = [
+        [cell.strip() for cell in line.strip("|").split("|")]
+        for line in (ROOT / "docs/sdk.md").read_text().splitlines()
+        if line.startswith("| `TOLLBOOK_")
+    ]
+    documented = {name.strip("`") for name, *_ in rows}
+
+    # TOLLBOOK_KEY is the door's; the others are read by their names.
+    assert documented == set(re.findall(r"TOLLBOOK_[A-Z_]*[A-Z]", source))
+    assert all(len(row) == 4 and all(row) for row in rows)

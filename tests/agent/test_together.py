@@ -141,3 +141,16 @@ def test_an_error_reaches_the_caller_unchanged_and_is_recorded(
     assert span.status_code == 2
     assert span.attributes["error.type"] in (type(caught.value).__name__, str(status))
     assert SECRET not in repr(span)
+
+
+def test_a_ranking_is_one_span(wire: Any, delivered: Delivered) -> None:
+    usage = {"prompt_tokens": 17, "completion_tokens": 0, "total_tokens": 17}
+    found = [{"index": 0, "relevance_score": 0.5}]
+    wire.say({"id": "r-1", "object": "rerank", "model": "m-1", "results": found, "usage": usage})
+
+    with together.Together(api_key="k", base_url=wire.url) as client:
+        client.rerank.create(model="m-1", query=SECRET, documents=[SECRET])
+
+    (span,) = delivered()
+    assert span.name == "rerank m-1"
+    assert span.attributes["gen_ai.usage.input_tokens"] == 17

@@ -9,7 +9,18 @@ from pathlib import Path
 
 import pytest
 
-COMMANDS = ("up", "demo", "spend", "budgets", "sql", "doctor", "store", "version")
+COMMANDS = (
+    "up",
+    "demo",
+    "spend",
+    "budgets",
+    "forecast",
+    "incidents",
+    "sql",
+    "doctor",
+    "store",
+    "version",
+)
 NOBODY = "http://127.0.0.1:9"
 
 

@@ -73,6 +73,26 @@ def test_a_call_that_fails_costs_the_requests_that_heard_so(
     assert len(fates["failed"]) == (call == "fdatasync")
 
 
+@needs_strace
+@pytest.mark.parametrize(
+    ("call", "when"),
+    [("openat", 40), ("write", 6), ("fdatasync", 3), ("fsync", 1), ("rename", 1), ("fsync", 2)],
+)
+def test_a_kill_in_the_middle_of_any_call_costs_nothing_acknowledged(
+    tmp_path: Path, call: str, when: int
+) -> None:
+    trace = [str(STRACE), "-f", "-qq", "-o", "/dev/null", "-e", f"trace={call}"]
+    command = [*trace, "-e", f"inject={call}:signal=KILL:when={when}", sys.executable]
+    command += [spool_writer.__file__, str(tmp_path / "spool"), str(REQUESTS), "100"]
+
+    finished = subprocess.run(command, capture_output=True, text=True, timeout=LONG_S, check=False)
+
+    kept = {int(line.split()[1]) for line in finished.stdout.splitlines() if "kept" in line}
+    numbers = found(tmp_path / "spool")
+    assert kept <= set(numbers)
+    assert len(numbers) == len(set(numbers))
+
+
 def test_a_file_that_may_not_grow_is_sealed_and_the_next_one_begun(tmp_path: Path) -> None:
     """RLIMIT_FSIZE gives a short write first and EFBIG then."""
     limits = ("RLIMIT_FSIZE=1000",)

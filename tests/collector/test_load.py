@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from otlp_requests import Span, request
+from otlp_requests import Span, call, request
 from waiting import wait_until
 
 from tollbook_collector.spool.append import Spool
@@ -112,6 +112,33 @@ def test_a_request_that_the_engine_cannot_read_is_set_aside_alone(
     assert (kept.envelope.request, kept.reason, kept.signal) == (b"bad", "cannot read", "spool")
     counts = loader.counts()
     assert (counts.spans, counts.refused_requests, counts.refused_spans) == (2, 1, 1)
+
+
+def test_a_segment_without_memory_for_it_is_inserted_in_pieces_that_stay_the_same(
+    spool: Spool, load: Callable[[RecordingStore], Loader], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The store takes two requests at a time, and goes away once in the middle."""
+    monkeypatch.setattr("tollbook_collector.store.load.LARGE_PIECE_BYTES", 900)
+    bodies = [bytes([number]) * 500 for number in range(9)]
+    taken: dict[str, list[bytes]] = {}
+
+    def rule(content: bytes) -> None:
+        requests = [envelope.request for envelope in envelopes(content)]
+        if len(requests) > 2:
+            raise StoreUnavailable("no memory", 241)
+        if len(taken) == 2 and "away" not in taken:
+            taken["away"] = []
+            raise StoreUnavailable("away")
+        taken[store.given[-1][0]] = requests
+
+    store = RecordingStore(rule)
+    append(spool, *bodies)
+
+    loader = load(store)
+
+    assert spool.wait_empty(LONG_S)
+    assert [body for requests in taken.values() for body in requests] == bodies
+    assert loader.counts().retries == 4
 
 
 def test_a_poisoned_span_is_found_among_many_and_set_aside_alone(
@@ -259,3 +286,37 @@ def test_segments_reach_the_tables_of_a_real_store(
         "SELECT count() FROM spans WHERE tenant = {tenant:String}", {"tenant": tenant}
     )
     assert [tuple(row) for row in found] == [(10,)]
+
+
+class AnswerLost:
+    """A real store, of which every first answer to a segment is lost after it was carried out."""
+
+    def __init__(self, clickhouse: ClickHouse) -> None:
+        self._clickhouse = clickhouse
+        self._heard: set[str] = set()
+
+    def insert_segment(self, content: bytes, token: str, signal: str) -> None:
+        self._clickhouse.insert_segment(content, token, signal)
+        if token not in self._heard:
+            self._heard.add(token)
+            raise StoreUnavailable("the answer was lost")
+
+
+def test_an_insert_whose_answer_was_lost_is_repeated_and_doubles_nothing(
+    spool: Spool, schema: ClickHouse
+) -> None:
+    for _ in range(3):
+        body = request([call("openai", "gpt-4o", 10, 1)] * 5)
+        spool.append("lost", "k", body, 5).result(LONG_S)
+    loader = Loader(spool, AnswerLost(schema), inserters=2)
+
+    loader.start()
+
+    assert spool.wait_empty(LONG_S)
+    loader.stop()
+    assert schema.rows("SELECT count() FROM spans WHERE tenant = 'lost'") == [(15,)]
+    for table in ("spend_hourly", "spend_minutely"):
+        assert schema.rows(f"SELECT sum(calls) FROM {table} WHERE tenant = 'lost'") == [(15,)]
+    (books,) = schema.rows("SELECT received, stored, imbalance FROM books WHERE tenant = 'lost'")
+    assert books == (15, 15, 0)
+    assert loader.counts().retries >= 1

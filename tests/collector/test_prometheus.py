@@ -5,7 +5,7 @@ from dataclasses import asdict
 from typing import Any
 
 from tollbook_collector.prometheus import METRICS, exposition
-from tollbook_collector.spool.append import SpoolCounts
+from tollbook_collector.spool.counts import SpoolCounts
 from tollbook_collector.store.load import LoadCounts
 
 SAMPLE = re.compile(r'tollbook_[a-z_]+(\{[a-z]+="[^"]*"(,[a-z]+="[^"]*")*\})? [0-9.e+-]+')

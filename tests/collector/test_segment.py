@@ -87,7 +87,7 @@ def test_any_bytes_are_a_segment_without_requests_or_with_whole_ones(content: by
     assert found.requests == len(list(envelopes(content)))
 
 
-@pytest.mark.parametrize("version", [1, 2])
+@pytest.mark.parametrize("version", [1, 2, 3])
 def test_segments_of_every_released_format_are_read(version: int) -> None:
     """Files written once by the version that introduced the format, and never changed."""
     content = (Path(__file__).parent / "golden" / f"format-{version}.segment").read_bytes()
@@ -99,6 +99,7 @@ def test_segments_of_every_released_format_are_read(version: int) -> None:
         ("acme", "key1", 2, 3),
     ]
     assert [e.rejected for e in found] == [(), () if version == 1 else (("timestamp", 2),)]
+    assert [e.digest for e in found] == [bytes([n]) * 32 if version > 2 else b"" for n in (1, 2)]
     assert scan(content).received_first == 1_763_700_000_000_000_001
 
 
@@ -109,10 +110,10 @@ def test_what_was_rejected_is_read_back_and_may_be_negative() -> None:
 
 
 def test_a_segment_of_a_newer_format_is_refused() -> None:
-    newer = header().replace(b"\x38\x02", b"\x38\x03")
+    newer = header().replace(b"\x38\x03", b"\x38\x04")
     sealed = record_of(newer)
 
-    with pytest.raises(NewerSegment, match="format 3"):
+    with pytest.raises(NewerSegment, match="format 4"):
         scan(sealed)
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tollbook_collector.spool.append import Spool, SpoolFailed, SpoolFull
+from tollbook_collector.spool.ballast import keep_ballast
 from tollbook_collector.spool.files import Segment, SpoolInUse
 from tollbook_collector.spool.segment import envelopes
 
@@ -204,3 +205,65 @@ def test_a_request_set_aside_is_a_segment_of_its_own(make_spool: Callable[..., S
     path = spool.set_aside(envelope, 0, "cannot read it")
 
     assert list(envelopes(path.read_bytes())) == [envelope]
+
+
+def test_a_flood_of_one_tenant_leaves_room_for_the_others(make_spool: Callable[..., Spool]) -> None:
+    spool = make_spool(segment_age_max_s=3600, bytes_max=100_000)
+    for _ in range(80):
+        spool.append("flood", "k", bytes(1_000), 1).result(LONG_S)
+
+    with pytest.raises(SpoolFull, match="of flood wait for the store, its share"):
+        spool.append("flood", "k", bytes(9_000), 1)
+
+    spool.append("other", "k", bytes(1_000), 1).result(LONG_S)
+
+
+def test_room_is_the_flood_s_again_once_its_segments_were_loaded(
+    make_spool: Callable[..., Spool],
+) -> None:
+    spool = make_spool(segment_bytes_max=1, bytes_max=10_000)
+    for _ in range(5):
+        for _ in range(8):
+            spool.append("flood", "k", bytes(1_000), 1).result(LONG_S)
+        for _ in range(8):
+            spool.remove(claimed(spool))
+
+    assert spool.counts().waiting_bytes == 0
+
+
+def test_what_waits_too_long_is_given_up_and_its_items_stay_in_the_account(
+    make_spool: Callable[..., Spool],
+) -> None:
+    spool = make_spool(age_max_s=0.0, segment_age_max_s=0.0)
+    spool.append("acme", "k", bytes(1_000), 4, (("timestamp", 1),)).result(LONG_S)
+    spool.release(claimed(spool))
+
+    spool.give_up_old()
+
+    (left,) = envelopes(spool.read(claimed(spool)))
+    assert (left.request, left.spans) == (b"", 0)
+    assert left.rejected == (("timestamp", 1), ("spool_age", 4))
+    assert spool.counts().dropped_spans == 4
+    assert spool.counts().waiting_bytes < 200
+
+
+def test_what_is_young_enough_is_not_given_up(make_spool: Callable[..., Spool]) -> None:
+    spool = make_spool(age_max_s=3600.0)
+    spool.append("acme", "k", b"body", 4).result(LONG_S)
+    spool.release(claimed(spool))
+
+    spool.give_up_old()
+
+    assert requests(claimed(spool)) == [b"body"]
+
+
+def test_ballast_is_given_up_on_a_full_disk_and_laid_down_when_there_is_room(
+    tmp_path: Path,
+) -> None:
+    keep_ballast(tmp_path, 1_000_000, give_up_bytes=0, lay_down_bytes=0)
+    laid_down = (tmp_path / "ballast").stat().st_blocks * 512
+
+    keep_ballast(tmp_path, 1_000_000, give_up_bytes=1 << 60, lay_down_bytes=1 << 60)
+
+    assert laid_down >= 1_000_000
+    assert not (tmp_path / "ballast").exists()

@@ -9,7 +9,7 @@ CRASH = Path(__file__).parents[2] / "benchmarks" / "crash.py"
 
 def test_nothing_acknowledged_is_lost_or_doubled_when_collector_and_store_are_killed() -> None:
     command = [sys.executable, str(CRASH), "--rounds", "2", "--target", "both"]
-    command += ["--longest", "1", "--spans", "50", "--no-resend"]
+    command += ["--longest", "1", "--spans", "50"]
 
     finished = subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
 

@@ -21,6 +21,8 @@ if TYPE_CHECKING:  # importlib.abc alone takes longer to import than all of toll
 CLIENTS: Final = MappingProxyType(
     {
         "openai._base_client": "tollbook.clients.openai",
+        "openai.resources.realtime.realtime": "tollbook.clients.realtime",
+        "openai.resources.beta.realtime.realtime": "tollbook.clients.realtime",
         "anthropic._base_client": "tollbook.clients.anthropic",
         "google.genai._api_client": "tollbook.clients.google",
         "botocore.client": "tollbook.clients.bedrock",

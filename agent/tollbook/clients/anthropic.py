@@ -6,6 +6,7 @@ from types import MappingProxyType, ModuleType
 from typing import Any, Final
 
 from tollbook.clients.messages import Messages
+from tollbook.clients.results import AnthropicReads, patch_gets
 from tollbook.clients.stainless import Apis, StainlessLibrary, patch_requests
 from tollbook.export import Exporter
 from tollbook.meter import SPAN_ID_BYTES, TRACE_ID_BYTES, Observation
@@ -45,6 +46,7 @@ class AnthropicLibrary:
 
     def __init__(self, module: ModuleType) -> None:
         self._stainless = StainlessLibrary(module, apis_at("anthropic"), VARIANTS)
+        self.provider_of = self._stainless.provider_of
 
     def begin(
         self, client: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any], exporter: Exporter
@@ -113,4 +115,6 @@ def patch(module: ModuleType, process: Process) -> None:
     start = getattr(module, "start_api_call_span", None)
     if start is not None:
         vars(module)["start_api_call_span"] = instead_of_its_span(start, process)
-    patch_requests(module, AnthropicLibrary(module), process)
+    library = AnthropicLibrary(module)
+    patch_requests(module, library, process)
+    patch_gets(module, process, AnthropicReads(library.provider_of))

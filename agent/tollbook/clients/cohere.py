@@ -71,6 +71,7 @@ class Cohere:
         return Usage(
             input_tokens=whole_count(field(billed, "input_tokens")),
             output_tokens=whole_count(field(billed, "output_tokens")),
+            search_units=whole_count(field(billed, "search_units")),
         )
 
 
@@ -81,6 +82,7 @@ def whole_count(value: Any) -> int | None:
 
 CHAT: Final = Cohere("chat")
 EMBEDDINGS: Final = Cohere("embeddings")
+RERANK: Final = Cohere("rerank")  # billed by searches of up to 100 documents
 APIS: Final = MappingProxyType(
     {
         "v1/chat": CHAT,
@@ -88,6 +90,8 @@ APIS: Final = MappingProxyType(
         "v1/generate": Cohere("text_completion"),
         "v1/embed": EMBEDDINGS,
         "v2/embed": EMBEDDINGS,
+        "v1/rerank": RERANK,
+        "v2/rerank": RERANK,
     }
 )
 

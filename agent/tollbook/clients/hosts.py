@@ -23,6 +23,18 @@ HOSTS: Final = MappingProxyType(
         "openrouter.ai": "openrouter",
         "api.together.xyz": "together_ai",
         "api.together.ai": "together_ai",
+        "api.deepinfra.com": "deepinfra",
+        "api.novita.ai": "novita",
+        "api.sambanova.ai": "sambanova",
+        "api.hyperbolic.xyz": "hyperbolic",
+        "api.studio.nebius.com": "nebius",
+        "api.tokenfactory.nebius.com": "nebius",
+        "api.minimax.io": "minimax",
+        "api.z.ai": "zai",
+        "dashscope.aliyuncs.com": "alibaba",
+        "dashscope-intl.aliyuncs.com": "alibaba",
+        "models.github.ai": "github",
+        "ai-gateway.vercel.sh": "vercel",
         "api.fireworks.ai": "fireworks_ai",
         "api.cerebras.ai": "cerebras",
         "integrate.api.nvidia.com": "nvidia",
@@ -31,7 +43,7 @@ HOSTS: Final = MappingProxyType(
     }
 )
 HOST_PATTERNS: Final = (
-    (re.compile(r"\.openai\.azure\.com$"), "azure.ai.openai"),
+    (re.compile(r"\.(openai\.azure|cognitiveservices\.azure)\.com$"), "azure.ai.openai"),
     (re.compile(r"\.(services|inference)\.ai\.azure\.com$"), "azure.ai.inference"),
     (re.compile(r"aiplatform\.googleapis\.com$"), "gcp.vertex_ai"),
     (re.compile(r"^bedrock.*\.amazonaws\.com(\.cn)?$"), "aws.bedrock"),

@@ -7,6 +7,7 @@ from typing import Final
 from tollbook.clients.completions import Completions
 from tollbook.clients.media import Media
 from tollbook.clients.responses import Responses
+from tollbook.clients.results import OpenAIReads, patch_gets
 from tollbook.clients.stainless import Apis, StainlessLibrary, patch_requests
 from tollbook.process import Process
 
@@ -28,6 +29,7 @@ def apis_at(provider: str) -> Apis:
             "/audio/transcriptions": text,
             "/audio/translations": text,
             "/audio/speech": speech,
+            "/rerank": replace(chat, operation="rerank", api_type=None),
         }
     )
 
@@ -40,4 +42,6 @@ VARIANTS: Final = MappingProxyType(
 
 def patch(module: ModuleType, process: Process) -> None:
     """Meter the library, given its module `openai._base_client`."""
-    patch_requests(module, StainlessLibrary(module, APIS, VARIANTS), process)
+    library = StainlessLibrary(module, APIS, VARIANTS)
+    patch_requests(module, library, process)
+    patch_gets(module, process, OpenAIReads(library.provider_of))

@@ -11,6 +11,7 @@ from types import MappingProxyType, ModuleType
 from typing import Any, Final
 
 from tollbook.clients.http_response import settle_response
+from tollbook.clients.results import settle_deferred
 from tollbook.export import Exporter
 from tollbook.meter import Api, Library, Meter, Observation
 from tollbook.process import Process
@@ -72,9 +73,14 @@ class StainlessLibrary:
         elif is_raw(result.__class__):
             settle_response(observation, http_response(result))
         else:
+            settle_deferred(observation, result)
             observation.keep(observation.api.answer(result))
             observation.finish()
         return result
+
+    def provider_of(self, client: Any) -> str:
+        """Return the provider that answers a client where its host is unknown."""
+        return next(iter(self._apis_of(client.__class__).values())).provider
 
     def _find_apis(self, client_class: Any) -> Apis:
         """Return the interfaces of a client class, by where it or a class above it is defined."""

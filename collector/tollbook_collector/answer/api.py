@@ -16,6 +16,7 @@ from tollbook_collector.answer.collected import Collected
 from tollbook_collector.answer.focus import add_focus
 from tollbook_collector.answer.forecast import add_forecast
 from tollbook_collector.answer.guard import SqlRefused
+from tollbook_collector.answer.incidents import add_incidents
 from tollbook_collector.answer.models import add_models
 from tollbook_collector.answer.questions import Period, WrongQuestion
 from tollbook_collector.answer.series import add_series
@@ -41,10 +42,11 @@ def create_api(collector: Collected) -> FastAPI:
     _add_questions(api, collector)
     add_series(api, collector)
     add_calls(api, collector)
+    add_focus(api, collector)
     add_models(api, collector)
     add_budgets(api, collector)
     add_forecast(api, collector)
-    add_focus(api, collector)
+    add_incidents(api, collector)
     return api
 
 

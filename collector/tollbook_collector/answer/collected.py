@@ -2,6 +2,7 @@
 
 from typing import Any, Protocol
 
+from tollbook_collector.alert.incidents import Incidents
 from tollbook_collector.answer.questions import Answerer
 from tollbook_collector.policy import Policy
 
@@ -10,6 +11,7 @@ class Collected(Protocol):
     """What the API needs of the collector."""
 
     tenant: str
+    incidents: Incidents
 
     @property
     def store(self) -> Answerer:

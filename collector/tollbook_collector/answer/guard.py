@@ -20,9 +20,12 @@ TABLES: Final = frozenset(
     {
         "anomalies",
         "budgets",
+        "incident_history",
+        "incidents",
         "calls",
         "charges",
         "copies",
+        "cost_differences",
         "price_books",
         "rate_cards",
         "roll_up_differences",

@@ -22,13 +22,16 @@ class CollectorRefused(Exception):
     """The collector answered that it will not; the message is its reason."""
 
 
-def ask(api: str, path: str, body: str | None = None, **parameters: str) -> bytes:
+def ask(
+    api: str, path: str, body: str | None = None, media_type: str = "text/plain", **parameters: str
+) -> bytes:
     """Return the body of an answer.
 
     Args:
         api: Address of the API, as http://127.0.0.1:4319.
         path: As /v1/spend.
-        body: Sent as text by POST; None: GET.
+        body: Sent by POST; None: GET.
+        media_type: Of the body.
         parameters: Of the query.
 
     Raises:
@@ -72,7 +75,7 @@ def _answered(
     if not url.startswith(("http://", "https://")):
         raise CollectorRefused(f"{api!r} is not an address, as in http://127.0.0.1:4319")
     data = None if body is None else body.encode()
-    request = Request(url, data=data, headers={"content-type": "text/plain"})
+    request = Request(url, data=data, headers={"content-type": media_type})
     try:
         opened = _opener(url).open(request, timeout=TIMEOUT_S)
     except HTTPError as error:
@@ -88,6 +91,11 @@ def _answered(
             yield answer
         except (HTTPException, ConnectionError, TimeoutError) as error:
             raise CollectorAway(f"the answer of {api} broke off: {error}") from error
+
+
+def tell_json(api: str, path: str, body: Any) -> Any:
+    """Send JSON by POST and return the answer, which is JSON; see `ask` for what it raises."""
+    return json.loads(ask(api, path, json.dumps(body), "application/json"))
 
 
 def _opener(url: str) -> OpenerDirector:

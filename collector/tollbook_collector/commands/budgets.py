@@ -36,7 +36,7 @@ def budgets(as_json: AsJson = False, api: Api = DEFAULT_API) -> None:
 def _table(rows: list[dict[str, Any]]) -> Table:
     table = Table(title="Budgets", title_justify="left", title_style="bold", box=None)
     table.add_column("budget", overflow="fold")
-    table.add_column("over", overflow="fold")
+    table.add_column("over", overflow="fold", min_width=9)
     table.add_column("until", no_wrap=True)
     for name in ("limit", "spent", "used", "left", "expected"):
         table.add_column(name, justify="right", no_wrap=True)
@@ -83,7 +83,8 @@ def _state(row: dict[str, Any]) -> Text:
 def _notes(rows: list[dict[str, Any]]) -> list[str]:
     notes = []
     if unpriced := sum(row["unpriced_calls"] for row in rows):
-        notes.append(f"{unpriced} calls have no known price and are not in what was spent")
+        calls = "1 call has" if unpriced == 1 else f"{unpriced} calls have"
+        notes.append(f"{calls} no known price, and what was spent lacks it")
     if (left_out := len(rows) - screens.TERMINAL_ROWS_MAX) > 0:
         notes.append(f"{left_out} more budgets; all of them with --json")
     return notes

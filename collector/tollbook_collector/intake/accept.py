@@ -6,11 +6,12 @@ are two: the loop goes on with the others, and memory has a bound.
 
 import asyncio
 import contextlib
+import hashlib
 import threading
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from tollbook_collector.intake.decompress import decompressed
@@ -85,7 +86,9 @@ class Door:
             spool = self._spools[body.signal.name]
             rejected = tuple(sorted(examined.rejected.items()))
             await asyncio.wrap_future(
-                spool.append(tenant, key, examined.request, examined.items, rejected)
+                spool.append(
+                    tenant, key, examined.request, examined.items, rejected, examined.digest
+                )
             )
         if examined.rejected or examined.trimmed_fields:
             self._count_rejected(body.signal, examined)
@@ -149,7 +152,8 @@ def read_body(body: Body) -> Examined:
     content = decompressed(body.content, body.encoding)
     if body.is_json and content:
         content = to_protobuf(body.signal, content)
-    return examine(body.signal, content)
+    examined = examine(body.signal, content)
+    return replace(examined, digest=hashlib.sha256(content).digest())
 
 
 def partial_success(examined: Examined) -> tuple[int, str]:
@@ -157,7 +161,9 @@ def partial_success(examined: Examined) -> tuple[int, str]:
     named = Counter(examined.rejected).most_common(REASONS_NAMED_MAX)
     parts = [f"{items} {reason}" for reason, items in named]
     if examined.trimmed_fields:
-        parts.append(f"{examined.trimmed_fields} fields were left out because they are too long")
+        parts.append(
+            f"{examined.trimmed_fields} fields were left out because they are too long or too many"
+        )
     return sum(examined.rejected.values()), "; ".join(parts)
 
 

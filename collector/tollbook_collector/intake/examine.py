@@ -18,6 +18,7 @@ from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from google.protobuf.message import DecodeError
 
 from tollbook_collector.intake.decompress import TooLarge
+from tollbook_collector.intake.reshape import Shapes, reshaped
 from tollbook_collector.intake.signals import LOGS, METRICS, TRACES, Signal
 from tollbook_collector.intake.wire import (
     FIELD_BYTES_MAX,
@@ -54,13 +55,15 @@ class Examined:
         request: Protobuf, without the items that were rejected.
         items: Spans, log records or data points in it.
         rejected: Items that were taken out, by reason.
-        trimmed_fields: Fields left out because they were too long.
+        trimmed_fields: Fields left out because they were too long, or one too many of a span.
+        digest: Of the request as it came, uncompressed and as protobuf.
     """
 
     request: bytes
     items: int
     rejected: Mapping[str, int] = field(default_factory=lambda: _NO_REASONS)
     trimmed_fields: int = 0
+    digest: bytes = b""
 
 
 def examine(signal: Signal, request: bytes) -> Examined:
@@ -88,6 +91,9 @@ def examine(signal: Signal, request: bytes) -> Examined:
         if len(found) > 1:
             # Another thread may want the interpreter: one piece is one turn.
             time.sleep(0)
+    if reading.shapes.needed:
+        request, left_out = reshaped(request)
+        trimmed_fields += left_out
     if not reading.suspicious:
         return Examined(request, reading.items, trimmed_fields=trimmed_fields)
     return _without_bad_items(signal, request, reading.items, trimmed_fields)
@@ -112,6 +118,7 @@ class _Reading:
         self._span_ids = 0
         self._has_time = False
         self._wrong = False
+        self.shapes = Shapes()
 
     def read(self, piece: Piece) -> None:
         content = self._request
@@ -128,6 +135,7 @@ class _Reading:
             )
         if self._signal is TRACES:
             self._look_at_spans(piece.level, content)
+            self.shapes.look(piece.level, content)
         elif self._signal is LOGS:
             records = _LOG_TIMES[piece.level].FromString(content)
             for name in _MERGED[piece.level :]:

@@ -11,18 +11,19 @@ succeeds on the same file would prove nothing.
 
 import contextlib
 import os
-import shutil
 import threading
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
+from tollbook_collector.spool.counts import SpoolCounts
 from tollbook_collector.spool.files import (
     FILE_MODE,
+    LARGE,
     OPEN,
     REASON,
     REFUSED,
@@ -32,22 +33,33 @@ from tollbook_collector.spool.files import (
     described,
     lock,
     recover,
+    reduced_to_accounts,
     set_damage_aside,
     sync_directory,
     write_durably,
 )
-from tollbook_collector.spool.segment import Envelope, Scan, header, record, scan
+from tollbook_collector.spool.resends import RESENDS_BYTES, Resends
+from tollbook_collector.spool.room import Room
+from tollbook_collector.spool.segment import (
+    Envelope,
+    Scan,
+    account,
+    header,
+    record,
+    scan,
+)
 
 # A segment is one insert. At this size the engine is near its best rate, and uses below 1 GB.
 SEGMENT_BYTES_MAX: Final = 16 * 1024 * 1024
 # How long the first request of a segment waits before it is sealed, so that spans are soon seen.
 SEGMENT_AGE_MAX_S: Final = 0.5
-# Requests that wait for the writer; more are refused, so that a slow disk costs no memory.
-PENDING_BYTES_MAX: Final = 128 * 1024 * 1024
 # Free space that the spool leaves on its disk, so that the store can still merge and delete.
 DISK_FREE_BYTES_MIN: Final = 512 * 1024 * 1024
-
-
+# What waits longer is given up and accounted for, so that a store that never comes back costs no
+# disk for ever.
+SPOOL_AGE_MAX_S: Final = 30 * 24 * 3600.0
+RESENT: Final = "resent"
+TOO_OLD: Final = "spool_age"
 # How long a failed disk is left alone before it is tried again.
 DISK_RETRY_S: Final = 1.0
 _NOTHING: Final = Scan(0, 0, 0, 0, -1, 0)
@@ -59,39 +71,6 @@ class SpoolFull(Exception):
 
 class SpoolFailed(Exception):
     """The disk refused a write or a sync; nothing of the request is promised."""
-
-
-@dataclass(frozen=True)
-class SpoolCounts:
-    """What the spool has seen since it was opened, and holds now.
-
-    Args:
-        requests: Requests made durable.
-        spans: Spans made durable.
-        request_bytes: Their bytes.
-        refused_requests: Requests refused because there was no room.
-        failed_requests: Requests not acknowledged because the disk failed.
-        torn_bytes: Bytes behind the last whole request of a segment, set aside at start.
-        damaged_records: Places where a segment had changed on disk, set aside.
-        damaged_spans: Spans in them, as far as it is known how many they were.
-        waiting_segments: Sealed segments not yet loaded.
-        waiting_spans: Spans that are not loaded yet.
-        waiting_bytes: Bytes on disk that are not loaded yet.
-        waiting_s: Age of the oldest request that is not loaded yet, by the wall clock; 0: none.
-    """
-
-    requests: int = 0
-    spans: int = 0
-    request_bytes: int = 0
-    refused_requests: int = 0
-    failed_requests: int = 0
-    torn_bytes: int = 0
-    damaged_records: int = 0
-    damaged_spans: int = 0
-    waiting_segments: int = 0
-    waiting_spans: int = 0
-    waiting_bytes: int = 0
-    waiting_s: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -109,6 +88,8 @@ class Spool:
         segment_bytes_max: Bytes at which a segment is sealed.
         segment_age_max_s: Seconds after which it is sealed.
         disk_free_bytes_min: Free space of the disk below which requests are refused.
+        age_max_s: Seconds after which what waits is given up.
+        resends_bytes: Size of the file of requests that are known when they are sent again.
         sync: What makes a written file durable; an argument so that a test can fail it.
 
     Raises:
@@ -123,16 +104,24 @@ class Spool:
         segment_bytes_max: int = SEGMENT_BYTES_MAX,
         segment_age_max_s: float = SEGMENT_AGE_MAX_S,
         disk_free_bytes_min: int = DISK_FREE_BYTES_MIN,
+        age_max_s: float = SPOOL_AGE_MAX_S,
+        resends_bytes: int = RESENDS_BYTES,
         sync: Callable[[int], None] = os.fdatasync,
     ) -> None:
         self._directory = directory
-        self._bytes_max = bytes_max
         self._segment_bytes_max = segment_bytes_max
         self._segment_age_max_s = segment_age_max_s
-        self._disk_free_bytes_min = disk_free_bytes_min
+        self._age_max_s = age_max_s
         self._sync = sync
         self._lock_descriptor = lock(directory)
         recovered = recover(directory)
+        self._resends = Resends(directory, resends_bytes)
+        self._resends.remember_again(segment.path for segment in recovered.segments)
+        # Requests that are being written, by name, so that a resend of one waits for it.
+        self._writing: dict[bytes, Future[int]] = {}
+        self._room = Room(directory, bytes_max, disk_free_bytes_min)
+        for segment in recovered.segments:
+            self._room.take(segment.size_bytes, segment.tenants)
         self._changed = threading.Condition()
         self._pending: deque[_Pending] = deque()
         self._pending_bytes = 0
@@ -160,6 +149,7 @@ class Spool:
         request: bytes,
         spans: int,
         rejected: tuple[tuple[str, int], ...] = (),
+        digest: bytes = b"",
     ) -> "Future[int]":
         """Hand over a request and return a future: its sequence, once it is on disk.
 
@@ -171,6 +161,7 @@ class Spool:
             request: Protobuf.
             spans: Items in it.
             rejected: Items that were taken out of it, by reason.
+            digest: Of the request as it came; one that was kept before is accounted for as resent.
 
         Raises:
             SpoolFull: There is no room; nothing was kept.
@@ -179,13 +170,21 @@ class Spool:
         # A sender that goes away cannot take back what the writer is about to make durable.
         durable.set_running_or_notify_cancel()
         with self._changed:
-            self._refuse_without_room(len(request))
             envelope = Envelope(
-                tenant, key, time.time_ns(), self._sequence, spans, request, rejected
+                tenant, key, time.time_ns(), self._sequence, spans, request, rejected, digest
             )
+            if (writing := self._writing.get(envelope.name)) is not None:
+                self._count_resent(spans)
+                return writing
+            self._refuse_without_room(tenant, len(request))
+            if envelope.name and self._resends.knows(envelope.name):
+                self._count_resent(spans)
+                envelope = account(envelope, RESENT)
+            elif envelope.name:
+                self._writing[envelope.name] = durable
             self._sequence += 1
             self._pending.append(_Pending(envelope, durable))
-            self._pending_bytes += len(request)
+            self._pending_bytes += len(envelope.request)
             self._changed.notify_all()
         return durable
 
@@ -208,10 +207,12 @@ class Spool:
 
     def remove(self, segment: Segment) -> None:
         """Delete a claimed segment: it is durable elsewhere."""
+        self._resends.sync()
         segment.path.unlink()
         sync_directory(self._directory)
         with self._changed:
             del self._claimed[segment.path]
+            self._room.give_back(segment.size_bytes, segment.tenants)
             self._changed.notify_all()
 
     def postpone(self, segment: Segment) -> None:
@@ -253,12 +254,39 @@ class Spool:
         write_durably(path, header() + record(envelope))
         return path
 
+    def mark_large(self, segment: Segment) -> Segment:
+        """Mark a claimed segment, for ever, as one to be inserted in pieces, and return it."""
+        path = segment.path.rename(segment.path.with_suffix(LARGE))
+        sync_directory(self._directory)
+        with self._changed:
+            del self._claimed[segment.path]
+            self._claimed[path] = replace(segment, path=path)
+            return self._claimed[path]
+
     def adopt_retries(self) -> None:
         """Take requests that are to be tried again, see quarantine.py, as sealed segments."""
         with self._changed:
             for path in sorted(self._directory.glob(f"*{RETRY}")):
                 content = scan(path.read_bytes())
                 self._sealed.append(described(path.rename(path.with_suffix(SEALED)), content))
+                self._room.take(content.intact_bytes, content.tenants)
+
+    def give_up_old(self) -> None:
+        """Replace what waited longer than the age budget by its account, with reason spool_age."""
+        oldest_ns = time.time_ns() - int(self._age_max_s * 1e9)
+        with self._changed:
+            old = [each for each in self._sealed if each.received_first < oldest_ns and each.spans]
+        for segment in old:
+            with self._changed:
+                if segment not in self._sealed:
+                    continue
+                left = reduced_to_accounts(segment.path, TOO_OLD)
+                self._sealed[self._sealed.index(segment)] = left
+                self._room.give_back(segment.size_bytes, segment.tenants)
+                self._room.take(left.size_bytes, left.tenants)
+                self._counts = replace(
+                    self._counts, dropped_spans=self._counts.dropped_spans + segment.spans
+                )
 
     @property
     def broken(self) -> str:
@@ -275,7 +303,8 @@ class Spool:
                 self._counts,
                 waiting_segments=len(waiting),
                 waiting_spans=sum(segment.spans for segment in waiting) + self._content.spans,
-                waiting_bytes=self._waiting_bytes(),
+                waiting_bytes=self._room.waiting_bytes,
+                forgotten_requests=self._resends.forgotten,
                 waiting_s=max(0.0, (now_ns - oldest_ns) / 1e9),
             )
 
@@ -290,6 +319,7 @@ class Spool:
             self._closing = True
             self._changed.notify_all()
         self._writer.join()
+        self._resends.close()
         os.close(self._lock_descriptor)
 
     # What follows runs with the condition held.
@@ -297,21 +327,18 @@ class Spool:
     def _is_empty(self) -> bool:
         return not (self._pending or self._content.requests or self._sealed or self._claimed)
 
-    def _waiting_bytes(self) -> int:
-        segments = [*self._sealed, *self._claimed.values()]
-        return sum(segment.size_bytes for segment in segments) + self._content.intact_bytes
+    def _count_resent(self, spans: int) -> None:
+        self._counts = replace(
+            self._counts,
+            resent_requests=self._counts.resent_requests + 1,
+            resent_spans=self._counts.resent_spans + spans,
+        )
 
-    def _refuse_without_room(self, request_bytes: int) -> None:
-        waiting = self._waiting_bytes() + self._pending_bytes + request_bytes
+    def _refuse_without_room(self, tenant: str, request_bytes: int) -> None:
         reason = self._broken
-        if self._closing:
-            reason = reason or "the collector is stopping"
-        elif self._pending_bytes + request_bytes > PENDING_BYTES_MAX:
-            reason = f"{self._pending_bytes} B wait for the disk, the limit is {PENDING_BYTES_MAX}"
-        elif waiting > self._bytes_max:
-            reason = f"{waiting} B would wait for the store, the limit is {self._bytes_max}"
-        elif shutil.disk_usage(self._directory).free < self._disk_free_bytes_min:
-            reason = f"less than {self._disk_free_bytes_min} B are free on the disk"
+        if self._closing and not reason:
+            reason = "the collector is stopping"
+        reason = reason or self._room.refusal(tenant, request_bytes, self._pending_bytes)
         if reason:
             self._counts = replace(self._counts, refused_requests=self._counts.refused_requests + 1)
             raise SpoolFull(f"the spool is full: {reason}; try again later")
@@ -336,6 +363,7 @@ class Spool:
             self._broken = f"the disk of {self._directory} failed: {failure}"
             pending, self._pending = list(self._pending), deque()
             self._pending_bytes = 0
+            self._writing.clear()
             self._counts = replace(
                 self._counts, failed_requests=self._counts.failed_requests + len(pending)
             )
@@ -364,33 +392,46 @@ class Spool:
                 return
 
     def _commit(self, group: list[_Pending]) -> None:
-        envelopes = [pending.envelope for pending in group]
+        written_now = [pending.envelope for pending in group]
+        records = list(map(record, written_now))
+        tenants: Counter[str] = Counter()
+        for envelope, each in zip(written_now, records, strict=True):
+            tenants[envelope.tenant] += len(each)
         try:
             if self._file < 0:
-                self._open(envelopes[0].sequence)
-            written = self._append(b"".join(map(record, envelopes)))
+                self._open(written_now[0].sequence)
+            written = self._append(b"".join(records))
             self._sync(self._file)
         except OSError as failure:
             self._fail(group, failure)
             return
         with self._changed:
+            self._remember(written_now)
             self._content = Scan(
                 intact_bytes=self._content.intact_bytes + written,
                 torn_bytes=0,
                 requests=self._content.requests + len(group),
-                spans=self._content.spans + sum(envelope.spans for envelope in envelopes),
-                sequence_last=envelopes[-1].sequence,
-                received_first=self._content.received_first or envelopes[0].received_at,
+                spans=self._content.spans + sum(envelope.spans for envelope in written_now),
+                sequence_last=written_now[-1].sequence,
+                received_first=self._content.received_first or written_now[0].received_at,
+                tenants=Counter(self._content.tenants) + tenants,
             )
+            self._room.take(written, tenants)
             self._counts = replace(
                 self._counts,
                 requests=self._counts.requests + len(group),
-                spans=self._counts.spans + sum(envelope.spans for envelope in envelopes),
+                spans=self._counts.spans + sum(envelope.spans for envelope in written_now),
                 request_bytes=self._counts.request_bytes
-                + sum(len(envelope.request) for envelope in envelopes),
+                + sum(len(envelope.request) for envelope in written_now),
             )
         for pending in group:
             pending.durable.set_result(pending.envelope.sequence)
+
+    def _remember(self, written: list[Envelope]) -> None:
+        for envelope in written:
+            if envelope.name:
+                self._resends.remember(envelope.name)
+                self._writing.pop(envelope.name, None)
 
     def _open(self, sequence: int) -> None:
         self._path = self._directory / f"{sequence:020d}{OPEN}"
@@ -400,6 +441,7 @@ class Spool:
         self._append(header())
         with self._changed:
             self._content = Scan(len(header()), 0, 0, 0, -1, 0)
+            self._room.take(len(header()), {})
         sync_directory(self._directory)
 
     def _append(self, content: bytes) -> int:
@@ -414,6 +456,8 @@ class Spool:
             self._counts = replace(
                 self._counts, failed_requests=self._counts.failed_requests + len(group)
             )
+            for pending in group:
+                self._writing.pop(pending.envelope.name, None)
         try:
             if self._file >= 0:
                 # Where the cut fails too the tail stays, and its requests may be stored although
@@ -450,5 +494,7 @@ class Spool:
         with self._changed:
             if self._content.requests:
                 self._sealed.append(described(sealed, self._content))
+            else:
+                self._room.give_back(self._content.intact_bytes, {})
             self._content = _NOTHING
             self._changed.notify_all()

@@ -2,6 +2,7 @@
 
 NNN.open       the segment that is being written; NNN is the sequence of its first request
 NNN.segment    sealed: whole, synced, waiting to be loaded
+NNN.large      sealed, and to be inserted in pieces
 NNN.torn       what was not intact in a segment, kept for inspection
 NNN.refused    one request that the store refused, a segment of its own; NNN.reason says why
 NNN.retry      such a request, to be tried again
@@ -9,14 +10,24 @@ NNN.retry      such a request, to be tried again
 
 import fcntl
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from tollbook_collector.spool.segment import Scan, scan, split
+from tollbook_collector.spool.segment import (
+    Scan,
+    account,
+    envelopes,
+    header,
+    record,
+    scan,
+    split,
+)
 
 OPEN: Final = ".open"
 SEALED: Final = ".segment"
+LARGE: Final = ".large"
 TORN: Final = ".torn"
 REFUSED: Final = ".refused"
 REASON: Final = ".reason"
@@ -41,6 +52,7 @@ class Segment:
         spans: Spans in it.
         sequence_last: Greatest sequence in it.
         received_first: Arrival of the first request, nanoseconds since 1970.
+        tenants: Bytes of each tenant's requests.
     """
 
     path: Path
@@ -49,6 +61,7 @@ class Segment:
     spans: int
     sequence_last: int
     received_first: int
+    tenants: Mapping[str, int]
 
 
 @dataclass(frozen=True)
@@ -99,7 +112,7 @@ def recover(directory: Path) -> Recovered:
     found = [
         (path, scan(path.read_bytes()))
         for path in sorted(directory.iterdir())
-        if path.suffix in (OPEN, SEALED)
+        if path.suffix in (OPEN, SEALED, LARGE)
     ]
     torn_bytes = damaged_records = 0
     segments = []
@@ -127,7 +140,20 @@ def described(path: Path, content: Scan) -> Segment:
         spans=content.spans,
         sequence_last=content.sequence_last,
         received_first=content.received_first,
+        tenants=content.tenants,
     )
+
+
+def reduced_to_accounts(path: Path, reason: str) -> Segment:
+    """Replace a segment by one that only accounts for its items, and return that.
+
+    Args:
+        path: The segment.
+        reason: Why its items are not kept.
+    """
+    accounts = [account(each, reason) for each in envelopes(path.read_bytes())]
+    write_durably(path, header() + b"".join(map(record, accounts)))
+    return described(path, scan(path.read_bytes()))
 
 
 def sync_directory(directory: Path) -> None:

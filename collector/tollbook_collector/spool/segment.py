@@ -10,20 +10,25 @@ A record is `varint(length) envelope`, and an envelope, in this order of fields:
     6  spans       varint   spans in the request
     7  version     varint   FORMAT_VERSION, in the first record of a file, which has no request
     8  rejected    message  items that were taken out: their reason (1) and number (2); repeated
+    9  digest      bytes    of the request as it came, by which it is known when it is sent again
     15 request     message  the OTLP export request
 
-The engine decodes all but the first and the seventh, so the file goes to it as it is. Version 1 had
-no field 8. A flipped byte costs the record that it is in: reading goes on at the next whole one.
+The engine skips fields 1, 7 and 9, so the file goes to it as it is. Version 1 had no field 8, and
+version 2 no field 9.
+
+A flipped byte costs the record that it is in: reading goes on at the next whole one.
 """
 
 import re
 import struct
 import zlib
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Final
 
-FORMAT_VERSION: Final = 2
+FORMAT_VERSION: Final = 3
 # A varint of 64 bits has at most ten bytes.
 VARINT_BYTES_MAX: Final = 10
 
@@ -37,6 +42,7 @@ _TAG_SEQUENCE: Final = 0x29
 _TAG_SPANS: Final = b"\x30"
 _TAG_VERSION: Final = b"\x38"
 _TAG_REJECTED: Final = b"\x42"
+_TAG_DIGEST: Final = b"\x4a"
 _TAG_REQUEST: Final = b"\x7a"
 # What follows the length of a record: the checksum and the tag of the tenant, or of the version.
 _RECORD_HEAD: Final = re.compile(rb"\x0d[\s\S]{4}[\x12\x38]")
@@ -58,6 +64,7 @@ class Envelope:
         spans: How many spans it has.
         request: The OTLP export request, protobuf, uncompressed; empty: it only accounts for items.
         rejected: Items that were taken out of it, by reason; a negative number takes one back.
+        digest: Of the request as it came, up to 127 bytes; empty: it cannot be sent again.
     """
 
     tenant: str
@@ -67,6 +74,12 @@ class Envelope:
     spans: int
     request: bytes
     rejected: tuple[tuple[str, int], ...] = ()
+    digest: bytes = b""
+
+    @property
+    def name(self) -> bytes:
+        """What no other request has: the tenant and the digest; empty: there is none."""
+        return self.tenant.encode() + b"\0" + self.digest if self.digest else b""
 
 
 @dataclass(frozen=True)
@@ -81,6 +94,7 @@ class Scan:
         sequence_last: Greatest sequence; -1: none.
         received_first: Earliest arrival in nanoseconds since 1970; 0: none.
         damaged: Where damage between intact records starts and ends.
+        tenants: Bytes of the requests of each tenant.
     """
 
     intact_bytes: int
@@ -90,6 +104,7 @@ class Scan:
     sequence_last: int
     received_first: int
     damaged: tuple[tuple[int, int], ...] = ()
+    tenants: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
 
 
 def varint(number: int) -> bytes:
@@ -120,6 +135,7 @@ def record(envelope: Envelope) -> bytes:
                 _TAG_SPANS,
                 varint(envelope.spans),
                 *map(_rejection, envelope.rejected),
+                *_digest(envelope.digest),
                 _TAG_REQUEST,
                 varint(len(envelope.request)),
                 envelope.request,
@@ -128,12 +144,22 @@ def record(envelope: Envelope) -> bytes:
     )
 
 
+def _digest(digest: bytes) -> tuple[bytes, ...]:
+    return (_TAG_DIGEST, varint(len(digest)), digest) if digest else ()
+
+
 def _rejection(rejected: tuple[str, int]) -> bytes:
     reason = rejected[0].encode()
     # As protobuf's int64 does it, a negative number is written as its two's complement.
     number = varint(rejected[1] & 0xFFFF_FFFF_FFFF_FFFF)
     content = b"".join((b"\x0a", varint(len(reason)), reason, b"\x10", number))
     return b"".join((_TAG_REJECTED, varint(len(content)), content))
+
+
+def account(envelope: Envelope, reason: str) -> Envelope:
+    """Return what is left of a request that is not kept: its items, by reason."""
+    rejected = (*envelope.rejected, (reason, envelope.spans))
+    return replace(envelope, request=b"", spans=0, rejected=rejected, digest=b"")
 
 
 def header() -> bytes:
@@ -150,6 +176,7 @@ def scan(content: bytes) -> Scan:
     intact_bytes = torn_bytes = requests = spans = received_first = 0
     sequence_last = -1
     damaged = []
+    tenants: Counter[str] = Counter()
     for start, end, fields in _regions(content):
         if fields is None:
             if end == len(content):
@@ -168,6 +195,7 @@ def scan(content: bytes) -> Scan:
             spans += fields.numbers.get(6, 0)
             sequence_last = max(sequence_last, fields.numbers[5])
             received_first = min(received_first or fields.numbers[4], fields.numbers[4])
+            tenants[fields.text(content, 2).decode()] += end - start
     return Scan(
         intact_bytes=intact_bytes,
         torn_bytes=torn_bytes,
@@ -176,6 +204,7 @@ def scan(content: bytes) -> Scan:
         sequence_last=sequence_last,
         received_first=received_first,
         damaged=tuple(damaged),
+        tenants=tenants,
     )
 
 
@@ -201,6 +230,7 @@ def envelopes(content: bytes) -> Iterator[Envelope]:
             spans=fields.numbers.get(6, 0),
             request=fields.text(content, 15),
             rejected=tuple(_read_rejection(content, *place) for place in fields.rejected),
+            digest=fields.text(content, 9),
         )
 
 
@@ -212,8 +242,8 @@ class _Fields:
     places: dict[int, tuple[int, int]]
     rejected: list[tuple[int, int]]
 
-    def text(self, content: bytes, field: int) -> bytes:
-        start, end = self.places.get(field, (0, 0))
+    def text(self, content: bytes, number: int) -> bytes:
+        start, end = self.places.get(number, (0, 0))
         return content[start:end]
 
 
@@ -306,18 +336,18 @@ def _fields(content: bytes, position: int, end: int) -> _Fields:
     found = _Fields({}, {}, [])
     while position < end:
         tag, position = _read_varint(content, position)
-        field, wire_type = tag >> 3, tag & 7
+        number, wire_type = tag >> 3, tag & 7
         length = 0
         if wire_type == 2:
             length, position = _read_varint(content, position)
-            if field == 8:
+            if number == 8:
                 found.rejected.append((position, position + length))
-            found.places[field] = (position, position + length)
+            found.places[number] = (position, position + length)
         elif wire_type == 1:
-            found.numbers[field] = int.from_bytes(content[position : position + 8], "little")
+            found.numbers[number] = int.from_bytes(content[position : position + 8], "little")
             length = 8
         elif wire_type == 0:
-            found.numbers[field], position = _read_varint(content, position)
+            found.numbers[number], position = _read_varint(content, position)
         else:
             raise _Unreadable
         # A varint that does not end is at -1.

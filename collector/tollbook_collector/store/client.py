@@ -50,6 +50,9 @@ LANDINGS: Final = {
 # read-only replica, no keeper, status of the insert unknown.
 PASSING_ERROR_CODES: Final = frozenset({159, 202, 209, 210, 225, 241, 242, 243, 252, 319, 999})
 
+# The insert needs more memory than the store has for it.
+MEMORY_LIMIT_EXCEEDED: Final = 241
+
 # Codes of errors that lie in the data and not in the store, so that trying again cannot help:
 # cannot parse or read, wrong protobuf, value out of range, attempt to read after the end.
 DATA_ERROR_CODES: Final = frozenset(
@@ -58,7 +61,16 @@ DATA_ERROR_CODES: Final = frozenset(
 
 
 class StoreUnavailable(Exception):
-    """The store did not answer, or could not carry out a statement that may succeed later."""
+    """The store did not answer, or could not carry out a statement that may succeed later.
+
+    Args:
+        message: What the store said.
+        code: ClickHouse's error code; 0: none was given.
+    """
+
+    def __init__(self, message: str, code: int = 0) -> None:
+        super().__init__(message)
+        self.code = code
 
 
 class StoreRefused(Exception):
@@ -269,5 +281,5 @@ def _translated(error: ClickHouseError) -> StoreUnavailable | StoreRefused:
     # The driver appends the address, which is no business of the reader's.
     message = str(error).split(" (for url", 1)[0]
     if not code or code in PASSING_ERROR_CODES:
-        return StoreUnavailable(message)
+        return StoreUnavailable(message, code)
     return StoreRefused(message, code)

@@ -11,15 +11,23 @@ import logging
 import random
 import threading
 import time
+from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Final, Protocol
 
 from tollbook_collector.spool.append import Spool
-from tollbook_collector.spool.files import Segment
+from tollbook_collector.spool.files import LARGE, Segment
 from tollbook_collector.spool.quarantine import QUARANTINED
 from tollbook_collector.spool.segment import Envelope, envelopes, header, record
 from tollbook_collector.store.bisect import insert_what_can_be
-from tollbook_collector.store.client import DATA_ERROR_CODES, StoreRefused, StoreUnavailable
+from tollbook_collector.store.client import (
+    DATA_ERROR_CODES,
+    MEMORY_LIMIT_EXCEEDED,
+    StoreRefused,
+    StoreUnavailable,
+)
 
 # One insert uses one core and waits for the disk at its end; two keep two cores busy.
 INSERTERS: Final = 2
@@ -28,6 +36,9 @@ RETRY_FIRST_S: Final = 0.1
 RETRY_MAX_S: Final = 5.0
 # A segment refused so often, while the store may take others, goes behind those that wait.
 REFUSALS_MAX: Final = 5
+# A segment that the store had no memory for so often is inserted in pieces of this size.
+MEMORY_REFUSALS_MAX: Final = 3
+LARGE_PIECE_BYTES: Final = 1024 * 1024
 
 log = logging.getLogger(__name__)
 
@@ -87,6 +98,7 @@ class Loader:
         self._stopping = threading.Event()
         self._lock = threading.Lock()
         self._counts = LoadCounts()
+        self._memory_refusals: Counter[Path] = Counter()
         self._threads = [
             threading.Thread(target=self._run, name=f"tollbook-load-{number}", daemon=True)
             for number in range(inserters)
@@ -116,6 +128,8 @@ class Loader:
             if segment is None:
                 continue
             try:
+                if self._memory_refusals[segment.path] >= MEMORY_REFUSALS_MAX:
+                    segment = self._spool.mark_large(segment)
                 self._load(segment)
             except (StoreUnavailable, StoreRefused, OSError) as failure:
                 self._count_retry(failure)
@@ -139,6 +153,7 @@ class Loader:
     def _next(self) -> Segment | None:
         try:
             self._spool.adopt_retries()
+            self._spool.give_up_old()
         except OSError as failure:
             self._count_retry(failure)
         return self._spool.claim(CLAIM_WAIT_S)
@@ -148,7 +163,14 @@ class Loader:
         refused_requests = refused_spans = 0
         started = time.monotonic()
         try:
-            self._store.insert_segment(content, _token(content), self._signal)
+            if segment.path.suffix == LARGE:
+                self._load_in_pieces(envelopes(content))
+            else:
+                self._store.insert_segment(content, _token(content), self._signal)
+        except StoreUnavailable as failure:
+            # A few times as a whole: another query may have had the memory.
+            self._memory_refusals[segment.path] += failure.code == MEMORY_LIMIT_EXCEEDED
+            raise
         except StoreRefused as refusal:
             if refusal.code not in DATA_ERROR_CODES:
                 raise
@@ -157,6 +179,7 @@ class Loader:
             refused_spans = sum(envelope.spans for envelope in refused)
         insert_s = time.monotonic() - started
         self._spool.remove(segment)
+        self._memory_refusals.pop(segment.path, None)
         with self._lock:
             self._counts = replace(
                 self._counts,
@@ -167,6 +190,25 @@ class Loader:
                 insert_s=self._counts.insert_s + insert_s,
                 last_error="",
             )
+
+    def _load_in_pieces(self, together: Iterator[Envelope]) -> None:
+        """Insert requests in pieces, always the same ones, each with a token of its own.
+
+        That doubles nothing of the whole that was refused before: memory runs out while a block is
+        worked on, and the tables commit their parts of it after that.
+        """
+        piece: list[bytes] = []
+        for envelope in together:
+            piece.append(record(envelope))
+            if sum(map(len, piece)) > LARGE_PIECE_BYTES:
+                self._insert_piece(piece)
+                piece = []
+        if piece:
+            self._insert_piece(piece)
+
+    def _insert_piece(self, records: list[bytes]) -> None:
+        content = header() + b"".join(records)
+        self._store.insert_segment(content, _token(content), self._signal)
 
     def _load_what_can_be(self, content: bytes) -> list[Envelope]:
         """Insert what the engine can read, and return what it cannot, set aside."""

@@ -179,8 +179,8 @@ FROM
         signal,
         hour,
         sum(if(fate = 'accepted', items, 0)) AS accepted,
-        sum(if((fate NOT IN ('accepted', 'stored', 'quarantined', 'damaged')), items, 0)) AS rejected,
-        sum(if((fate IN ('quarantined', 'damaged')), items, 0)) AS dropped,
+        sum(if((fate NOT IN ('accepted', 'stored', 'quarantined', 'damaged', 'spool_age')), items, 0)) AS rejected,
+        sum(if((fate IN ('quarantined', 'damaged', 'spool_age')), items, 0)) AS dropped,
         sum(if(fate = 'stored', items, 0)) AS stored,
         sumMap(map(fate, items)) AS fates
     FROM
@@ -415,7 +415,9 @@ CREATE VIEW calls
     `billable` UInt8,
     `dedup_of` String,
     `cost_usd` Nullable(Decimal(38, 12)),
+    `cost_basis` String,
     `price_id` String,
+    `book_at` Nullable(DateTime64(3, 'UTC')),
     `price_status` String,
     `unpriced_reason` String,
     `reported_cost_usd` Nullable(Decimal(38, 12)),
@@ -465,7 +467,9 @@ AS SELECT
     NOT is_copy AS billable,
     if(is_copy, lower(hex(dictGet('original_of_copy', 'dedup_of', copy_key))), '') AS dedup_of,
     if(is_copy, NULL, spans.cost_usd) AS cost_usd,
+    if(is_copy, '', spans.cost_basis) AS cost_basis,
     if(is_copy, '', spans.price_id) AS price_id,
+    if(is_copy, NULL, spans.book_at) AS book_at,
     if(is_copy, 'not_billable', spans.price_status) AS price_status,
     if(is_copy, '', spans.unpriced_reason) AS unpriced_reason,
     reported_cost_usd,
@@ -578,6 +582,44 @@ CREATE TABLE copy_rounds
 ENGINE = MergeTree
 ORDER BY (hour, found_at)
 SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8192;
+
+CREATE VIEW cost_differences
+(
+    `tenant` LowCardinality(String),
+    `day` Date,
+    `service` LowCardinality(String),
+    `provider` LowCardinality(String),
+    `model` LowCardinality(String),
+    `reported_cost_source` LowCardinality(String),
+    `calls` UInt64,
+    `differing_calls` UInt64,
+    `cost_usd` Decimal(38, 12),
+    `reported_cost_usd` Decimal(38, 12),
+    `difference_usd` Decimal(38, 12),
+    `largest_difference_usd` Decimal(38, 12)
+)
+AS SELECT
+    tenant,
+    toDate(started_at) AS day,
+    service,
+    provider,
+    model,
+    reported_cost_source,
+    count() AS calls,
+    countIf(calls.cost_usd != calls.reported_cost_usd) AS differing_calls,
+    sum(assumeNotNull(calls.cost_usd)) AS cost_usd,
+    sum(assumeNotNull(calls.reported_cost_usd)) AS reported_cost_usd,
+    cost_usd - reported_cost_usd AS difference_usd,
+    max(abs(assumeNotNull(calls.cost_usd) - assumeNotNull(calls.reported_cost_usd))) AS largest_difference_usd
+FROM calls
+WHERE billable AND isNotNull(calls.cost_usd) AND isNotNull(calls.reported_cost_usd) AND (cost_basis != 'reported')
+GROUP BY
+    tenant,
+    day,
+    service,
+    provider,
+    model,
+    reported_cost_source;
 
 CREATE MATERIALIZED VIEW decode TO decoded
 (
@@ -841,6 +883,102 @@ CREATE TABLE decoded
     `links` Array(String) COMMENT 'Span.Link messages as protobuf bytes'
 )
 ENGINE = `Null`;
+
+CREATE TABLE incident_history
+(
+    `tenant` LowCardinality(String) COMMENT 'Whose data it is',
+    `incident` String COMMENT 'Id of the incident: the same through restarts and replays',
+    `sequence` UInt32 COMMENT 'From 1 on within the incident',
+    `at` DateTime64(3, 'UTC') COMMENT 'When it happened, UTC',
+    `event` LowCardinality(String) COMMENT 'opened, updated, escalated, merged, suppressed, reopened, acknowledged, owned, noted, snoozed, woken, feedback or resolved',
+    `actor` String COMMENT 'Who did it: a person, or tollbook',
+    `note` String COMMENT 'What was said with it' CODEC(ZSTD(1)),
+    `status` LowCardinality(String) COMMENT 'open, acknowledged or resolved, after it',
+    `kind` LowCardinality(String) COMMENT 'What it came from: anomaly, drift, budget, unpriced, imbalance, silence or collector',
+    `channel` LowCardinality(String) COMMENT 'What went wrong: a channel of a detector, or a word such as exceeded',
+    `severity` LowCardinality(String) COMMENT 'info, warning or critical',
+    `title` String COMMENT 'One line',
+    `explanation` String COMMENT 'What happened, in plain words' CODEC(ZSTD(1)),
+    `dimensions` Map(LowCardinality(String), String) COMMENT 'What it is about; empty: all of the tenant',
+    `started_at` DateTime('UTC') COMMENT 'When it began, by the clock of the data, UTC',
+    `opened_at` DateTime64(3, 'UTC') COMMENT 'When it became an incident, UTC',
+    `acknowledged_at` Nullable(DateTime64(3, 'UTC')) COMMENT 'When somebody took it, UTC; NULL: nobody did',
+    `resolved_at` Nullable(DateTime64(3, 'UTC')) COMMENT 'When it was over, UTC; NULL: it is not',
+    `snoozed_until` Nullable(DateTime64(3, 'UTC')) COMMENT 'Until then nothing is sent about it, UTC; NULL: not snoozed',
+    `owner` String COMMENT 'Who has it',
+    `parent` String COMMENT 'Incident that it is a part of, so that nothing is sent about it alone; empty: none',
+    `feedback` LowCardinality(String) COMMENT 'What a person said it was: expected, real or planned; empty: nothing',
+    `so_far_usd` Nullable(Decimal(38, 12)) COMMENT 'Spend beyond what was expected, USD; NULL: unknown or not about money',
+    `projected_usd` Nullable(Decimal(38, 12)) COMMENT 'The same at the end of the month if it goes on, USD; NULL: unknown',
+    `evidence` String COMMENT 'What it rests on, JSON' CODEC(ZSTD(1)),
+    `sources` Array(String) COMMENT 'Findings that are this incident, as kind:key',
+    `active` Array(String) COMMENT 'Of them, those that go on'
+)
+ENGINE = ReplacingMergeTree
+PARTITION BY toYYYYMM(opened_at)
+ORDER BY (tenant, incident, sequence)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8192;
+
+CREATE VIEW incidents
+(
+    `tenant` LowCardinality(String),
+    `incident` String,
+    `sequence` UInt32,
+    `at` DateTime64(3, 'UTC'),
+    `event` LowCardinality(String),
+    `status` LowCardinality(String),
+    `kind` LowCardinality(String),
+    `channel` LowCardinality(String),
+    `severity` LowCardinality(String),
+    `title` String,
+    `explanation` String,
+    `dimensions` Map(LowCardinality(String), String),
+    `started_at` DateTime('UTC'),
+    `opened_at` DateTime64(3, 'UTC'),
+    `acknowledged_at` Nullable(DateTime64(3, 'UTC')),
+    `resolved_at` Nullable(DateTime64(3, 'UTC')),
+    `snoozed_until` Nullable(DateTime64(3, 'UTC')),
+    `owner` String,
+    `parent` String,
+    `feedback` LowCardinality(String),
+    `so_far_usd` Nullable(Decimal(38, 12)),
+    `projected_usd` Nullable(Decimal(38, 12)),
+    `evidence` String,
+    `sources` Array(String),
+    `active` Array(String)
+)
+AS SELECT
+    tenant,
+    incident,
+    sequence,
+    at,
+    event,
+    status,
+    kind,
+    channel,
+    severity,
+    title,
+    explanation,
+    dimensions,
+    started_at,
+    opened_at,
+    acknowledged_at,
+    resolved_at,
+    snoozed_until,
+    owner,
+    parent,
+    feedback,
+    so_far_usd,
+    projected_usd,
+    evidence,
+    sources,
+    active
+FROM incident_history
+FINAL
+ORDER BY sequence DESC
+LIMIT 1 BY
+    tenant,
+    incident;
 
 CREATE TABLE landing
 (
@@ -1556,7 +1694,9 @@ CREATE MATERIALIZED VIEW price TO spans
     `usage_complete` Bool,
     `usage_fixups` Array(LowCardinality(String)),
     `cost_usd` Nullable(Decimal(38, 12)),
+    `cost_basis` String,
     `price_id` String,
+    `book_at` Nullable(DateTime64(3, 'UTC')),
     `price_status` String,
     `unpriced_reason` String,
     `reported_cost_usd` Nullable(Decimal(38, 12)),
@@ -1570,7 +1710,9 @@ CREATE MATERIALIZED VIEW price TO spans
     `events` Array(String),
     `links` Array(String)
 )
-AS SELECT
+AS WITH
+    is_call AND (reason NOT IN ('', 'failed')) AND (reported_cost_source = 'provider') AND ifNull(reported_cost_usd >= 0, false) AS is_reported
+SELECT
     tenant,
     key,
     received_at,
@@ -1616,10 +1758,12 @@ AS SELECT
     output_image_tokens,
     usage_complete,
     usage_fixups,
-    multiIf((NOT is_call) OR (reason != ''), NULL, has(usage_fixups, 'gateway_cache_hit'), toDecimal128(0, 12), computed_usd) AS cost_usd,
+    multiIf(is_reported, reported_cost_usd, (NOT is_call) OR (reason != ''), NULL, has(usage_fixups, 'gateway_cache_hit'), toDecimal128(0, 12), computed_usd) AS cost_usd,
+    multiIf(is_reported, 'reported', (NOT is_call) OR (reason != ''), '', (card.14) > 0, 'amortised', 'computed') AS cost_basis,
     if(is_call AND (reason = ''), card.1, '') AS price_id,
-    multiIf(NOT is_call, '', reason != '', 'unpriced', has_tier, 'priced', 'tier_fallback') AS price_status,
-    reason AS unpriced_reason,
+    if(is_call AND (reason = ''), card.16, NULL) AS book_at,
+    multiIf(NOT is_call, '', is_reported, 'priced', reason != '', 'unpriced', has_tier, 'priced', 'tier_fallback') AS price_status,
+    if(is_reported, '', reason) AS unpriced_reason,
     reported_cost_usd,
     reported_cost_source,
     team,
@@ -1640,7 +1784,7 @@ FROM
     (
         SELECT
             *,
-            dictGet('rate_card_by_call', ('price_id', 'input_known', 'output_known', 'input_usd', 'cache_read_usd', 'cache_write_usd', 'cache_write_1h_usd', 'input_audio_usd', 'input_image_usd', 'output_usd', 'reasoning_usd', 'output_audio_usd', 'output_image_usd', 'millisecond_usd', 'unconverted'), (provider, price_model, priced_tier, context_over, variant), priced_at) AS card
+            dictGet('rate_card_by_call', ('price_id', 'input_known', 'output_known', 'input_usd', 'cache_read_usd', 'cache_write_usd', 'cache_write_1h_usd', 'input_audio_usd', 'input_image_usd', 'output_usd', 'reasoning_usd', 'output_audio_usd', 'output_image_usd', 'millisecond_usd', 'unconverted', 'book_at'), (provider, price_model, priced_tier, context_over, variant), priced_at) AS card
         FROM
         (
             SELECT
@@ -1699,6 +1843,7 @@ CREATE DICTIONARY rate_card_by_call
     `valid_from` DateTime('UTC'),
     `last_second` DateTime('UTC'),
     `price_id` String,
+    `book_at` DateTime64(3, 'UTC'),
     `input_known` Bool,
     `output_known` Bool,
     `input_usd` Decimal(38, 12),
@@ -1731,6 +1876,7 @@ CREATE VIEW rate_cards
     `valid_to` DateTime('UTC'),
     `last_second` DateTime('UTC'),
     `price_id` String,
+    `book_at` DateTime64(3, 'UTC'),
     `input_known` UInt8,
     `output_known` UInt8,
     `input_usd` Decimal(38, 12),
@@ -1757,6 +1903,7 @@ AS SELECT
     valid_to,
     valid_to - 1 AS last_second,
     any(rates.price_id) AS price_id,
+    book_at,
     countIf(meter = 'input') > 0 AS input_known,
     countIf(meter = 'output') > 0 AS output_known,
     anyIf(rate_usd, meter = 'input') AS input_usd,
@@ -1778,6 +1925,7 @@ WHERE book_at = (
     FROM price_books
 )
 GROUP BY
+    book_at,
     provider,
     model,
     service_tier,
@@ -2067,7 +2215,9 @@ CREATE TABLE spans
     `usage_complete` Bool COMMENT 'False: the call ended before its usage was known in full',
     `usage_fixups` Array(LowCardinality(String)) COMMENT 'What was wrong with the reported usage, and so left out or repaired',
     `cost_usd` Nullable(Decimal(38, 12)) COMMENT 'Cost of record; NULL: unknown, never 0' CODEC(ZSTD(1)),
+    `cost_basis` LowCardinality(String) COMMENT 'computed: usage times rates; reported: no rate is known, and the provider said what it charged; amortised: time of a machine of one\'s own; estimated: from usage that was estimated; empty: no cost',
     `price_id` LowCardinality(String) COMMENT 'Rate card it was priced with',
+    `book_at` Nullable(DateTime64(3, 'UTC')) COMMENT 'Version of the price book that it was priced with; NULL: with none' CODEC(Delta(8), ZSTD(1)),
     `price_status` LowCardinality(String) COMMENT 'priced, tier_fallback, unpriced; empty: not a call',
     `unpriced_reason` LowCardinality(String) COMMENT 'failed, no_model, unknown_model, no_rate, no_exchange_rate, no_usage, usage_incomplete, usage_inconsistent; empty: priced',
     `reported_cost_usd` Nullable(Decimal(38, 12)) COMMENT 'Cost as the sender stated it, kept for comparison' CODEC(ZSTD(1)),

@@ -16,10 +16,10 @@ WITH
     (
         SELECT mapFromArrays(groupArray(concat(table, '.', name)), groupArray(comment))
         FROM system.columns
-        WHERE database = currentDatabase() AND comment != '' AND table IN ('anomaly_versions', 'budget_periods')
+        WHERE database = currentDatabase() AND comment != '' AND table IN ('anomaly_versions', 'budget_periods', 'incident_history')
     ) AS meanings_of_tables,
     -- Views over one table whose columns mean what they mean there and nowhere else.
-    map('anomalies', 'anomaly_versions', 'budgets', 'budget_periods') AS behind
+    map('anomalies', 'anomaly_versions', 'budgets', 'budget_periods', 'incidents', 'incident_history') AS behind
 SELECT
     table,
     name,
@@ -31,6 +31,11 @@ SELECT
         name = 'billable', 'False: a copy of another call, which is billed',
         name = 'dedup_of', 'Of a copy: the span id of the call that counts',
         table = 'roll_up_differences' AND name = 'calls', 'Calls under the span, copies left out',
+        name = 'day', 'Day on which the calls started, UTC',
+        name = 'differing_calls', 'Of the calls, those for which the two are not the same',
+        name = 'difference_usd', 'Ours less what was reported',
+        name = 'largest_difference_usd', 'Of one call',
+        table = 'cost_differences' AND name = 'calls', 'Calls of which both are known',
         startsWith(name, 'calls_'), 'Of the calls under the span together',
         endsWith(name, '_difference'), 'What the span says more than the calls under it',
         name = 'last_second', 'Last second at which it holds, UTC',

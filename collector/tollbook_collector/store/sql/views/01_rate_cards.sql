@@ -11,6 +11,7 @@ SELECT
     valid_to,
     valid_to - 1 AS last_second,
     any(rates.price_id) AS price_id,
+    book_at,
     countIf(meter = 'input') > 0 AS input_known,
     countIf(meter = 'output') > 0 AS output_known,
     anyIf(rate_usd, meter = 'input') AS input_usd,
@@ -28,4 +29,4 @@ SELECT
     any(rates.source) AS source
 FROM rates
 WHERE book_at = (SELECT max(book_at) FROM price_books)
-GROUP BY provider, model, service_tier, context_over, variant, valid_from, valid_to
+GROUP BY book_at, provider, model, service_tier, context_over, variant, valid_from, valid_to

@@ -10,6 +10,7 @@ CREATE OR REPLACE DICTIONARY rate_card_by_call
     valid_from         DateTime('UTC'),
     last_second        DateTime('UTC'),
     price_id           String,
+    book_at            DateTime64(3, 'UTC'),
     input_known        Bool,
     output_known       Bool,
     input_usd          Decimal(38, 12),

@@ -2,6 +2,9 @@
 -- The model that answered is looked up first, then the one asked for. What has no rate costs NULL, never 0.
 -- Each step is a subquery of its own: as aliases of one SELECT the engine plans them ten times slower.
 CREATE OR REPLACE MATERIALIZED VIEW price TO spans AS
+WITH
+    -- Where no rate is known the provider's own word counts, and nobody else's.
+    is_call AND reason NOT IN ('', 'failed') AND reported_cost_source = 'provider' AND ifNull(reported_cost_usd >= 0, false) AS is_reported
 SELECT
     tenant,
     key,
@@ -48,10 +51,12 @@ SELECT
     output_image_tokens,
     usage_complete,
     usage_fixups,
-    multiIf(NOT is_call OR reason != '', NULL, has(usage_fixups, 'gateway_cache_hit'), toDecimal128(0, 12), computed_usd) AS cost_usd,
+    multiIf(is_reported, reported_cost_usd, NOT is_call OR reason != '', NULL, has(usage_fixups, 'gateway_cache_hit'), toDecimal128(0, 12), computed_usd) AS cost_usd,
+    multiIf(is_reported, 'reported', NOT is_call OR reason != '', '', card.14 > 0, 'amortised', 'computed') AS cost_basis,
     if(is_call AND reason = '', card.1, '') AS price_id,
-    multiIf(NOT is_call, '', reason != '', 'unpriced', has_tier, 'priced', 'tier_fallback') AS price_status,
-    reason AS unpriced_reason,
+    if(is_call AND reason = '', card.16, NULL) AS book_at,
+    multiIf(NOT is_call, '', is_reported, 'priced', reason != '', 'unpriced', has_tier, 'priced', 'tier_fallback') AS price_status,
+    if(is_reported, '', reason) AS unpriced_reason,
     reported_cost_usd,
     reported_cost_source,
     team,
@@ -92,7 +97,7 @@ FROM
             *,
             dictGet(
                 'rate_card_by_call',
-                ('price_id', 'input_known', 'output_known', 'input_usd', 'cache_read_usd', 'cache_write_usd', 'cache_write_1h_usd', 'input_audio_usd', 'input_image_usd', 'output_usd', 'reasoning_usd', 'output_audio_usd', 'output_image_usd', 'millisecond_usd', 'unconverted'),
+                ('price_id', 'input_known', 'output_known', 'input_usd', 'cache_read_usd', 'cache_write_usd', 'cache_write_1h_usd', 'input_audio_usd', 'input_image_usd', 'output_usd', 'reasoning_usd', 'output_audio_usd', 'output_image_usd', 'millisecond_usd', 'unconverted', 'book_at'),
                 (provider, price_model, priced_tier, context_over, variant),
                 priced_at) AS card
         FROM

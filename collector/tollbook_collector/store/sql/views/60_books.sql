@@ -19,8 +19,8 @@ FROM
         signal,
         hour,
         sum(if(fate = 'accepted', items, 0)) AS accepted,
-        sum(if(fate NOT IN ('accepted', 'stored', 'quarantined', 'damaged'), items, 0)) AS rejected,
-        sum(if(fate IN ('quarantined', 'damaged'), items, 0)) AS dropped,
+        sum(if(fate NOT IN ('accepted', 'stored', 'quarantined', 'damaged', 'spool_age'), items, 0)) AS rejected,
+        sum(if(fate IN ('quarantined', 'damaged', 'spool_age'), items, 0)) AS dropped,
         sum(if(fate = 'stored', items, 0)) AS stored,
         sumMap(map(fate, items)) AS fates
     FROM

@@ -1,0 +1,1 @@
+"""Findings reach people: incidents, which of them are told to whom, and sending that."""

@@ -1,0 +1,132 @@
+"""Step 5, reshape: what is kept of a span in another form than it came in.
+
+An attribute that nests key-values becomes one attribute for each of them, with dots between the
+names, as every reader of attributes expects. Of more than ATTRIBUTES_MAX attributes, events or
+links the first are kept. Both are rare, and found without touching a span: see `Shapes`.
+"""
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+
+from tollbook_collector.intake.signals import TRACES
+
+ATTRIBUTES_MAX: Final = 1_000
+# An attribute, event or link that is not empty has five bytes at least: tag, length, and a key with
+# its own. A shorter span cannot have too many.
+SPAN_BYTES_MIN: Final = 5 * ATTRIBUTES_MAX
+# Key-values in one another; what is deeper stays nested.
+DEPTH_MAX: Final = 32
+
+
+class Shapes:
+    """Looks at the spans of pieces, and says whether one has to be reshaped."""
+
+    def __init__(self) -> None:
+        self.needed = False
+
+    def look(self, level: int, content: bytes) -> None:
+        """Look at a piece: neighbouring fields of a message of a level, 0 for a request."""
+        if self.needed:
+            return
+        if level == _SPAN_LEVEL:
+            self.needed = _has_too_many(content) or bool(_nested(level, content))
+            return
+        scopes = _SPANS[level].FromString(content)
+        for _ in range(_SPAN_LEVEL - 1 - level):
+            scopes = scopes.inner
+        self.needed = any(
+            len(span) >= SPAN_BYTES_MIN and _has_too_many(span) for span in scopes.spans
+        ) or bool(_nested(level, content))
+
+
+def reshaped(request: bytes) -> tuple[bytes, int]:
+    """Return a request whose spans nest no key-values, and how many fields were left out of them.
+
+    Args:
+        request: Protobuf that was read before.
+    """
+    message = TRACES.request.FromString(request)
+    left_out = 0
+    for resource_spans in message.resource_spans:
+        for scope_spans in resource_spans.scope_spans:
+            for span in scope_spans.spans:
+                _flatten(span)
+                for repeated in (span.attributes, span.events, span.links):
+                    left_out += max(0, len(repeated) - ATTRIBUTES_MAX)
+                    del repeated[ATTRIBUTES_MAX:]
+    return bytes(message.SerializeToString()), left_out
+
+
+def _flatten(span: Any) -> None:
+    if not any(attribute.value.HasField("kvlist_value") for attribute in span.attributes):
+        return
+    # A copy, because what is written next takes the place of what is read.
+    before = type(span)()
+    before.attributes.extend(span.attributes)
+    del span.attributes[:]
+    for attribute in before.attributes:
+        for name, value in _leaves(attribute.key, attribute.value, 1):
+            span.attributes.add(key=name).value.CopyFrom(value)
+
+
+def _leaves(name: str, value: Any, depth: int) -> Iterator[tuple[str, Any]]:
+    if not value.HasField("kvlist_value") or not value.kvlist_value.values or depth > DEPTH_MAX:
+        yield name, value
+        return
+    for inner in value.kvlist_value.values:
+        yield from _leaves(f"{name}.{inner.key}", inner.value, depth + 1)
+
+
+def _has_too_many(span: bytes) -> bool:
+    found = _COUNTED.FromString(span)
+    return max(len(found.attributes), len(found.events), len(found.links)) > ATTRIBUTES_MAX
+
+
+def _nested(level: int, content: bytes) -> Any:
+    spans = _NESTED[level].FromString(content)
+    for _ in range(_SPAN_LEVEL - level):
+        spans = spans.inner
+    return spans.attributes.value.kvlist
+
+
+def _messages() -> Any:
+    """Return the messages that find shapes: those of a request merge what is of one level."""
+    kinds = descriptor_pb2.FieldDescriptorProto
+    proto = descriptor_pb2.FileDescriptorProto(
+        name="tollbook/shapes.proto", package="shapes", syntax="proto3"
+    )
+
+    def add(name: str, *fields: tuple[str, int, str]) -> None:
+        message = proto.message_type.add(name=name)
+        for field, number, type_name in fields:
+            one = message.field.add(name=field, number=number, label=kinds.LABEL_OPTIONAL)
+            one.type = kinds.TYPE_MESSAGE if type_name else kinds.TYPE_BYTES
+            if type_name:
+                one.type_name = f".shapes.{type_name}"
+            else:
+                one.label = kinds.LABEL_REPEATED
+
+    for kind, last in (("Spans", ("spans", 2, "")), ("Nested", ("inner", 2, "Nested3"))):
+        add(f"{kind}0", ("inner", 1, f"{kind}1"))
+        add(f"{kind}1", ("inner", 2, f"{kind}2"))
+        add(f"{kind}2", last)
+    add("Nested3", ("attributes", 9, "KeyValue"))
+    add("KeyValue", ("value", 2, "AnyValue"))
+    add("AnyValue", ("kvlist", 6, ""))
+    add("Counted", ("attributes", 9, ""), ("events", 11, ""), ("links", 13, ""))
+    pool = descriptor_pool.DescriptorPool()
+    pool.AddSerializedFile(proto.SerializeToString())
+
+    def message(name: str) -> Any:
+        return message_factory.GetMessageClass(pool.FindMessageTypeByName(f"shapes.{name}"))
+
+    return message
+
+
+_SPAN_LEVEL: Final = 3
+_MESSAGE: Final = _messages()
+_SPANS: Final = tuple(_MESSAGE(f"Spans{level}") for level in range(3))
+_NESTED: Final = tuple(_MESSAGE(f"Nested{level}") for level in range(4))
+_COUNTED: Final = _MESSAGE("Counted")
