@@ -38,7 +38,7 @@ def ask(
         CollectorAway: Nothing answers there.
         CollectorRefused: The answer is an error.
     """
-    with _answered(api, path, body, parameters) as answer:
+    with _answered(api, path, parameters, body, media_type) as answer:
         return bytes(answer.read())
 
 
@@ -56,7 +56,7 @@ def save(api: str, path: str, file: Path, **parameters: str) -> int:
     """
     beside = file.with_name(f"{file.name}.part")
     try:
-        with _answered(api, path, None, parameters) as answer, beside.open("wb") as target:
+        with _answered(api, path, parameters) as answer, beside.open("wb") as target:
             shutil.copyfileobj(answer, target)
             written = target.tell()
         beside.replace(file)
@@ -69,7 +69,11 @@ def save(api: str, path: str, file: Path, **parameters: str) -> int:
 
 @contextlib.contextmanager
 def _answered(
-    api: str, path: str, body: str | None, parameters: Mapping[str, str]
+    api: str,
+    path: str,
+    parameters: Mapping[str, str],
+    body: str | None = None,
+    media_type: str = "text/plain",
 ) -> Iterator[HTTPResponse]:
     url = f"{api.rstrip('/')}{path}?{urlencode(parameters)}"
     if not url.startswith(("http://", "https://")):
