@@ -28,8 +28,11 @@ from tollbook_collector.intake.signals import LOGS, METRICS, TRACES
 from tollbook_collector.money.copies import EVERY_S as COPIES_EVERY_S
 from tollbook_collector.money.copies import Copies
 from tollbook_collector.money.focus import Focus
+from tollbook_collector.money.late import EVERY_S as LATE_EVERY_S
+from tollbook_collector.money.late import LateCharges
 from tollbook_collector.money.own_book import UnreadablePrices
 from tollbook_collector.money.reload import RELOAD_EVERY_S, PriceReader
+from tollbook_collector.money.rerate import LedgerStore
 from tollbook_collector.money.unpriced import COUNT_EVERY_S, UnpricedCalls
 from tollbook_collector.policy import Policy, PolicyFile, Section
 from tollbook_collector.settings import OPEN_TENANT, Settings, split_address
@@ -149,6 +152,11 @@ class Collector:
         return self._opened.clickhouse
 
     @property
+    def ledger(self) -> LedgerStore:
+        """The store as the ledger writes it; raises StoreUnavailable while it is not connected."""
+        return self._store()
+
+    @property
     def user_sql(self) -> bool:
         """Whether SQL of users may reach the store: in its sandbox, or a server's own users."""
         return self.embedded is None or self.embedded.address.sandboxed
@@ -201,6 +209,7 @@ class Collector:
                 "notice findings", NOTICE_S, Notice(self._store, self.incidents, self.faults).look
             ),
             Duty("find copies", COPIES_EVERY_S, Copies(self._store).search),
+            Duty("book late charges", LATE_EVERY_S, LateCharges(self._store).book),
         ]
 
     def _store(self) -> ClickHouse:

@@ -243,7 +243,7 @@ class DiesAt:
         self._clickhouse.command(*arguments)
 
 
-@pytest.mark.parametrize("command", range(6))
+@pytest.mark.parametrize("command", range(7))
 def test_killed_at_any_statement_the_next_search_leaves_the_roll_ups_right(
     priced: ClickHouse, insert: Any, tenant: str, command: int
 ) -> None:

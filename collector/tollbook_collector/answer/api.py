@@ -17,6 +17,7 @@ from tollbook_collector.answer.focus import add_focus
 from tollbook_collector.answer.forecast import add_forecast
 from tollbook_collector.answer.guard import SqlRefused
 from tollbook_collector.answer.incidents import add_incidents
+from tollbook_collector.answer.ledger import add_ledger
 from tollbook_collector.answer.models import add_models
 from tollbook_collector.answer.questions import Period, WrongQuestion
 from tollbook_collector.answer.series import add_series
@@ -47,6 +48,7 @@ def create_api(collector: Collected) -> FastAPI:
     add_budgets(api, collector)
     add_forecast(api, collector)
     add_incidents(api, collector)
+    add_ledger(api, collector)
     return api
 
 

@@ -18,6 +18,7 @@ QUERY_CHARACTERS_MAX: Final = 65_536
 QUERY_NODES_MAX: Final = 5_000
 TABLES: Final = frozenset(
     {
+        "adjustments",
         "anomalies",
         "budgets",
         "incident_history",

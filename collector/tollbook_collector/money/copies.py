@@ -103,6 +103,8 @@ def _take_back(store: CopyStore, found_at: datetime) -> None:
     for table in ROLL_UPS:
         token = f"copies-{table}-{found_at.timestamp()}"
         _insert(store, f"copies_take_back_{table}", {"found_at": _text(found_at)}, token)
+    token = f"copies-adjustments-{found_at.timestamp()}"
+    _insert(store, "copies_take_back_adjustments", {"found_at": _text(found_at)}, token)
     store.command(sql.read("queries/reload_dictionary"), {"dictionary": "original_of_copy"})
 
 

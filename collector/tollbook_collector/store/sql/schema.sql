@@ -89,6 +89,46 @@ PARTITION BY toYYYYMM(hour)
 ORDER BY (tenant, key, signal, hour, fate)
 SETTINGS non_replicated_deduplication_window = 10000, fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8192;
 
+CREATE TABLE adjustments
+(
+    `tenant` LowCardinality(String) COMMENT 'Whose data it is',
+    `made_at` DateTime64(6, 'UTC') COMMENT 'When it was made; the same for all rows of one change',
+    `kind` LowCardinality(String) COMMENT 'rerate: priced anew; late: moved from a closed month to the next open one; copy: what was priced anew turned out to be a copy',
+    `period` Date COMMENT 'First day of the month in which it is charged',
+    `hour` DateTime('UTC') COMMENT 'Start of the hour in which the call started: the usage date',
+    `call_key` UInt64 COMMENT 'tollbook_copy_key of the call; 0: of all calls of the hour and dimensions together',
+    `trace_id` FixedString(16) COMMENT 'Of the call; zero bytes: of more than one' CODEC(ZSTD(1)),
+    `span_id` FixedString(8) COMMENT 'Of the call; zero bytes: of more than one',
+    `key` LowCardinality(String) COMMENT 'Public id of the key the call came with',
+    `service` LowCardinality(String) COMMENT 'service.name of the resource',
+    `environment` LowCardinality(String) COMMENT 'deployment.environment.name of the resource',
+    `provider` LowCardinality(String) COMMENT 'gen_ai.provider.name',
+    `model` LowCardinality(String) COMMENT 'Model as the price book named it when the call was recorded',
+    `operation` LowCardinality(String) COMMENT 'gen_ai.operation.name',
+    `team` LowCardinality(String) COMMENT 'Tag team',
+    `feature` LowCardinality(String) COMMENT 'Tag feature',
+    `customer` LowCardinality(String) COMMENT 'Tag customer',
+    `service_tier` LowCardinality(String) COMMENT 'Tier that was served',
+    `user_id` String COMMENT 'user.id' CODEC(ZSTD(1)),
+    `conversation_id` String COMMENT 'gen_ai.conversation.id' CODEC(ZSTD(1)),
+    `run` String COMMENT 'tollbook.run.id' CODEC(ZSTD(1)),
+    `agent` LowCardinality(String) COMMENT 'gen_ai.agent.name',
+    `tags` Map(LowCardinality(String), String) COMMENT 'All tags' CODEC(ZSTD(1)),
+    `calls` Int64 COMMENT 'Calls that are moved with it; 0: none, only their cost changes',
+    `old_usd` Nullable(Decimal(38, 12)) COMMENT 'Charge of the call before; NULL: its cost was unknown, or it is of more than one',
+    `new_usd` Nullable(Decimal(38, 12)) COMMENT 'Charge of the call from now on; NULL: it is of more than one',
+    `amount_usd` Decimal(38, 12) COMMENT 'What is added to the charges of the period; negative: taken off',
+    `old_price_id` LowCardinality(String) COMMENT 'Rate card it was recorded with',
+    `new_price_id` LowCardinality(String) COMMENT 'Rate card it is priced with now',
+    `book_at` Nullable(DateTime64(3, 'UTC')) COMMENT 'Version of the price book that it is priced with now; NULL: no price is the cause',
+    `author` LowCardinality(String) COMMENT 'Who made it',
+    `reason` LowCardinality(String) COMMENT 'Why'
+)
+ENGINE = MergeTree
+PARTITION BY toYYYYMM(made_at)
+ORDER BY (tenant, period, hour, call_key)
+SETTINGS non_replicated_deduplication_window = 10000, fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8192;
+
 CREATE VIEW anomalies
 (
     `tenant` LowCardinality(String),
@@ -494,6 +534,130 @@ FROM
     FROM spans
     WHERE is_call
 ) AS spans;
+
+CREATE VIEW charges
+(
+    `tenant` LowCardinality(String),
+    `period` Date,
+    `hour` DateTime('UTC'),
+    `kind` String,
+    `service` LowCardinality(String),
+    `environment` LowCardinality(String),
+    `provider` LowCardinality(String),
+    `model` LowCardinality(String),
+    `operation` LowCardinality(String),
+    `team` LowCardinality(String),
+    `feature` LowCardinality(String),
+    `customer` LowCardinality(String),
+    `service_tier` LowCardinality(String),
+    `calls` Int64,
+    `cost_usd` Decimal(38, 12)
+)
+AS SELECT
+    tenant,
+    period,
+    hour,
+    kind,
+    service,
+    environment,
+    provider,
+    model,
+    operation,
+    team,
+    feature,
+    customer,
+    service_tier,
+    sum(parts.calls) AS calls,
+    sum(parts.cost_usd) AS cost_usd
+FROM
+(
+    SELECT
+        tenant,
+        toStartOfMonth(hour) AS period,
+        hour,
+        'spend' AS kind,
+        service,
+        environment,
+        provider,
+        model,
+        operation,
+        team,
+        feature,
+        customer,
+        service_tier,
+        spend_hourly.calls AS calls,
+        spend_hourly.cost_usd AS cost_usd
+    FROM spend_hourly
+    UNION ALL
+    SELECT
+        tenant,
+        period,
+        hour,
+        kind,
+        service,
+        environment,
+        provider,
+        model,
+        operation,
+        team,
+        feature,
+        customer,
+        service_tier,
+        adjustments.calls AS calls,
+        amount_usd AS cost_usd
+    FROM adjustments
+) AS parts
+GROUP BY
+    tenant,
+    period,
+    hour,
+    kind,
+    service,
+    environment,
+    provider,
+    model,
+    operation,
+    team,
+    feature,
+    customer,
+    service_tier;
+
+CREATE TABLE closed_charges
+(
+    `tenant` LowCardinality(String) COMMENT 'Whose data it is',
+    `period` Date COMMENT 'First day of the month',
+    `closed_at` DateTime64(6, 'UTC') COMMENT 'The closing, as closed_months has it',
+    `kind` LowCardinality(String) COMMENT 'spend, or the kind of adjustment',
+    `hour` DateTime('UTC') COMMENT 'Start of the hour in which the calls started',
+    `service` LowCardinality(String) COMMENT 'service.name of the resource',
+    `environment` LowCardinality(String) COMMENT 'deployment.environment.name of the resource',
+    `provider` LowCardinality(String) COMMENT 'gen_ai.provider.name',
+    `model` LowCardinality(String) COMMENT 'Model as the price book names it',
+    `operation` LowCardinality(String) COMMENT 'gen_ai.operation.name',
+    `team` LowCardinality(String) COMMENT 'Tag team',
+    `feature` LowCardinality(String) COMMENT 'Tag feature',
+    `customer` LowCardinality(String) COMMENT 'Tag customer',
+    `service_tier` LowCardinality(String) COMMENT 'Tier that was served',
+    `calls` Int64 COMMENT 'Calls charged',
+    `cost_usd` Decimal(38, 12) COMMENT 'Charge'
+)
+ENGINE = MergeTree
+PARTITION BY toYYYYMM(period)
+ORDER BY (tenant, period, hour)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8192;
+
+CREATE TABLE closed_months
+(
+    `tenant` LowCardinality(String) COMMENT 'Whose data it is',
+    `period` Date COMMENT 'First day of the month',
+    `closed_at` DateTime64(6, 'UTC') COMMENT 'When it was closed',
+    `author` String COMMENT 'Who closed it',
+    `report` String COMMENT 'The report, as JSON' CODEC(ZSTD(3)),
+    `sha256` String COMMENT 'Of the report, in hexadecimal'
+)
+ENGINE = MergeTree
+ORDER BY (tenant, period)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8192;
 
 CREATE VIEW context_steps
 (

@@ -28,6 +28,8 @@ SELECT
         comment != '', comment,
         mapContains(behind, table), meanings_of_tables[concat(behind[table], '.', name)],
         name = 'failed', 'Whether it ended in an error',
+        table = 'charges' AND name = 'kind', 'spend, or the kind of adjustment',
+        table = 'charges' AND name = 'period', 'First day of the month in which it is charged',
         name = 'billable', 'False: a copy of another call, which is billed',
         name = 'dedup_of', 'Of a copy: the span id of the call that counts',
         table = 'roll_up_differences' AND name = 'calls', 'Calls under the span, copies left out',
