@@ -13,7 +13,15 @@ from pydantic import ValidationError
 from rich.console import Console
 from rich.text import Text
 
-from tollbook_collector.commands import budgets, export, incidents, prices, quarantine, screens
+from tollbook_collector.commands import (
+    budgets,
+    export,
+    incidents,
+    prices,
+    quarantine,
+    reconcile,
+    screens,
+)
 from tollbook_collector.commands.ask import CollectorAway, CollectorRefused, ask, ask_json
 from tollbook_collector.settings import Settings
 
@@ -31,6 +39,7 @@ app = typer.Typer(
 app.add_typer(incidents.app, name="incidents")
 app.add_typer(prices.app, name="prices")
 app.add_typer(export.app, name="export")
+app.command()(reconcile.reconcile)
 app.add_typer(quarantine.commands)
 app.command()(budgets.budgets)
 app.command()(budgets.forecast)
