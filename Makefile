@@ -53,6 +53,9 @@ fuzz: $(FUZZ)/bin/python  ## mutate requests and segments for ten minutes each (
 	@cd tests/fuzz && PYTHONPATH=.. ../../$(FUZZ)/bin/python spool.py --corpus ../../.fuzz $(ARGS)
 	@cd tests/fuzz && PYTHONPATH=.. ../../$(FUZZ)/bin/python door.py --corpus ../../.fuzz $(ARGS)
 
+bench-prices: $(STAMP)  ## 200 models priced by us, genai-prices and litellm's list (ARGS="--litellm FILE")
+	@$(BIN)/python benchmarks/prices.py $(ARGS)
+
 focus-validator: $(STAMP)  ## let the official validator of FOCUS look at an export (PYTHON312=python3.12)
 	@test -x .venv-focus/bin/focus-validator || { $(PYTHON312) -m venv .venv-focus && .venv-focus/bin/python -m pip install --quiet 'focus-validator==2.2.1' 'pyarrow<22'; }
 	@PYTHONPATH=tests $(BIN)/python benchmarks/focus_validator.py .venv-focus/bin/focus-validator
@@ -72,4 +75,4 @@ wheel: $(STAMP)  ## build the sdist and the wheel into dist/
 clean:
 	@rm -rf .venv .venv-focus dist .pytest_cache .mypy_cache .ruff_cache
 
-.PHONY: focus-validator help setup demo test test-clients check bench crash soak fuzz schema docs rates wheel clean
+.PHONY: bench-prices focus-validator help setup demo test test-clients check bench crash soak fuzz schema docs rates wheel clean

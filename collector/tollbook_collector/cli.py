@@ -20,6 +20,7 @@ from tollbook_collector.commands import (
     ledger,
     prices,
     quarantine,
+    reconcile,
     screens,
 )
 from tollbook_collector.commands.ask import CollectorAway, CollectorRefused, ask, ask_json
@@ -39,6 +40,7 @@ app = typer.Typer(
 app.add_typer(incidents.app, name="incidents")
 app.add_typer(prices.app, name="prices")
 app.add_typer(export.app, name="export")
+app.command()(reconcile.reconcile)
 app.add_typer(quarantine.commands)
 app.add_typer(ledger.commands)
 app.command()(budgets.budgets)

@@ -20,6 +20,7 @@ from tollbook_collector.answer.incidents import add_incidents
 from tollbook_collector.answer.ledger import add_ledger
 from tollbook_collector.answer.models import add_models
 from tollbook_collector.answer.questions import Period, WrongQuestion
+from tollbook_collector.answer.reconcile import add_reconcile
 from tollbook_collector.answer.series import add_series
 from tollbook_collector.answer.tenant import Tenant
 from tollbook_collector.store.client import StoreRefused, StoreUnavailable
@@ -44,6 +45,7 @@ def create_api(collector: Collected) -> FastAPI:
     add_series(api, collector)
     add_calls(api, collector)
     add_focus(api, collector)
+    add_reconcile(api, collector)
     add_models(api, collector)
     add_budgets(api, collector)
     add_forecast(api, collector)

@@ -29,6 +29,7 @@ TABLES: Final = frozenset(
         "cost_differences",
         "price_books",
         "rate_cards",
+        "reconciliations",
         "roll_up_differences",
         "spans",
         "spend",
