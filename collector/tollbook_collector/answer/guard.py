@@ -35,6 +35,7 @@ TABLES: Final = frozenset(
         "spend",
         "spend_hourly",
         "spend_minutely",
+        "token_charges",
         "unpriced_calls",
     }
 )

@@ -28,7 +28,7 @@ class BillLine:
         provider: As the GenAI conventions name it.
         model: As the provider names it.
         service_tier: standard, batch, flex, priority, …
-        token_class: As of the view charges; TOTAL or OTHER.
+        token_class: As of the view token_charges; TOTAL or OTHER.
         quantity: Tokens; None: the report has none.
         amount_usd: Cost; None: the report has none.
     """

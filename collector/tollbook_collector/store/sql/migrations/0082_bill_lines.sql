@@ -9,7 +9,7 @@ CREATE TABLE IF NOT EXISTS bill_lines
     provider     LowCardinality(String) COMMENT 'As the GenAI conventions name it',
     model        LowCardinality(String) COMMENT 'As the provider names it',
     service_tier LowCardinality(String) COMMENT 'standard, batch, flex, priority, …',
-    class        LowCardinality(String) COMMENT 'Class of tokens, as of charges; total: all of them; other: no tokens',
+    class        LowCardinality(String) COMMENT 'Class of tokens, as of token_charges; total: all of them; other: no tokens',
     quantity     Nullable(Decimal(38, 12)) COMMENT 'Tokens; NULL: the report has none',
     amount_usd   Nullable(Decimal(38, 12)) COMMENT 'Cost; NULL: the report has none',
     read_at      DateTime64(3, 'UTC') DEFAULT now64(3, 'UTC') COMMENT 'When it was read'

@@ -8,7 +8,7 @@ CREATE TABLE IF NOT EXISTS reconciliations
     provider       LowCardinality(String) COMMENT 'As the GenAI conventions name it',
     model          LowCardinality(String) COMMENT 'Name in the price book; unknown ones as they came',
     service_tier   LowCardinality(String) COMMENT 'standard, batch, flex, priority, …',
-    class          LowCardinality(String) COMMENT 'Class of tokens, as of charges, reasoning within output; total: all of them; other: no tokens',
+    class          LowCardinality(String) COMMENT 'Class of tokens, as of token_charges, reasoning within output; total: all of them; other: no tokens',
     our_quantity   Decimal(38, 12) COMMENT 'Tokens that were metered',
     their_quantity Nullable(Decimal(38, 12)) COMMENT 'Tokens that were billed; NULL: the bill has none',
     our_cost_usd   Decimal(38, 12) COMMENT 'Cost of record of what was metered and has a price',

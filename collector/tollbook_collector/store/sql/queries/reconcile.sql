@@ -89,7 +89,7 @@ WITH
             multiIf(class = 'reasoning', 'output', class = 'request', 'other', class) AS class,
             toDecimal128(0, 12) AS quantity,
             effective_cost_usd AS cost_usd
-        FROM charges
+        FROM token_charges
         WHERE tenant = {tenant:String}
             AND hour >= (SELECT min(first_day) FROM scopes)
             AND hour < (SELECT max(last_day) FROM scopes) + 1

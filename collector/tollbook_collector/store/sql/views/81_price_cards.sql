@@ -1,5 +1,5 @@
 -- One row for each rate card that ever was, under its price_id: the rates of its versions, the newest first.
--- A class without a rate of its own has that of the class it is part of; the order of the classes is that of the view charges.
+-- A class without a rate of its own has that of the class it is part of; the order of the classes is that of the view token_charges.
 CREATE OR REPLACE VIEW price_cards AS
 SELECT
     price_id,

@@ -1,4 +1,4 @@
--- One row for each row of charges in the words of FOCUS: every column of FOCUS 1.2 and 1.4 that tollbook can fill, for an hour.
+-- One row for each row of token_charges in the words of FOCUS: every column of FOCUS 1.2 and 1.4 that tollbook can fill, for an hour.
 -- Columns that are not here are always NULL; the queries focus_1_2 and focus_1_4 lay the columns out.
 CREATE OR REPLACE VIEW focus_charges AS
 SELECT
@@ -51,4 +51,4 @@ SELECT
     if(team = '', NULL, 'Team') AS SubAccountType,
     toJSONString(mapFilter((name, value) -> value != '', map('service', toString(service), 'environment', toString(environment), 'team', toString(team), 'feature', toString(feature), 'customer', toString(customer), 'operation', toString(operation)))) AS Tags,
     calls AS x_Calls
-FROM charges
+FROM token_charges

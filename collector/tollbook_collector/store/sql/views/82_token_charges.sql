@@ -2,7 +2,7 @@
 -- The classes are disjoint, so quantities and costs add up: effective_cost_usd of all rows is cost_usd of all calls, to the last digit.
 -- A call is laid out by the version of its card that makes its cost; one whose cost is not made of rates (said by the provider, or a gateway's cache) is a row of class request.
 -- contracted_cost_usd is at the rates agreed, list_cost_usd at those before a contract; billed_cost_usd is 0 for time of a machine of one's own, which another bill has.
-CREATE OR REPLACE VIEW charges AS
+CREATE OR REPLACE VIEW token_charges AS
 SELECT
     tenant,
     hour,
