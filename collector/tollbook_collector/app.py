@@ -25,6 +25,7 @@ from tollbook_collector.intake.connection import Connection
 from tollbook_collector.intake.grpc import AddressInUse, GrpcDoor
 from tollbook_collector.intake.http import HttpDoor
 from tollbook_collector.intake.signals import LOGS, METRICS, TRACES
+from tollbook_collector.money.allocation import Allocation
 from tollbook_collector.money.copies import EVERY_S as COPIES_EVERY_S
 from tollbook_collector.money.copies import Copies
 from tollbook_collector.money.focus import Focus
@@ -56,7 +57,11 @@ SPOOL_SHARES: Final = {TRACES.name: 1.0, LOGS.name: 0.25, METRICS.name: 0.25}
 SHUTDOWN_S: Final = 10
 
 # The sections of tollbook.toml, each obeyed by the room that its model is from.
-SECTIONS: Final[dict[str, type[Section]]] = {"budgets": Budgets, "focus": Focus}
+SECTIONS: Final[dict[str, type[Section]]] = {
+    "allocation": Allocation,
+    "budgets": Budgets,
+    "focus": Focus,
+}
 # A hard budget is known to SDKs as exceeded so much later, and a look at what they know of it.
 WATCH_BUDGETS_S: Final = 10.0
 # From what a detector has written to the incident that it is.
@@ -155,6 +160,11 @@ class Collector:
     def ledger(self) -> LedgerStore:
         """The store as the ledger writes it; raises StoreUnavailable while it is not connected."""
         return self._store()
+
+    @property
+    def allocation(self) -> Allocation:
+        """The rules of allocation in force."""
+        return self.policy.section(Allocation)
 
     @property
     def user_sql(self) -> bool:

@@ -15,6 +15,7 @@ from rich.text import Text
 
 from tollbook_collector.commands import (
     budgets,
+    change,
     export,
     incidents,
     ledger,
@@ -22,6 +23,7 @@ from tollbook_collector.commands import (
     quarantine,
     reconcile,
     screens,
+    showback,
 )
 from tollbook_collector.commands.ask import CollectorAway, CollectorRefused, ask, ask_json
 from tollbook_collector.settings import Settings
@@ -43,6 +45,8 @@ app.add_typer(export.app, name="export")
 app.command()(reconcile.reconcile)
 app.add_typer(quarantine.commands)
 app.add_typer(ledger.commands)
+app.add_typer(showback.commands)
+app.add_typer(change.commands)
 app.command()(budgets.budgets)
 app.command()(budgets.forecast)
 console = Console()

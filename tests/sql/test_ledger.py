@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from otlp_requests import Span, call
 
+from tollbook_collector.money.allocation import Allocation
 from tollbook_collector.money.book import put_in_force
 from tollbook_collector.money.close import Month, WrongMonth, close, report
 from tollbook_collector.money.copies import search
@@ -259,3 +260,50 @@ def test_months_are_closed_in_order_and_after_their_end(
 def test_a_month_that_is_none_is_refused(text: str) -> None:
     with pytest.raises(WrongMonth, match="is not a month"):
         Month.parsed(text)
+
+
+def test_charges_belong_to_the_first_rule_that_fits_and_all_of_them_add_up(
+    ledger: ClickHouse, insert: Any, tenant: str
+) -> None:
+    insert(ledger, [used("m", 10, project="x"), used("m", 7, team="search", project="x")])
+    rerate(ledger, october(tenant), "fin", "")
+    rules = Allocation.model_validate(
+        {
+            "rules": [
+                {"cost_centre": "Search", "team": ["search", "find"]},
+                {"cost_centre": "Project X", "tags": {"project": ["x"]}},
+                {"cost_centre": "Nobody", "team": ["support"], "model": ["other"]},
+            ]
+        }
+    )
+
+    answer = json.loads(report(ledger, tenant, Month.parsed("2026-10"), rules))
+
+    sums: dict[str, Decimal] = {}
+    for line in answer["allocation"]:
+        centre = line["cost_centre"]
+        sums[centre] = sums.get(centre, Decimal(0)) + Decimal(line["cost_usd"])
+    # All at 3 micro-dollars a token, the model new at 1.
+    assert sums == {
+        "Search": 1_007 * Decimal("0.000003"),
+        "Project X": 10 * Decimal("0.000003"),
+        "unallocated": 500 * Decimal("0.000003") + 100 * Decimal("0.000001"),
+    }
+    assert sum(sums.values()) == Decimal(answer["cost_usd"])
+    assert sum(line["calls"] for line in answer["allocation"]) == answer["calls"] == 5
+
+
+def test_the_allocation_of_a_closed_month_does_not_follow_new_rules(
+    ledger: ClickHouse, insert: Any, tenant: str
+) -> None:
+    month = Month.parsed("2026-10")
+    rules = Allocation.model_validate({"rules": [{"cost_centre": "S", "team": ["search"]}]})
+
+    before = close(ledger, tenant, month, "fin", NOW, rules)
+    insert(ledger, [used("m", 100, team="search")])
+    book_late_charges(ledger)
+
+    assert report(ledger, tenant, month, Allocation()) == before
+    after = json.loads(report(ledger, tenant, Month.parsed("2026-11"), rules))
+    late = [(line["cost_centre"], line["calls"], line["cost_usd"]) for line in after["allocation"]]
+    assert late == [("S", 1, "0.000300000000")]

@@ -27,11 +27,16 @@ def spans() -> list[Span]:
         "gen_ai.response.time_to_first_chunk": 0.2,
         "gen_ai.usage.reasoning.output_tokens": 5,
         "tollbook.cost_usd": "0.01",
+        "tollbook.run.id": "r1",
+        "tollbook.run.name": "refund",
+        "user.id": "u1",
+        "session.id": "s1",
     }
     return [
         call("openai", "gpt-5-mini", 1_000, 100, at=now, **cache_read(400), **common),
         call("openai", "gpt-5-mini", 2_000, 50, at=now - timedelta(hours=30), **common),
         call("anthropic", "claude-sonnet-5-5", 900, 90, at=now, **common),
+        Span({"gen_ai.evaluation.name": "solved", "gen_ai.evaluation.score.value": 1.0, **common}),
         call("openai", "mystery", 10, 10, at=now, **common),
         call("openai", "gpt-5-mini", at=now, status_code=2, **{"error.type": "RateLimitError"}),
     ]

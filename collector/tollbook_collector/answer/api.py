@@ -10,8 +10,10 @@ from fastapi.responses import JSONResponse, Response
 
 from tollbook_collector import prometheus
 from tollbook_collector.answer import questions
+from tollbook_collector.answer.books import add_books
 from tollbook_collector.answer.budgets import add_budgets
 from tollbook_collector.answer.calls import add_calls
+from tollbook_collector.answer.change import add_change
 from tollbook_collector.answer.collected import Collected
 from tollbook_collector.answer.focus import add_focus
 from tollbook_collector.answer.forecast import add_forecast
@@ -19,6 +21,8 @@ from tollbook_collector.answer.guard import SqlRefused
 from tollbook_collector.answer.incidents import add_incidents
 from tollbook_collector.answer.ledger import add_ledger
 from tollbook_collector.answer.models import add_models
+from tollbook_collector.answer.pages import add_pages
+from tollbook_collector.answer.pages.render import page
 from tollbook_collector.answer.questions import Period, WrongQuestion
 from tollbook_collector.answer.reconcile import add_reconcile
 from tollbook_collector.answer.series import add_series
@@ -47,17 +51,22 @@ def create_api(collector: Collected) -> FastAPI:
     add_focus(api, collector)
     add_reconcile(api, collector)
     add_models(api, collector)
+    add_books(api, collector)
+    add_pages(api, collector)
     add_budgets(api, collector)
     add_forecast(api, collector)
     add_incidents(api, collector)
     add_ledger(api, collector)
+    add_change(api, collector)
     return api
 
 
 def _add_errors(api: FastAPI) -> None:
     def answer(status: int) -> Callable[[Request, Exception], Response]:
         def respond(request: Request, error: Exception) -> Response:
-            return JSONResponse({"error": str(error)}, status)
+            if request.url.path.startswith("/v1/"):
+                return JSONResponse({"error": str(error)}, status)
+            return page(request, "nothing", {"title": "No answer", "message": str(error)}, status)
 
         return respond
 

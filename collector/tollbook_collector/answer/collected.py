@@ -4,6 +4,7 @@ from typing import Any, Protocol
 
 from tollbook_collector.alert.incidents import Incidents
 from tollbook_collector.answer.questions import Answerer
+from tollbook_collector.money.allocation import Allocation
 from tollbook_collector.money.rerate import LedgerStore
 from tollbook_collector.policy import Policy
 
@@ -21,6 +22,10 @@ class Collected(Protocol):
     @property
     def ledger(self) -> LedgerStore:
         """The store as the ledger writes it; raises StoreUnavailable while it is not connected."""
+
+    @property
+    def allocation(self) -> Allocation:
+        """The rules of allocation in force."""
 
     @property
     def user_sql(self) -> bool:

@@ -27,6 +27,7 @@ TABLES: Final = frozenset(
         "charges",
         "copies",
         "cost_differences",
+        "outcomes",
         "price_books",
         "rate_cards",
         "reconciliations",

@@ -55,7 +55,9 @@ def add_ledger(api: FastAPI, collector: Collected) -> None:
             raise WrongQuestion("closing a month needs an author: --author NAME")
         try:
             parsed = Month.parsed(month)
-            body = closing.close(collector.ledger, tenant, parsed, author, datetime.now(UTC))
+            body = closing.close(
+                collector.ledger, tenant, parsed, author, datetime.now(UTC), collector.allocation
+            )
         except WrongMonth as wrong:
             raise WrongQuestion(str(wrong)) from wrong
         return Response(body, media_type="application/json")
@@ -64,7 +66,9 @@ def add_ledger(api: FastAPI, collector: Collected) -> None:
     def month_report(tenant: Tenant, month: str) -> Response:
         """Return the report of a month: the bytes kept when it was closed, or how it stands."""
         try:
-            body = closing.report(collector.ledger, tenant, Month.parsed(month))
+            body = closing.report(
+                collector.ledger, tenant, Month.parsed(month), collector.allocation
+            )
         except WrongMonth as wrong:
             raise WrongQuestion(str(wrong)) from wrong
         return Response(body, media_type="application/json")

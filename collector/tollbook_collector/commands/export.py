@@ -108,7 +108,7 @@ def _csv(path: Path) -> tuple[list[str], Iterator[Row]]:
 
 def _parquet(path: Path) -> tuple[list[str], Iterator[Row]]:
     try:
-        import pyarrow.parquet as parquet
+        import pyarrow.parquet as parquet  # type: ignore[import-untyped]
     except ImportError:
         _leave("to check Parquet: pip install pyarrow; or check the same export as CSV", 1)
     file = parquet.ParquetFile(path)

@@ -13,12 +13,21 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any, Final
 
+from tollbook_collector.money.allocation import (
+    DIMENSIONS,
+    DIRECT,
+    Allocation,
+    Line,
+    TooManyLines,
+    allocate,
+)
 from tollbook_collector.money.late import book_late_charges
 from tollbook_collector.money.rerate import LedgerStore
 from tollbook_collector.store import sql
 
 MONTHS_MAX: Final = 1_200
 LINES_MAX: Final = 100_000
+USD_SCALE: Final = Decimal("1e-12")
 LINE_COLUMNS: Final = (
     "kind",
     "service",
@@ -66,7 +75,14 @@ class Month:
         return {"tenant": tenant, "period": self.first_day.isoformat()}
 
 
-def close(store: LedgerStore, tenant: str, month: Month, author: str, now: datetime) -> bytes:
+def close(
+    store: LedgerStore,
+    tenant: str,
+    month: Month,
+    author: str,
+    now: datetime,
+    allocation: Allocation | None = None,
+) -> bytes:
     """Close a month and return its report; a month that is closed already is left as it is.
 
     Raises:
@@ -89,7 +105,9 @@ def close(store: LedgerStore, tenant: str, month: Month, author: str, now: datet
     closed_at = now.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
     frozen = {**month.parameters(tenant), "closed_at": closed_at}
     store.command(sql.read("queries/close_charges"), frozen)
-    report = _encoded(_report(store, "queries/closed_lines", frozen, month, closed_at))
+    report = _encoded(
+        _report(store, "queries/closed_lines", frozen, month, allocation or Allocation())
+    )
     digest = hashlib.sha256(report).hexdigest()
     columns = ["tenant", "period", "closed_at", "author", "report", "sha256"]
     row = [tenant, month.first_day, now.astimezone(UTC), author, report.decode(), digest]
@@ -97,11 +115,15 @@ def close(store: LedgerStore, tenant: str, month: Month, author: str, now: datet
     return stored_report(store, tenant, month) or report
 
 
-def report(store: LedgerStore, tenant: str, month: Month) -> bytes:
+def report(
+    store: LedgerStore, tenant: str, month: Month, allocation: Allocation | None = None
+) -> bytes:
     """Return the report of a month: as it was closed, or as it is now."""
     if stored := stored_report(store, tenant, month):
         return stored
-    return _encoded(_report(store, "queries/open_lines", month.parameters(tenant), month, ""))
+    parameters = month.parameters(tenant)
+    rules = allocation or Allocation()
+    return _encoded(_report(store, "queries/open_lines", parameters, month, rules))
 
 
 def stored_report(store: LedgerStore, tenant: str, month: Month) -> bytes:
@@ -111,8 +133,13 @@ def stored_report(store: LedgerStore, tenant: str, month: Month) -> bytes:
 
 
 def _report(
-    store: LedgerStore, query: str, parameters: dict[str, Any], month: Month, closed_at: str
+    store: LedgerStore,
+    query: str,
+    parameters: dict[str, Any],
+    month: Month,
+    allocation: Allocation,
 ) -> dict[str, Any]:
+    closed_at = parameters.get("closed_at", "")
     rows = store.rows(sql.read(query), {**parameters, "limit": LINES_MAX + 1})
     if len(rows) > LINES_MAX:
         raise WrongMonth(f"{month} has more than {LINES_MAX} lines: use fewer values of the tags")
@@ -126,8 +153,38 @@ def _report(
         "calls": sum(line["calls"] for line in lines),
         "cost_usd": _plain(_sum(lines)),
         **{f"by_{column}": _by(lines, column) for column in ("kind", "model", "team", "service")},
+        "allocation": _allocated(store, parameters, allocation, lines),
         "lines": [{**line, "cost_usd": _plain(line["cost_usd"])} for line in lines],
     }
+
+
+def _allocated(
+    store: LedgerStore,
+    parameters: dict[str, Any],
+    allocation: Allocation,
+    lines: Sequence[dict[str, Any]],
+) -> list[dict[str, Any]]:
+    """Return the lines of cost centres, which add up to the charges."""
+    try:
+        allocated = allocate(store, parameters["tenant"], parameters["period"], allocation)
+    except TooManyLines as error:
+        raise WrongMonth(str(error)) from error
+    # A call that came between the two questions is in one of them.
+    calls = sum(line["calls"] for line in lines) - sum(line.calls for line in allocated)
+    cost_usd = _sum(lines) - sum((line.cost_usd for line in allocated), Decimal(0))
+    if calls or cost_usd:
+        nowhere = ("",) * len(DIMENSIONS)
+        allocated.append(Line(allocation.unallocated, DIRECT, nowhere, calls, cost_usd))
+    return [
+        {
+            "cost_centre": line.cost_centre,
+            "source": line.source,
+            **dict(zip(DIMENSIONS, line.dimensions, strict=True)),
+            "calls": line.calls,
+            "cost_usd": _plain(line.cost_usd.quantize(USD_SCALE)),
+        }
+        for line in allocated
+    ]
 
 
 def _by(lines: Sequence[dict[str, Any]], column: str) -> list[dict[str, Any]]:

@@ -467,6 +467,7 @@ CREATE VIEW calls
     `customer` LowCardinality(String),
     `conversation_id` String,
     `user_id` String,
+    `run` String,
     `tags` Map(LowCardinality(String), String),
     `attributes` Map(LowCardinality(String), String),
     `received_at` DateTime64(9, 'UTC')
@@ -519,6 +520,7 @@ AS SELECT
     customer,
     conversation_id,
     user_id,
+    attributes['tollbook.run.id'] AS run,
     tags,
     attributes,
     received_at
@@ -1809,6 +1811,39 @@ PRIMARY KEY copy_key
 SOURCE(CLICKHOUSE(HOST '127.0.0.1' TABLE 'copy_originals'))
 LIFETIME(MIN 0 MAX 0)
 LAYOUT(HASHED());
+
+CREATE VIEW outcomes
+(
+    `tenant` LowCardinality(String),
+    `scored_at` DateTime64(9, 'UTC'),
+    `outcome` String,
+    `value` Nullable(Float64),
+    `label` String,
+    `trace_id` String,
+    `judged_span_id` String,
+    `response_id` String,
+    `run` String,
+    `service` LowCardinality(String),
+    `team` LowCardinality(String),
+    `feature` LowCardinality(String),
+    `customer` LowCardinality(String)
+)
+AS SELECT
+    tenant,
+    started_at AS scored_at,
+    spans.attributes['gen_ai.evaluation.name'] AS outcome,
+    toFloat64OrNull(spans.attributes['gen_ai.evaluation.score.value']) AS value,
+    spans.attributes['gen_ai.evaluation.score.label'] AS label,
+    lower(hex(spans.trace_id)) AS trace_id,
+    if(spans.parent_span_id = toFixedString('', 8), '', lower(hex(spans.parent_span_id))) AS judged_span_id,
+    response_id,
+    spans.attributes['tollbook.run.id'] AS run,
+    service,
+    team,
+    feature,
+    customer
+FROM spans
+WHERE (spans.attributes['gen_ai.evaluation.name']) != '';
 
 CREATE MATERIALIZED VIEW price TO spans
 (

@@ -48,6 +48,7 @@ SELECT
     customer,
     conversation_id,
     user_id,
+    attributes['tollbook.run.id'] AS run,
     tags,
     attributes,
     received_at

@@ -1,0 +1,113 @@
+"""Calls: the list with its filters, and one call with the arithmetic of its cost and its trace."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from fastapi import FastAPI, Request
+from fastapi.responses import Response
+
+from tollbook_collector.answer.calls import TraceSpan, Wanted, call, calls, trace
+from tollbook_collector.answer.collected import Collected
+from tollbook_collector.answer.pages.render import page
+from tollbook_collector.answer.parts import parts_of
+from tollbook_collector.answer.questions import Period
+from tollbook_collector.answer.tenant import Tenant
+
+BAR_UNITS: Final = 1000.0
+# A bar that is shorter could not be seen.
+BAR_UNITS_MIN: Final = 2.0
+
+
+def add_calls(api: FastAPI, collector: Collected) -> None:
+    """Add the list of calls."""
+
+    @api.get("/calls", include_in_schema=False)
+    def list_calls(
+        request: Request,
+        tenant: Tenant,
+        since: str = "24h",
+        model: str = "",
+        service: str = "",
+        team: str = "",
+        feature: str = "",
+        customer: str = "",
+        only: str = "",
+        order: str = "time",
+        after: str = "",
+    ) -> Response:
+        wanted = Wanted(
+            models=_one(model),
+            services=_one(service),
+            teams=_one(team),
+            features=_one(feature),
+            customers=_one(customer),
+            only=only,
+            order=order,
+            after=after,
+        )
+        found = calls(collector.store, tenant, Period.back(since), wanted)
+        return page(
+            request,
+            "calls",
+            {
+                "title": "Calls",
+                "since": since,
+                "page": found,
+                "filters": {
+                    "model": model,
+                    "service": service,
+                    "team": team,
+                    "feature": feature,
+                    "customer": customer,
+                },
+                "only": only,
+                "order": order,
+                "after": after,
+            },
+        )
+
+
+def add_call(api: FastAPI, collector: Collected) -> None:
+    """Add the page of one call."""
+
+    @api.get("/calls/{trace_id}/{span_id}", include_in_schema=False)
+    def one_call(request: Request, tenant: Tenant, trace_id: str, span_id: str) -> Response:
+        found = call(collector.store, tenant, trace_id, span_id)
+        if found is None:
+            message = f"There is no call {span_id} in a trace {trace_id}."
+            return page(request, "nothing", {"title": "No such call", "message": message}, 404)
+        bars, trace_ns = _waterfall(trace(collector.store, tenant, trace_id))
+        return page(
+            request,
+            "call",
+            {
+                "title": f"Call {span_id}",
+                "call": found,
+                "parts": parts_of(collector.store, found),
+                "spans": bars,
+                "trace_ns": trace_ns,
+            },
+        )
+
+
+def _waterfall(spans: Sequence[TraceSpan]) -> tuple[list[tuple[TraceSpan, float, float]], int]:
+    """Return each span with where its bar begins and how long it is, and the trace's nanoseconds.
+
+    The whole trace is BAR_UNITS wide.
+    """
+    starts = {span.span: int(span.started_at.timestamp() * 1e9) for span in spans}
+    first = min(starts.values())
+    whole_ns = max(1, max(starts[span.span] + span.duration_ns for span in spans) - first)
+    bars = [
+        (
+            span,
+            BAR_UNITS * (starts[span.span] - first) / whole_ns,
+            max(BAR_UNITS_MIN, BAR_UNITS * span.duration_ns / whole_ns),
+        )
+        for span in spans
+    ]
+    return bars, whole_ns
+
+
+def _one(value: str) -> list[str]:
+    return [value] if value else []

@@ -1,0 +1,92 @@
+"""From a template and what a question answered to a page that runs no script but ours.
+
+All values are escaped by the template engine, and the policy below forbids inline scripts and
+styles, so that whatever a span says is text.
+"""
+
+import json
+from collections.abc import Mapping
+from decimal import Decimal
+from importlib.resources import files
+from typing import Any, Final
+
+from fastapi import FastAPI, Request
+from fastapi.responses import HTMLResponse, Response
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from starlette.staticfiles import StaticFiles
+
+from tollbook_collector.answer.pages import words
+
+POLICY: Final = "; ".join(
+    [
+        "default-src 'none'",
+        *(f"{kind}-src 'self'" for kind in ("script", "style", "img", "connect", "font")),
+        "base-uri 'none'",
+        "form-action 'self'",
+        "frame-ancestors 'none'",
+    ]
+)
+HEADERS: Final = {
+    "Content-Security-Policy": POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "Cache-Control": "no-store",
+}
+# In the order of the questions that people come with.
+NAVIGATION: Final = (
+    ("/", "Overview", "o"),
+    ("/explore", "Explore", "e"),
+    ("/calls", "Calls", "c"),
+    ("/models", "Models", "m"),
+    ("/prices", "Prices", "p"),
+    ("/data", "Data health", "d"),
+)
+PERIODS: Final = ("1h", "24h", "7d", "30d", "90d")
+
+_environment = Environment(
+    loader=PackageLoader("tollbook_collector.answer.pages"),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+_environment.filters.update(
+    usd=words.usd,
+    usd_change=words.usd_change,
+    exact=words.exact,
+    count=words.count,
+    duration=words.duration,
+    duration_ns=words.duration_ns,
+    when=words.when,
+    period=words.period,
+    decimal=Decimal,
+    json=json.dumps,
+)
+_environment.globals.update(share=words.share, plural=words.plural)
+
+
+def add_static(api: FastAPI) -> None:
+    """Serve the style, the scripts and the chart library."""
+    folder = files("tollbook_collector.answer.pages").joinpath("static")
+    api.mount("/static", StaticFiles(directory=str(folder)), name="static")
+
+
+def page(
+    request: Request, template: str, context: Mapping[str, Any], status: int = 200
+) -> Response:
+    """Return a page.
+
+    Args:
+        request: What asked for it: its path marks the place in the navigation.
+        template: Name of the template, without `.html`.
+        context: What the template shows.
+        status: Of HTTP.
+    """
+    text = _environment.get_template(f"{template}.html").render(
+        path=request.url.path,
+        query=dict(request.query_params),
+        navigation=NAVIGATION,
+        periods=PERIODS,
+        **context,
+    )
+    return HTMLResponse(text, status, HEADERS)

@@ -1,0 +1,286 @@
+"""The pages in a real browser: each answers in words, draws, sorts, and runs no script but ours."""
+
+import shutil
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import urljoin
+
+import pytest
+import uvicorn
+from axe_playwright_python.sync_playwright import Axe
+from conftest import Insert
+from otlp_requests import Span, call
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from tollbook_collector.answer.api import create_api
+from tollbook_collector.store.client import ClickHouse
+
+from .conftest import Reading
+
+CHROMIUM = shutil.which("chromium")
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium")
+ARGUMENTS = [
+    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
+    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+]
+PAGES = ["/", "/explore", "/calls", "/models", "/prices", "/data"]
+NOW = datetime.now(UTC) - timedelta(minutes=2)
+TRACE = bytes(range(1, 17))
+# Text that becomes a script wherever it is not escaped: in text, attributes, URLs and JSON.
+HOSTILE = [
+    "<script>window.stolen=1</script>",
+    '"><img src=x onerror=window.stolen=1>',
+    "'-window.stolen=1-'",
+    "javascript:window.stolen=1",
+    "</script><svg onload=window.stolen=1>",
+    "{{7*7}}${7*7}<%=7*7%>",
+    "\u202e\u0000\u2028<iframe srcdoc='<script>parent.stolen=1</script>'>",
+]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@contextmanager
+def serving(application: Any) -> Iterator[str]:
+    listener = socket.create_server(("127.0.0.1", 0))
+    server = uvicorn.Server(uvicorn.Config(application, log_config=None, ws="none"))
+    thread = threading.Thread(target=server.run, args=([listener],))
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join()
+        listener.close()
+
+
+Opened = Callable[..., Page]
+
+
+@pytest.fixture
+def opened(browser: Browser, priced: ClickHouse, tenant: str) -> Iterator[Opened]:
+    """Open a page of the tenant's; what the browser complains of fails the test at its end."""
+    complaints: list[str] = []
+    contexts = []
+    with serving(create_api(Reading(priced, tenant))) as address:
+
+        def complain(text: str) -> None:
+            if "status of 400" not in text:  # a wrong question, which a test asks on purpose
+                complaints.append(text)
+
+        def open_page(path: str, width: int = 1280, **options: Any) -> Page:
+            context = browser.new_context(viewport={"width": width, "height": 900}, **options)
+            contexts.append(context)
+            page = context.new_page()
+            page.on("console", lambda message: complain(message.text))
+            page.on("pageerror", lambda error: complaints.append(str(error)))
+            page.goto(address + path)
+            return page
+
+        yield open_page
+        for context in contexts:
+            context.close()
+    assert complaints == []
+
+
+@pytest.fixture
+def spans(priced: ClickHouse, insert: Insert) -> list[Span]:
+    """A run of two calls, some other calls, one that failed and one without a price."""
+    root = Span({}, at=NOW, name="refund", trace_id=TRACE, span_id=b"r" * 8, duration_ns=3 * 10**9)
+    sent = [
+        root,
+        *(
+            Span(
+                call("openai", "gpt-5-mini", 1000 * n, 100).attributes,
+                at=NOW + timedelta(seconds=n),
+                trace_id=TRACE,
+                span_id=bytes([n]) * 8,
+                parent_span_id=b"r" * 8,
+            )
+            for n in (1, 2)
+        ),
+        call("anthropic", "claude-haiku-4-5", 5000, 50, NOW, tollbook__tags__team="search"),
+        call("openai", "gpt-5-mini", None, None, NOW, status_code=2),
+        call("openai", "no-such-model", 7, 7, NOW),
+    ]
+    insert(priced, sent)
+    return sent
+
+
+def heading(page: Page) -> str:
+    return page.locator("h1").inner_text()
+
+
+def test_the_overview_says_what_was_spent_on_how_many_calls(
+    opened: Opened, spans: list[Span]
+) -> None:
+    page = opened("/")
+
+    # USD for a million tokens: gpt-5-mini 0.25 and 2, claude-haiku-4-5 1 and 5:
+    # (3000 * 0.25 + 200 * 2 + 5000 * 1 + 50 * 5) / 1000000 = 0.0064
+    assert heading(page) == "$0.00640 in the last 24 hours on 5 calls."
+    assert page.locator("h1 strong").get_attribute("title") == "0.0064 USD"
+    assert "1 call failed" in page.locator(".lead").inner_text()
+    assert "1 call has no price and is not in the sum" in page.locator(".lead").inner_text()
+    assert page.locator(".chart canvas").count() == 1
+
+
+def test_a_call_shows_the_arithmetic_of_its_cost_and_its_trace(
+    opened: Opened, spans: list[Span]
+) -> None:
+    page = opened(f"/calls/{TRACE.hex()}/{'02' * 8}")
+
+    assert "for $0.000700." in heading(page)
+    rows = page.locator("table.sum tr").all_inner_texts()
+    assert [row.split("\t") for row in rows] == [
+        ["input", "2,000", "\N{MULTIPLICATION SIGN} 0.25 USD a million", "0.0005 USD"],
+        ["output", "100", "\N{MULTIPLICATION SIGN} 2 USD a million", "0.0002 USD"],
+        ["cost of record", "0.0007 USD"],
+    ]
+    assert page.locator(".waterfall tbody th").all_inner_texts() == [
+        *("refund", "chat gpt", "chat gpt"),
+    ]
+
+
+def test_from_the_overview_one_comes_to_a_call_by_links(opened: Opened, spans: list[Span]) -> None:
+    page = opened("/")
+
+    page.get_by_role("link", name="claude-haiku-4-5").click()
+    assert heading(page) == "The newest calls of the last 24 hours."
+    page.locator("tbody th a").first.click()
+
+    assert heading(page).startswith("claude-haiku-4-5 answered in 1 s")
+
+
+def test_filters_and_order_are_in_the_address(opened: Opened, spans: list[Span]) -> None:
+    page = opened("/calls")
+    page.get_by_label("order").select_option("dearest")
+    page.get_by_label("only").select_option("unpriced")
+
+    page.get_by_role("button", name="Show").click()
+
+    assert "order=cost" in page.url
+    assert heading(page) == "The dearest unpriced calls of the last 24 hours."
+    assert page.locator("tbody tr").count() == 1
+
+
+def test_a_click_on_a_heading_sorts_and_a_second_turns_it_around(
+    opened: Opened, spans: list[Span]
+) -> None:
+    page = opened("/models")
+    calls = page.get_by_role("columnheader", name="calls", exact=True)
+
+    calls.click()
+    first = page.locator("tbody tr").first.inner_text()
+    calls.press("Enter")
+    last = page.locator("tbody tr").last.inner_text()
+
+    assert "gpt-5-mini" in first
+    assert first == last
+    assert calls.get_attribute("aria-sort") == "ascending"
+
+
+def test_a_table_is_saved_as_csv_with_exact_money(opened: Opened, spans: list[Span]) -> None:
+    page = opened("/explore")
+
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Save as CSV").click()
+
+    text = download.value.path().read_text()
+    assert '"gpt-5-mini"' in text
+    assert '"0.001150000000"' in text  # (3000 * 0.25 + 200 * 2) / 1000000
+    assert download.value.suggested_filename == "tollbook-explore-1.csv"
+
+
+def test_the_keyboard_goes_to_pages_and_shows_its_keys(opened: Opened, spans: list[Span]) -> None:
+    page = opened("/")
+
+    page.keyboard.press("?")
+    assert page.get_by_role("dialog", name="Keys").is_visible()
+    page.keyboard.press("Escape")
+    page.keyboard.press("g")
+    page.keyboard.press("m")
+    page.wait_for_url("**/models")
+
+    assert "models in the last 7 days" in heading(page)
+
+
+def test_the_choice_of_dark_or_light_is_kept(opened: Opened, spans: list[Span]) -> None:
+    page = opened("/", color_scheme="light")
+    page.get_by_role("button", name="Dark or light").click()
+
+    page.goto(page.url + "models")
+
+    assert page.evaluate("document.documentElement.dataset.theme") == "dark"
+
+
+def test_a_page_without_data_says_what_to_do_next(opened: Opened) -> None:
+    page = opened("/")
+
+    for path in PAGES:
+        page.goto(urljoin(page.url, path))
+        assert heading(page).startswith(("No ", "Nothing "))
+        assert "tollbook.instrument()" in page.locator("main").inner_text()
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_a_page_is_accessible_and_no_wider_than_its_window(
+    opened: Opened, spans: list[Span], width: int
+) -> None:
+    page = opened("/", width)
+
+    found = {}
+    for path in [*PAGES, f"/calls/{TRACE.hex()}/{'01' * 8}"]:
+        page.goto(urljoin(page.url, path))
+        found[path] = [
+            (one["id"], one["nodes"][0]["html"])
+            for one in Axe().run(page).response["violations"]
+            if one["impact"] in ("serious", "critical")
+        ]
+        if page.evaluate("document.documentElement.scrollWidth") > width:
+            found[path].append(("wider than its window", ""))
+
+    assert {path: wrong for path, wrong in found.items() if wrong} == {}
+
+
+def test_what_a_span_says_is_inert_text(opened: Opened, priced: ClickHouse, insert: Insert) -> None:
+    sent = [
+        call(text, text, 10, 10, NOW, tollbook__tags__team=text, tollbook__tags__feature=text)
+        for text in HOSTILE
+    ]
+    insert(priced, sent, resource={"service.name": HOSTILE[0]})
+    page = opened("/")
+
+    for path in PAGES:
+        page.goto(urljoin(page.url, path))
+        assert page.locator("main iframe, main script, main img, main [onload]").count() == 0
+        assert page.evaluate("window.stolen") is None
+    page.goto(urljoin(page.url, "/calls"))
+    assert HOSTILE[0] in page.locator("tbody").inner_text()
+    page.locator("tbody th a").first.click()
+    assert page.evaluate("window.stolen") is None
+
+
+def test_a_page_that_is_asked_wrongly_says_so_in_words(opened: Opened) -> None:
+    page = opened("/explore?by=colour", 1280)
+
+    assert "'colour' is not a dimension" in heading(page)
+
+
+def test_the_policy_lets_no_script_in_but_ours(opened: Opened) -> None:
+    page = opened("/")
+    policy = page.request.get(page.url).headers["content-security-policy"]
+
+    assert "script-src 'self'" in policy
+    assert "unsafe" not in policy
+    assert "default-src 'none'" in policy
