@@ -60,6 +60,9 @@ focus-validator: $(STAMP)  ## let the official validator of FOCUS look at an exp
 	@test -x .venv-focus/bin/focus-validator || { $(PYTHON312) -m venv .venv-focus && .venv-focus/bin/python -m pip install --quiet 'focus-validator==2.2.1' 'pyarrow<22'; }
 	@PYTHONPATH=tests $(BIN)/python benchmarks/focus_validator.py .venv-focus/bin/focus-validator
 
+fuzz: $(STAMP)  ## 100,000 hostile calls of the SDK, and 10,000 forks in the middle of things
+	@FUZZ_CALLS=100000 STRESS_FORKS=10000 STRESS_TIMEOUT_S=3600 $(BIN)/python -m pytest -q tests/agent/test_hostile.py tests/agent/test_stress.py
+
 schema: $(STAMP)  ## write sql/schema.sql from the migrations and views
 	@$(BIN)/python -m tollbook_collector.store.sql > schema.sql.new && mv schema.sql.new collector/tollbook_collector/store/sql/schema.sql
 

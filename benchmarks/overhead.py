@@ -1,16 +1,19 @@
-"""What tollbook adds to a model call: the real clients against canned answers, with and without.
+"""What tollbook adds to a model call, beside what a bare span of OpenTelemetry's SDK adds.
 
-In one process, short blocks of calls run in turn with the libraries' own request method (A) and
-with the metered one (B): A B A B … A; every call is clocked. Nothing leaves the machine: answers
-come from a transport inside the process, spans go to a collector on loopback. Prints medians in
-microseconds, the difference and the ratio, then what the export thread needs for a span. The
-anthropic library traces itself when it is not metered, which is why metering may make it faster.
-Ends in less than 40 seconds; `--rounds N` for more or fewer blocks.
+In one process, short blocks of calls of the real clients run in turn with the libraries' own
+request method (A), with the metered one (B), and with the own one inside a span of fifteen
+attributes that a BatchSpanProcessor exports (C): A B A C A …; every call is clocked, by the CPU
+time of the calling thread, which other programs disturb least (`--clock wall`: on the wall).
+Nothing leaves the machine: answers come from a transport inside the process, spans go to a
+collector on loopback. Prints medians in microseconds, then what the export thread needs for a span,
+and what importing takes. Ends in less than 60 seconds; `--rounds N` for more or fewer blocks.
 """
 
 import argparse
 import json
 import statistics
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -21,7 +24,7 @@ import tollbook
 
 ROUNDS: Final = 100
 CALLS_PER_BLOCK: Final = 10
-TIME_MAX_S: Final = 24.0
+TIME_MAX_S: Final = 36.0
 SCENARIOS: Final = ("openai chat", "openai chat stream", "anthropic message", "anthropic stream")
 WORDS: Final = "the overhead of a call is what is added on the thread of its caller " * 4
 CHUNKS: Final = 50
@@ -152,8 +155,19 @@ class Taker(BaseHTTPRequestHandler):
         """Say nothing."""
 
 
-def compare(rounds: int) -> None:
-    """Run blocks with the libraries as they are and as tollbook meters them, in turn."""
+def tracer_of(url: str) -> Any:
+    """Return a tracer of OpenTelemetry's SDK with its usual exporter; not the global one."""
+    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+    from opentelemetry.sdk.trace import TracerProvider
+    from opentelemetry.sdk.trace.export import BatchSpanProcessor
+
+    provider = TracerProvider()
+    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(f"{url}/v1/traces")))
+    return provider.get_tracer("floor")
+
+
+def compare(rounds: int, clock: Callable[[], int]) -> None:
+    """Run blocks with the libraries as they are, as tollbook meters them, and in a bare span."""
     import anthropic._base_client
     import openai._base_client
 
@@ -169,40 +183,52 @@ def compare(rounds: int) -> None:
     metered = [client.request for client in classes]
     bare = [request.__wrapped__ for request in metered]
 
-    def block(name: str, requests: list[Any]) -> float:
+    tracer = tracer_of(f"http://127.0.0.1:{server.server_port}")
+    attributes = {f"gen_ai.attribute.{number}": f"value {number}" for number in range(15)}
+
+    def in_a_span(call: Callable[[], object]) -> Callable[[], object]:
+        def spanned() -> object:
+            with tracer.start_as_current_span("chat", attributes=attributes):
+                return call()
+
+        return spanned
+
+    def block(call: Callable[[], object], requests: list[Any]) -> float:
         for client, request in zip(classes, requests, strict=True):
             client.request = request
         clocks_ns = []
         for _ in range(CALLS_PER_BLOCK):
-            began_ns = time.perf_counter_ns()
-            functions[name]()
-            clocks_ns.append(time.perf_counter_ns() - began_ns)
+            began_ns = clock()
+            call()
+            clocks_ns.append(clock() - began_ns)
         return statistics.median(clocks_ns) / 1e3
 
-    print(f"microseconds per call: medians of blocks of {CALLS_PER_BLOCK} calls, A B A B …")
-    print(f"{'':20} {'without':>9} {'metered':>9} {'added':>8} {'ratio':>7} {'rounds':>7}")
+    print(f"microseconds per call: medians of blocks of {CALLS_PER_BLOCK} calls, A B A C A …")
+    print(f"{'':20} {'without':>9} {'tollbook adds':>14} {'a bare span adds':>17} {'rounds':>7}")
     for name in SCENARIOS:
         deadline = time.monotonic() + TIME_MAX_S / len(SCENARIOS)
-        for requests in (bare, metered):
-            block(name, requests)
-        without_us, metered_us = [block(name, bare)], list[float]()
-        while len(metered_us) < rounds and time.monotonic() < deadline:
-            metered_us.append(block(name, metered))
-            without_us.append(block(name, bare))
-        # Each metered block against the mean of its two neighbours, so that drift cancels.
-        added_us = [
-            metered - (before + after) / 2
-            for before, metered, after in zip(without_us, metered_us, without_us[1:], strict=False)
-        ]
-        base_us, added = statistics.median(without_us), statistics.median(added_us)
+        call = functions[name]
+        arms = ((call, metered), (in_a_span(call), bare))
+        for arm in arms:
+            block(*arm)
+        without_us = [block(call, bare)]
+        added_us: tuple[list[float], list[float]] = ([], [])
+        while len(added_us[1]) < rounds and time.monotonic() < deadline:
+            for arm, added in zip(arms, added_us, strict=True):
+                took_us = block(*arm)
+                without_us.append(block(call, bare))
+                # Against the mean of its two neighbours, so that drift cancels.
+                added.append(took_us - (without_us[-1] + without_us[-2]) / 2)
+        ours_us, span_us = (statistics.median(added) for added in added_us)
         print(
-            f"{name:20} {base_us:9.0f} {statistics.median(metered_us):9.0f} {added:+8.1f}"
-            f" {(base_us + added) / base_us:7.3f} {len(metered_us):7}"
+            f"{name:20} {statistics.median(without_us):9.0f} {ours_us:+14.1f} {span_us:+17.1f}"
+            f" {len(added_us[0]):7}"
         )
     flushed = tollbook.flush(5.0)
     print(f"delivered {flushed.delivered}, queued {flushed.queued}, dropped {flushed.dropped}")
     server.shutdown()
     print_encoding()
+    print_imports()
 
 
 def print_encoding() -> None:
@@ -275,11 +301,24 @@ def print_encoding() -> None:
         print(f"{name:30} {statistics.median(clocks) / 1e3:8.1f}")
 
 
+def print_imports() -> None:
+    """Print the CPU time that imports take in a process of their own, the least of five."""
+    print("import, milliseconds of CPU (least of 5)")
+    both = "opentelemetry.sdk.trace, opentelemetry.exporter.otlp.proto.http.trace_exporter"
+    for name in ("tollbook", both):
+        program = f"import time; a=time.process_time(); import {name}; print(time.process_time()-a)"
+        command = [sys.executable, "-c", program]
+        took_s = [float(subprocess.check_output(command)) for _ in range(5)]
+        print(f"{name.split('.')[0]:30} {min(took_s) * 1e3:8.1f}")
+
+
 def main() -> None:
     """Read the arguments and run."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=ROUNDS)
-    compare(parser.parse_args().rounds)
+    parser.add_argument("--clock", choices=("cpu", "wall"), default="cpu")
+    asked = parser.parse_args()
+    compare(asked.rounds, time.thread_time_ns if asked.clock == "cpu" else time.perf_counter_ns)
 
 
 if __name__ == "__main__":

@@ -54,6 +54,25 @@ def priced(store_address: StoreAddress) -> Iterator[ClickHouse]:
         yield clickhouse
 
 
+ALERT_TABLES = ("incident_history", "alert_versions", "alert_attempts", "anomaly_versions")
+
+
+@pytest.fixture(scope="module")
+def migrated(store_address: StoreAddress) -> Iterator[ClickHouse]:
+    """A migrated database without prices, shared by a module."""
+    for clickhouse in opened(store_address):
+        sql.migrate(clickhouse)
+        yield clickhouse
+
+
+@pytest.fixture
+def emptied(migrated: ClickHouse) -> ClickHouse:
+    """A migrated database without incidents and alerts, for what is over all tenants."""
+    for table in ALERT_TABLES:
+        migrated.command("TRUNCATE TABLE {table:Identifier}", {"table": table})
+    return migrated
+
+
 @pytest.fixture
 def tenant() -> str:
     """A tenant of the test's own."""

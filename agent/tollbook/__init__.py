@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from tollbook.guard import Refused
     from tollbook.loop import LoopDetected
     from tollbook.own_call import OwnCall, call
+    from tollbook.served import Killed, LimitReached, LimitsUnknown
     from tollbook.settings import SettingInvalid
 
 __all__ = [
@@ -24,6 +25,9 @@ __all__ = [
     "BudgetExceeded",
     "CircuitOpen",
     "Flushed",
+    "Killed",
+    "LimitReached",
+    "LimitsUnknown",
     "LoopDetected",
     "OwnCall",
     "Refused",
@@ -47,6 +51,9 @@ MODULES: Final = {
     "BudgetExceeded": "budgets",
     "CircuitOpen": "circuit",
     "Flushed": "flushed",
+    "Killed": "served",
+    "LimitReached": "served",
+    "LimitsUnknown": "served",
     "LoopDetected": "loop",
     "OwnCall": "own_call",
     "Refused": "guard",

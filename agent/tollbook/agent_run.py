@@ -147,4 +147,13 @@ def run(name: str, *, run_id: str | None = None, repeats_max: int | None = None)
     Returns:
         A block whose `as` is the `Run`. Never raises.
     """
-    return RunBlock(str(name), run_id if run_id is None else str(run_id), repeats_max)
+    return RunBlock(_text(name) or "run", _text(run_id), repeats_max)
+
+
+def _text(value: object) -> str | None:
+    """Return a value as text, None where it has none."""
+    try:
+        return None if value is None else str(value)
+    except Exception:  # the caller's own __str__ fails
+        PROCESS.losses.count(FAULT)
+        return None

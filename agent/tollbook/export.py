@@ -25,6 +25,7 @@ from tollbook.tally import (
 )
 
 if TYPE_CHECKING:
+    from tollbook.served import Served
     from tollbook.span_file import SpanFile
 
 QUEUE_CALLS_MAX: Final = 8192  # finished calls that wait to be encoded
@@ -105,6 +106,7 @@ class Exporter:
         self._progress = threading.Condition()
         self._flushers = 0
         self._delivery: Outlet | None = outlet
+        self.served: Served | None = None  # limits to ask the collector for
         self.span_file: SpanFile | None = None  # where spans are kept until they are delivered
 
     def put(self, observation: Ended) -> None:
@@ -248,6 +250,8 @@ class Exporter:
     def _run(self) -> None:
         try:
             while True:
+                if self.served is not None and not self.served.wait_s():
+                    self.served.ask(self.settings)
                 self._sleep()
                 try:
                     with self._cycle:
@@ -266,12 +270,12 @@ class Exporter:
             self._idle = True
             # A call that came before this line is in the queue; one after it wakes the thread.
             if not self._queue:
-                self._wake.get()
+                self._wake_or_pause(None if self.served is None else self.served.wait_s())
             self._idle = False
         self._wake_or_pause(FLUSH_RETRY_S if self._flushers else EXPORT_INTERVAL_S)
         self._woken = False
 
-    def _wake_or_pause(self, pause_s: float) -> None:
+    def _wake_or_pause(self, pause_s: float | None) -> None:
         try:
             self._wake.get(timeout=pause_s)
             while True:

@@ -38,6 +38,7 @@ IMPORTED_LATE: Final = (
     "tollbook.hand_over",
     "tollbook.loop",
     "tollbook.own_call",
+    "tollbook.served",
     "tollbook.span_file",
     "tollbook.warn",
     "email.utils",  # for the dates of `Retry-After`
@@ -95,10 +96,11 @@ class Process:
         else:
             before.settings = settings
         self._keep_spans(settings)
-        if settings.budget_usd is not None and not self.guards:
+        self._serve_limits(settings)
+        if settings.budget_usd is not None and not self.hooked:
             from tollbook.budgets import budget
 
-            self.guards = (budget(usd=settings.budget_usd, key="process"),)
+            self.guards = (*self.guards, budget(usd=settings.budget_usd, key="process"))
         if not self.hooked:
             self.hooked = True
             atexit.register(self.exit)
@@ -108,6 +110,26 @@ class Process:
                 from tollbook.termination import Termination
 
                 Termination(self.exit, self.begin_to_end).install()
+
+    def _serve_limits(self, settings: "Settings") -> None:
+        """Obey the collector's limits if that is wanted; `closed` asks for them here and now."""
+        exporter = self.exporter
+        if exporter is None:
+            return
+        if settings.limits == "off" or settings.handed_over:
+            self.guards = tuple(guard for guard in self.guards if guard is not exporter.served)
+            exporter.served = None
+            return
+        if exporter.served is not None:
+            return
+        from tollbook.served import Served
+
+        program = os.urandom(16).hex()
+        served = Served(self.shared_limits().lock, self.losses, program, settings)
+        exporter.served = served
+        self.guards = (*self.guards, served)
+        if settings.limits == "closed":
+            served.ask(settings)
 
     def _keep_spans(self, settings: "Settings") -> None:
         """Keep spans on disk if that is wanted, and take over those of processes that are gone."""
@@ -199,6 +221,11 @@ class Process:
                     before.span_file.disown()
                 self._keep_spans(before.settings)
             self._limits = None  # another thread of the parent may have held its lock
+            if before is not None and before.served is not None and self.exporter is not None:
+                # The lease is the parent's; the child asks for one of its own.
+                child = before.served.in_child(self.shared_limits().lock, self.losses)
+                self.guards = tuple(child if g is before.served else g for g in self.guards)
+                self.exporter.served = child
             self._flush_at_end_of_worker()
         except Exception:
             self.losses.count(FAULT)

@@ -11,6 +11,7 @@ from tollbook.settings import Settings
 
 SEND_TIMEOUT_S: Final = 10.0  # for connecting, and for each read of the answer
 ANSWER_BYTES_MAX: Final = 64 * 1024  # read of an answer's body
+LIMITS_BYTES_MAX: Final = 8 * 2**20  # read of an answer with limits
 GZIP_LEVEL: Final = 3
 GZIP_FORMAT: Final = 31  # of zlib's wbits: a gzip header without a time, so equal input is equal
 RETRYABLE_STATUSES: Final = frozenset({429, 502, 503, 504})
@@ -68,6 +69,21 @@ class Sender:
         except (OSError, HTTPException) as error:
             self.close()
             return Answer(False, True, 0, None, f"{type(error).__name__}: {error}")
+
+    def ask(self, settings: Settings, body: bytes, timeout_s: float) -> tuple[int, bytes]:
+        """Post JSON to where limits are, on a connection of its own; return status and content.
+
+        Raises:
+            OSError, HTTPException: There was no answer.
+        """
+        headers = {"content-type": "application/json", **dict(settings.headers)}
+        try:
+            connection = self._connect(settings.limits_url, timeout_s)
+            connection.request("POST", urlsplit(settings.limits_url).path, body, headers)
+            response = connection.getresponse()
+            return response.status, response.read(LIMITS_BYTES_MAX)
+        finally:
+            self.close()
 
     def close(self) -> None:
         """Close the connection, if one is open."""

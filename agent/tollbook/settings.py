@@ -13,6 +13,10 @@ from tollbook import attributes
 DEFAULT_ENDPOINT: Final = "http://localhost:4318"
 DEFAULT_SERVICE_NAME: Final = "unknown_service:python"
 TRACES_PATH: Final = "/v1/traces"
+LIMITS_PATH: Final = "/v1/limits"
+LIMITS_CHOICES: Final = ("off", "open", "closed")
+OTLP_PORT: Final = 4318
+API_PORT: Final = 4319  # of the collector that takes OTLP at the other
 CONTENT_FIELDS: Final = ("system", "prompts", "answers", "tools")
 CONTENT_CHARS_MAX: Final = 16_384  # of text in one attribute of content, unless set
 CONTENT_CHARS_HIGHEST: Final = 1_000_000  # that may be set
@@ -66,6 +70,12 @@ class Settings:
             it each call carries a digest of its prompt. Never printed. Default none.
         pseudonyms: Names of tags whose texts leave as keyed digests only, such as `user`:
             `TOLLBOOK_PSEUDONYMS` (`user,session`), which needs `TOLLBOOK_DIGEST_KEY`. Default none.
+        limits: Whether budgets and switches of the collector are obeyed, and what holds while they
+            are not known: `off`, `open` (calls are made) or `closed` (calls are refused):
+            `TOLLBOOK_LIMITS`. Default off.
+        limits_url: Where they are asked for: `TOLLBOOK_LIMITS_ENDPOINT`, the URL of the collector's
+            API (the path `/v1/limits` is added). Default the host of `traces_url`, with port 4319
+            in place of 4318.
     """
 
     traces_url: str
@@ -83,6 +93,8 @@ class Settings:
     redact: Callable[[str], str] | None = field(default=None, repr=False)
     digest_key: str | None = field(default=None, repr=False)
     pseudonyms: frozenset[str] = frozenset()
+    limits: str = "off"
+    limits_url: str = ""
 
     @property
     def takes_prompts(self) -> bool:
@@ -139,6 +151,8 @@ def read_settings(
         redact=_callable("redact", redact),
         digest_key=_digest_key(environment),
         pseudonyms=_pseudonyms(environment),
+        limits=_limits(environment),
+        limits_url=_limits_url(environment, _traces_url(environment, endpoint)),
     )
 
 
@@ -281,6 +295,26 @@ def _pseudonyms(environment: Mapping[str, str]) -> frozenset[str]:
             " TOLLBOOK_DIGEST_KEY"
         )
     return names
+
+
+def _limits(environment: Mapping[str, str]) -> str:
+    choice = environment.get("TOLLBOOK_LIMITS", "").strip().lower() or "off"
+    if choice not in LIMITS_CHOICES:
+        raise SettingInvalid(
+            f"TOLLBOOK_LIMITS is {choice[:80]!r}, but must be one of {', '.join(LIMITS_CHOICES)}"
+        )
+    return choice
+
+
+def _limits_url(environment: Mapping[str, str], traces_url: str) -> str:
+    if value := environment.get("TOLLBOOK_LIMITS_ENDPOINT"):
+        _check_url("TOLLBOOK_LIMITS_ENDPOINT", value)
+        return value.rstrip("/") + LIMITS_PATH
+    parts = urlsplit(traces_url)
+    place = parts.netloc
+    if parts.port == OTLP_PORT:
+        place = f"{place.removesuffix(f':{OTLP_PORT}')}:{API_PORT}"
+    return f"{parts.scheme}://{place}{LIMITS_PATH}"
 
 
 def _number(name: str, environment: Mapping[str, str], default: int, highest: int) -> int:

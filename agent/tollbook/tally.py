@@ -20,6 +20,7 @@ VALUE_CUT: Final = "value_cut"  # an attribute's text over its length
 RATES_UNREADABLE: Final = "rates_unreadable"  # the price file is absent or broken: no cost
 BUDGET_FORGOTTEN: Final = "budget_forgotten"  # spending of a key, over the limit of keys
 SPOOL_FULL: Final = "spool_full"  # a span that the spool file had no room for, sent all the same
+LIMITS_UNREADABLE: Final = "limits_unreadable"  # an answer about limits that is none
 FAULT: Final = "fault"  # an exception of ours that was caught before it reached the caller
 
 REASONS: Final = (
@@ -36,6 +37,7 @@ REASONS: Final = (
     RATES_UNREADABLE,
     BUDGET_FORGOTTEN,
     SPOOL_FULL,
+    LIMITS_UNREADABLE,
     FAULT,
 )
 SPAN_REASONS: Final = REASONS[:4]

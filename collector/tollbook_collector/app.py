@@ -6,19 +6,24 @@ import logging
 import signal
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any, Final
 
 import uvicorn
 
+from tollbook_collector.alert.deliver import Deliver
 from tollbook_collector.alert.incidents import Incidents
 from tollbook_collector.alert.notice import Notice
+from tollbook_collector.alert.plan import Plan
+from tollbook_collector.alert.routes import Route, Routes, in_force
+from tollbook_collector.alert.webhooks import Webhook, Webhooks
 from tollbook_collector.answer.api import create_api
+from tollbook_collector.answer.limits import Kills
 from tollbook_collector.answer.questions import Answerer
 from tollbook_collector.detect.budget_watch import BudgetWatch
-from tollbook_collector.detect.budgets import Budgets
+from tollbook_collector.detect.budgets import Budget, Budgets
 from tollbook_collector.duties import Duties, Duty
 from tollbook_collector.intake.accept import Door
 from tollbook_collector.intake.connection import Connection
@@ -61,11 +66,17 @@ SECTIONS: Final[dict[str, type[Section]]] = {
     "allocation": Allocation,
     "budgets": Budgets,
     "focus": Focus,
+    "routes": Routes,
+    "webhooks": Webhooks,
+    "kills": Kills,
 }
 # A hard budget is known to SDKs as exceeded so much later, and a look at what they know of it.
 WATCH_BUDGETS_S: Final = 10.0
 # From what a detector has written to the incident that it is.
 NOTICE_S: Final = 5.0
+# From the incident to the outbox, and from there to the receiver.
+PLAN_S: Final = 2.0
+DELIVER_S: Final = 1.0
 
 log = logging.getLogger(__name__)
 
@@ -111,6 +122,7 @@ class Collector:
         self._started = False
         self._loaders: dict[str, Loader] = {}
         self.incidents = Incidents(self._store)
+        self.alerts = Deliver(self._store, self._webhooks, self._routes)
         self._duties = Duties(self._list_duties())
 
     def open_store(self) -> None:
@@ -132,6 +144,7 @@ class Collector:
     def close(self) -> None:
         """Load what is in the spool, for DRAIN_S at most, and stop everything."""
         self._duties.stop()
+        self.alerts.close()
         deadline = time.monotonic() + DRAIN_S
         for name, loader in self._loaders.items():
             if not self.spools[name].wait_empty(max(0.0, deadline - time.monotonic())):
@@ -202,9 +215,21 @@ class Collector:
                 faults.append(f"the store does not take {name}: {error}")
         return faults
 
+    def _troubles(self) -> list[str]:
+        return [*self.faults(), *self.alerts.troubles()]
+
+    def _budgets(self) -> Sequence[Budget]:
+        return self.policy.section(Budgets).entries
+
+    def _webhooks(self) -> Sequence[Webhook]:
+        return self.policy.section(Webhooks).entries
+
+    def _routes(self) -> Sequence[Route]:
+        return in_force(self.policy.section(Routes).entries, self._webhooks())
+
     def _list_duties(self) -> list[Duty]:
         """Return what the collector does again and again; a line each."""
-        budgets = self.policy.section(Budgets).entries
+        notice = Notice(self._store, self.incidents, self._troubles)
         return [
             Duty("keep ballast", KEEP_BALLAST_S, partial(keep_ballast, self._settings.data)),
             Duty("reload prices", RELOAD_EVERY_S, lambda: self._prices.reload(self._store())),
@@ -214,10 +239,10 @@ class Collector:
                 COUNT_EVERY_S,
                 lambda: self._unpriced.count(self._store()),
             ),
-            Duty("watch budgets", WATCH_BUDGETS_S, BudgetWatch(self._store, budgets).watch),
-            Duty(
-                "notice findings", NOTICE_S, Notice(self._store, self.incidents, self.faults).look
-            ),
+            Duty("watch budgets", WATCH_BUDGETS_S, BudgetWatch(self._store, self._budgets).watch),
+            Duty("notice findings", NOTICE_S, notice.look),
+            Duty("plan alerts", PLAN_S, Plan(self._store, self._routes).plan),
+            Duty("deliver alerts", DELIVER_S, self.alerts.deliver),
             Duty("find copies", COPIES_EVERY_S, Copies(self._store).search),
             Duty("book late charges", LATE_EVERY_S, LateCharges(self._store).book),
         ]

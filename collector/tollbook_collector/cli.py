@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.text import Text
 
 from tollbook_collector.commands import (
+    alerts,
     budgets,
     change,
     export,
@@ -39,6 +40,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
+app.add_typer(alerts.app, name="alerts")
 app.add_typer(incidents.app, name="incidents")
 app.add_typer(prices.app, name="prices")
 app.add_typer(export.app, name="export")

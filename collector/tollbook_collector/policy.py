@@ -12,6 +12,8 @@ from typing import Any, Final, TypeVar
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 POLICY_BYTES_MAX: Final = 4 * 1024 * 1024
+# Values of these are never repeated in a message, which may end up in a log.
+SECRET_FIELDS: Final = frozenset({"secrets", "password", "key", "url"})
 
 SectionType = TypeVar("SectionType", bound="Section")
 
@@ -125,5 +127,12 @@ def _parsed(path: Path | None, name: str, model: type[Section], content: Any) ->
         more = f" (and {len(wrong.errors()) - 1} more)" if len(wrong.errors()) > 1 else ""
         message = first["msg"].removeprefix("Value error, ")
         raise UnreadablePolicy(
-            f"{path}: {place}: {message}, got {first['input']!r}{more}"
+            f"{path}: {place}: {message}{_got(first['loc'], first['input'])}{more}"
         ) from None
+
+
+def _got(place: tuple[int | str, ...], value: Any) -> str:
+    """Return what stood there, but nothing that may be a secret written where none belongs."""
+    if SECRET_FIELDS & set(place) or isinstance(value, dict):
+        return ""
+    return f", got {value!r}"

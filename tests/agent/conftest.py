@@ -561,7 +561,7 @@ def run_python(
             env={**clean, **urls, **environment},
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=float(os.environ.get("STRESS_TIMEOUT_S", "60")),
             check=False,
         )
 

@@ -116,6 +116,20 @@ def test_a_part_is_told_with_the_whole_that_explains_it_and_alone_when_that_is_o
     assert (part_now["event"], part_now["parent"]) == ("released", "")
 
 
+def test_what_a_detector_says_is_a_part_is_told_with_its_whole_whatever_the_order(
+    priced: ClickHouse, tenant: str
+) -> None:
+    book = Incidents(lambda: priced, lambda: NOW)
+    whole = found(tenant, "whole", so_far_usd=Decimal(1))
+    part = found(tenant, "part", dimensions={"model": "gpt-4o"}, part_of="anomaly:whole")
+
+    book.tell([part, whole])
+
+    by_source = {row["sources"][0]: row for row in shown(priced, tenant)}
+    assert by_source["anomaly:part"]["parent"] == by_source["anomaly:whole"]["incident"]
+    assert by_source["anomaly:whole"]["parent"] == ""
+
+
 def test_a_whole_that_does_not_pay_for_a_part_does_not_hide_it(
     priced: ClickHouse, tenant: str
 ) -> None:
@@ -191,7 +205,7 @@ def test_another_tenants_incident_cannot_be_touched(priced: ClickHouse, tenant: 
 
 
 def test_a_budget_that_is_used_up_is_one_incident_that_gets_worse_and_ends(
-    schema: ClickHouse, priced: ClickHouse, insert: Callable[..., None], tenant: str
+    priced: ClickHouse, insert: Callable[..., None], tenant: str
 ) -> None:
     book = Incidents(lambda: priced, lambda: NOW)
     budget = Budget(name="a", tenant=tenant, usd=Decimal(10), hard=True)
@@ -200,7 +214,7 @@ def test_a_budget_that_is_used_up_is_one_incident_that_gets_worse_and_ends(
         insert(
             priced, [call("openai", "gpt-4o", dollars * 400_000, 0, at=NOW - timedelta(hours=9))]
         )
-        BudgetWatch(lambda: priced, [budget], lambda: NOW).watch()
+        BudgetWatch(lambda: priced, lambda: [budget], lambda: NOW).watch()
         (finding,) = [one for one in budgets(priced, NOW) if one.tenant == tenant]
         book.tell([finding])
         return finding
@@ -267,7 +281,7 @@ def test_books_that_do_not_balance_are_noticed_once_their_hour_is_closed(
 
 
 def test_anomalies_of_the_detectors_become_incidents_and_a_second_look_changes_nothing(
-    schema: ClickHouse,
+    emptied: ClickHouse,
 ) -> None:
     columns = [
         "tenant", "id", "series", "tier", "channel", "started_at", "detected_at", "updated_at",
@@ -276,30 +290,30 @@ def test_anomalies_of_the_detectors_become_incidents_and_a_second_look_changes_n
     at = NOW - timedelta(minutes=2)
     values = ["t", "f00", {"team": "search"}, "minute", "calls_per_run", at, NOW, NOW, None, 5.0]
     values += [Decimal(41), Decimal(1610), "Calls per run rose.", '{"calls": 140}']
-    schema.insert("anomaly_versions", columns, [[*values, int(NOW.timestamp() * 1e9)]])
-    notice = Notice(lambda: schema, Incidents(lambda: schema, lambda: NOW), now=lambda: NOW)
+    emptied.insert("anomaly_versions", columns, [[*values, int(NOW.timestamp() * 1e9)]])
+    notice = Notice(lambda: emptied, Incidents(lambda: emptied, lambda: NOW), now=lambda: NOW)
 
     notice.look()
     notice.look()
 
-    (one,) = shown(schema, "t")
+    (one,) = shown(emptied, "t")
     assert (one["severity"], one["title"]) == ("critical", "calls per run of team search")
     assert (one["sequence"], one["so_far_usd"]) == (1, Decimal(41))
 
 
-def test_a_fault_of_the_collector_is_an_incident_until_it_is_gone(schema: ClickHouse) -> None:
+def test_a_fault_of_the_collector_is_an_incident_until_it_is_gone(emptied: ClickHouse) -> None:
     faults = ["the store does not take traces: code 241"]
     notice = Notice(
-        lambda: schema,
-        Incidents(lambda: schema, lambda: NOW),
+        lambda: emptied,
+        Incidents(lambda: emptied, lambda: NOW),
         faults=lambda: faults,
         now=lambda: NOW,
     )
 
     notice.look()
-    (broken,) = shown(schema, "default")
+    (broken,) = shown(emptied, "default")
     faults.clear()
     notice.look()
 
     assert (broken["kind"], broken["severity"]) == ("collector", "critical")
-    assert shown(schema, "default")[0]["status"] == "resolved"
+    assert shown(emptied, "default")[0]["status"] == "resolved"

@@ -16,6 +16,7 @@ COMMANDS = (
     "budgets",
     "forecast",
     "incidents",
+    "alerts",
     "sql",
     "doctor",
     "store",

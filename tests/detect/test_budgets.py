@@ -159,7 +159,7 @@ def test_a_budget_without_a_call_is_there_with_nothing_spent(
     priced: ClickHouse, tenant: str
 ) -> None:
     BudgetWatch(
-        lambda: priced, [Budget(name="a", tenant=tenant, usd=Decimal(5))], lambda: NOW
+        lambda: priced, lambda: [Budget(name="a", tenant=tenant, usd=Decimal(5))], lambda: NOW
     ).watch()
 
     (row,) = budgets(priced, tenant, NOW)
@@ -173,9 +173,9 @@ def test_a_budget_that_left_the_file_is_no_longer_shown_even_after_a_restart(
 ) -> None:
     insert(priced, [dollars(6, NOW)])
     both = [Budget(name=name, tenant=tenant, usd=Decimal(5), hard=True) for name in ("a", "b")]
-    BudgetWatch(lambda: priced, both, lambda: NOW).watch()
+    BudgetWatch(lambda: priced, lambda: both, lambda: NOW).watch()
 
-    BudgetWatch(lambda: priced, both[:1], lambda: NOW + timedelta(seconds=1)).watch()
+    BudgetWatch(lambda: priced, lambda: both[:1], lambda: NOW + timedelta(seconds=1)).watch()
 
     assert [row["budget"] for row in budgets(priced, tenant, NOW)] == ["a"]
     assert [(r["budget"], r["remaining_usd"]) for r in limits(priced, tenant, NOW)] == [("a", -1)]
@@ -193,7 +193,9 @@ def test_a_budget_is_written_when_it_changed_and_not_again(
             written.append(len(rows))
             priced.insert(table, columns, rows)
 
-    watch = BudgetWatch(Counting, [Budget(name="a", tenant=tenant, usd=Decimal(5))], lambda: NOW)
+    watch = BudgetWatch(
+        Counting, lambda: [Budget(name="a", tenant=tenant, usd=Decimal(5))], lambda: NOW
+    )
 
     watch.watch()
     watch.watch()
@@ -202,3 +204,17 @@ def test_a_budget_is_written_when_it_changed_and_not_again(
 
     # The first also ends what other tests have left.
     assert (len(written), written[-1]) == (2, 1)
+
+
+def test_a_budget_says_what_is_to_be_expected_of_it(
+    priced: ClickHouse, insert: Callable[..., None], tenant: str
+) -> None:
+    insert(priced, [dollars(1, NOW - timedelta(hours=hour)) for hour in range(1, 24 * 9)])
+    allowed = [Budget(name="a", tenant=tenant, usd=Decimal(5000))]
+    BudgetWatch(lambda: priced, lambda: allowed, lambda: NOW).watch()
+
+    (row,) = budgets(priced, tenant, NOW)
+
+    # $215 since the first, and a dollar for each of the 252 hours until December.
+    assert float(row["forecast_usd"]) == pytest.approx(215 + 252, rel=0.02)
+    assert row["forecast_low_usd"] <= row["forecast_usd"] <= row["forecast_high_usd"]

@@ -34,6 +34,7 @@ class Finding:
         projected_usd: The same at the end of the month if it goes on.
         ended_at: When it was over; None: it goes on.
         evidence: What it rests on, as JSON has it; dollars in it are text.
+        part_of: Source of the finding that explains this one; empty: none is known.
     """
 
     tenant: str
@@ -49,6 +50,7 @@ class Finding:
     projected_usd: Decimal | None = None
     ended_at: datetime | None = None
     evidence: Mapping[str, Any] = field(default_factory=dict)
+    part_of: str = ""
 
     @property
     def source(self) -> str:

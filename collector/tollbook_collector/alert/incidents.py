@@ -72,7 +72,8 @@ class Incidents:
         with self._lock:
             now = self._now()
             book = _Book(self._kept(now), now)
-            for finding in findings:
+            # Wholes first, so that their parts find them.
+            for finding in sorted(findings, key=lambda one: bool(one.part_of)):
                 book.tell(finding)
             book.end_missing({finding.source for finding in findings}, set(listed))
             book.settle()
@@ -148,6 +149,9 @@ class _Book:
             after = steps.opened(finding, self._now, self._parent(finding))
         if after is None:
             return
+        if known is not None and not after.parent and (whole := self._whole(finding, known)):
+            self._add(after)
+            after = steps.suppressed(after, whole, self._now)
         self._add(after)
         self._by_source[(finding.tenant, finding.source)] = after.incident
         if after.event == "opened":
@@ -197,8 +201,19 @@ class _Book:
                 return kept.incident
         return None
 
+    def _whole(self, finding: Finding, own: str = "") -> str:
+        """Return the incident that the finding's own detector says explains it; empty: none."""
+        name = self._by_source.get((finding.tenant, finding.part_of), "")
+        whole = self._incidents.get((finding.tenant, name))
+        if whole is None or whole.status == "resolved":
+            return ""
+        name = whole.parent or whole.incident
+        return "" if name == own else name
+
     def _parent(self, finding: Finding) -> str:
         """Return the incident about more calls that explains a finding; empty: none does."""
+        if whole := self._whole(finding):
+            return whole
         wholes = [
             kept
             for kept in self._incidents.values()

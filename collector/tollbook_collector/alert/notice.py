@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
 
-from tollbook_collector.alert.finding import Finding, Severity
+from tollbook_collector.alert.finding import Finding, Kind, Severity
 from tollbook_collector.alert.incidents import Database, Incidents
 from tollbook_collector.settings import OPEN_TENANT
 from tollbook_collector.store import sql
@@ -30,7 +30,12 @@ SILENCE_HISTORY: Final = timedelta(hours=24)
 WARNING_USD: Final = Decimal(10)
 CRITICAL_USD: Final = Decimal(1000)
 # Kinds that are told in full each round: what is not told any more is over.
-LISTED: Final = ("budget", "unpriced", "imbalance", "silence", "collector")
+LISTED: Final = ("budget", "collector")
+# These read days of spend, so they are told less often.
+LISTED_FAR: Final = ("unpriced", "imbalance", "silence")
+LOOK_FAR: Final = timedelta(minutes=1)
+# Tenants of the collector's own, as the canary's; what is wrong with them is a fault of it.
+OWN_TENANTS: Final = "_"
 ZERO: Final = Decimal(0)
 
 
@@ -56,6 +61,7 @@ class Notice:
         self._faults = faults
         self._now = now
         self._version: int | None = None
+        self._looked_far_at: datetime | None = None
 
     def look(self) -> None:
         """Look once at every source.
@@ -72,12 +78,15 @@ class Notice:
         findings = [
             *(_anomaly(row) for row in news),
             *budgets(store, now),
-            *unpriced(store, now),
-            *unbalanced(store, now),
-            *silences(store, now),
             *(_fault(fault, now) for fault in self._faults()),
         ]
-        self._incidents.tell(findings, LISTED)
+        listed = list(LISTED)
+        if self._looked_far_at is None or now - self._looked_far_at >= LOOK_FAR:
+            findings += [*unpriced(store, now), *unbalanced(store, now), *silences(store, now)]
+            listed += LISTED_FAR
+            self._looked_far_at = now
+        findings = [one for one in findings if not one.tenant.startswith(OWN_TENANTS)]
+        self._incidents.tell(findings, listed)
         if news:
             self._version = int(news[-1][-1])
 
@@ -173,10 +182,13 @@ def silences(store: Database, now: datetime) -> list[Finding]:
 def _anomaly(row: Sequence[Any]) -> Finding:
     (tenant, key, series, tier, channel, started_at, detected_at, ended_at, score) = row[:9]
     so_far, projected, explanation, evidence, _ = row[9:]
+    known = json.loads(evidence) if evidence else {}
+    root = known.get("explained_by", "")
+    kind: Kind = "drift" if tier == "drift" else "anomaly"
     about = ", ".join(f"{name} {value or '—'}" for name, value in series.items()) or "all calls"
     return Finding(
         tenant=tenant,
-        kind="drift" if tier == "drift" else "anomaly",
+        kind=kind,
         key=key,
         severity=_severity(so_far, projected, tier),
         title=f"{channel.replace('_', ' ')} of {about}",
@@ -188,11 +200,12 @@ def _anomaly(row: Sequence[Any]) -> Finding:
         projected_usd=projected,
         ended_at=None if ended_at is None else _aware(ended_at),
         evidence={
-            **(json.loads(evidence) if evidence else {}),
+            **known,
             "score": score,
             "tier": tier,
             "detected_at": _aware(detected_at).isoformat(),
         },
+        part_of=f"{kind}:{root}" if root else "",
     )
 
 

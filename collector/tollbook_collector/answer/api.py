@@ -10,6 +10,7 @@ from fastapi.responses import JSONResponse, Response
 
 from tollbook_collector import prometheus
 from tollbook_collector.answer import questions
+from tollbook_collector.answer.alerts import add_alerts
 from tollbook_collector.answer.books import add_books
 from tollbook_collector.answer.budgets import add_budgets
 from tollbook_collector.answer.calls import add_calls
@@ -20,6 +21,7 @@ from tollbook_collector.answer.forecast import add_forecast
 from tollbook_collector.answer.guard import SqlRefused
 from tollbook_collector.answer.incidents import add_incidents
 from tollbook_collector.answer.ledger import add_ledger
+from tollbook_collector.answer.limits import add_limits
 from tollbook_collector.answer.models import add_models
 from tollbook_collector.answer.pages import add_pages
 from tollbook_collector.answer.pages.render import page
@@ -54,8 +56,10 @@ def create_api(collector: Collected) -> FastAPI:
     add_books(api, collector)
     add_pages(api, collector)
     add_budgets(api, collector)
+    add_limits(api, collector)
     add_forecast(api, collector)
     add_incidents(api, collector)
+    add_alerts(api, collector)
     add_ledger(api, collector)
     add_change(api, collector)
     return api

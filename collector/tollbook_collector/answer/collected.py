@@ -2,6 +2,7 @@
 
 from typing import Any, Protocol
 
+from tollbook_collector.alert.deliver import Deliver
 from tollbook_collector.alert.incidents import Incidents
 from tollbook_collector.answer.questions import Answerer
 from tollbook_collector.money.allocation import Allocation
@@ -14,10 +15,15 @@ class Collected(Protocol):
 
     tenant: str
     incidents: Incidents
+    alerts: Deliver
 
     @property
     def store(self) -> Answerer:
         """The store; raises StoreUnavailable while it is not connected."""
+
+    @property
+    def policy(self) -> Policy:
+        """What tollbook.toml says now."""
 
     @property
     def ledger(self) -> LedgerStore:

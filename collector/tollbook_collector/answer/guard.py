@@ -18,6 +18,8 @@ QUERY_CHARACTERS_MAX: Final = 65_536
 QUERY_NODES_MAX: Final = 5_000
 TABLES: Final = frozenset(
     {
+        "alert_attempts",
+        "alerts",
         "adjustments",
         "anomalies",
         "budgets",

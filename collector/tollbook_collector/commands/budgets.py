@@ -35,10 +35,10 @@ def budgets(as_json: AsJson = False, api: Api = DEFAULT_API) -> None:
 
 def _table(rows: list[dict[str, Any]]) -> Table:
     table = Table(title="Budgets", title_justify="left", title_style="bold", box=None)
-    table.add_column("budget", overflow="fold")
+    table.add_column("budget", overflow="fold", min_width=10)
     table.add_column("over", overflow="fold", min_width=9)
     table.add_column("until", no_wrap=True)
-    for name in ("limit", "spent", "used", "left", "expected"):
+    for name in ("limit", "spent", "used", "expected"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("state", no_wrap=True)
     for row in rows[: screens.TERMINAL_ROWS_MAX]:
@@ -50,7 +50,6 @@ def _table(rows: list[dict[str, Any]]) -> Table:
             screens.money(row["limit_usd"]),
             screens.money(row["spent_usd"]) + (" + ?" if row["unpriced_calls"] else ""),
             f"{used:.0%}",
-            screens.money(row["remaining_usd"]),
             _expected(row),
             _state(row),
         )

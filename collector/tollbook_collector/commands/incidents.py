@@ -175,7 +175,7 @@ def feedback(
     as_json: AsJson = False,
     api: Api = DEFAULT_API,
 ) -> None:
-    """Say what an incident was, so that the detectors learn from it."""
+    """Say what an incident was; one that is expected or planned is not told again."""
     _act(api, incident, "feedback", note, by, what, as_json)
 
 

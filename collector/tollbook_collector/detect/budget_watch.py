@@ -135,14 +135,14 @@ class BudgetWatch:
 
     Args:
         store: Returns the store; raises StoreUnavailable while it is away.
-        budgets: What is allowed.
+        budgets: Returns what is allowed, as tollbook.toml has it now.
         now: The clock.
     """
 
     def __init__(
         self,
         store: Callable[[], Database],
-        budgets: Sequence[Budget],
+        budgets: Callable[[], Sequence[Budget]],
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._store = store
@@ -150,7 +150,7 @@ class BudgetWatch:
         self._now = now
         self._written: dict[tuple[str, str, str, str, datetime], Status] | None = None
         # Forecasts by budget, of the hour in which they were made: they follow whole hours.
-        self._forecasts: dict[int, tuple[datetime, dict[str, Forecast]]] = {}
+        self._forecasts: dict[tuple[str, str], tuple[datetime, Budget, dict[str, Forecast]]] = {}
 
     def watch(self) -> None:
         """Measure each budget, and write those that changed or are no longer in force.
@@ -163,7 +163,9 @@ class BudgetWatch:
         if self._written is None:
             self._written = _in_force(store, now)
         measured = {
-            status.key: status for budget in self._budgets for status in measure(store, budget, now)
+            status.key: status
+            for budget in self._budgets()
+            for status in self._expecting(store, budget, now)
         }
         gone = [
             replace(status, in_force=False)
@@ -177,10 +179,11 @@ class BudgetWatch:
 
     def _expecting(self, store: Database, budget: Budget, now: datetime) -> list[Status]:
         statuses = measure(store, budget, now)
-        hour, made = self._forecasts.get(id(budget), (None, {}))
-        if hour != _hour(now):
+        name = (budget.tenant, budget.name)
+        hour, known, made = self._forecasts.get(name, (None, None, {}))
+        if (hour, known) != (_hour(now), budget):
             made = expect(store, budget, statuses, now)
-            self._forecasts[id(budget)] = (_hour(now), made)
+            self._forecasts[name] = (_hour(now), budget, made)
         return [_with(status, made.get(status.value)) for status in statuses]
 
 

@@ -129,6 +129,84 @@ PARTITION BY toYYYYMM(made_at)
 ORDER BY (tenant, period, hour, call_key)
 SETTINGS non_replicated_deduplication_window = 10000, fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8192;
 
+CREATE TABLE alert_attempts
+(
+    `tenant` LowCardinality(String) COMMENT 'Whose data it is',
+    `message` String COMMENT 'Id of the message',
+    `webhook` LowCardinality(String) COMMENT 'Webhook of tollbook.toml that it went to',
+    `attempt` UInt16 COMMENT 'Which try, from 1 on',
+    `at` DateTime64(3, 'UTC') COMMENT 'When it was made, UTC',
+    `took_ms` UInt32 COMMENT 'How long it took, milliseconds',
+    `status` UInt16 COMMENT 'Status of the answer; 0: there was none',
+    `outcome` LowCardinality(String) COMMENT 'delivered, failed, or refused: it was not sent, because it may not go there',
+    `error` String COMMENT 'Why it was not delivered; empty: it was'
+)
+ENGINE = MergeTree
+PARTITION BY toYYYYMM(at)
+ORDER BY (tenant, message, at)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8192;
+
+CREATE TABLE alert_versions
+(
+    `tenant` LowCardinality(String) COMMENT 'Whose data it is',
+    `message` String COMMENT 'Id of the message, webhook-id when it is sent: the same for each try',
+    `incident` String COMMENT 'Incident that it is about; empty: several, or a test',
+    `sequence` UInt32 COMMENT 'Which thing that happened to it is told',
+    `type` LowCardinality(String) COMMENT 'incident.opened, budget.exceeded, retrain.suggested, digest, test, …',
+    `severity` LowCardinality(String) COMMENT 'info, warning or critical',
+    `title` String COMMENT 'One line',
+    `route` LowCardinality(String) COMMENT 'Route of tollbook.toml that sends it; empty: none does',
+    `webhook` LowCardinality(String) COMMENT 'Webhook of tollbook.toml that it goes to; empty: none',
+    `content` String COMMENT 'What is told: type, timestamp and data as JSON' CODEC(ZSTD(1)),
+    `state` LowCardinality(String) COMMENT 'waiting, delivered, dead, muted, or grouped into another',
+    `reason` String COMMENT 'Why it is muted or dead, or the message that it was grouped into',
+    `attempts` UInt16 COMMENT 'Tries so far',
+    `next_at` DateTime64(3, 'UTC') COMMENT 'When it is tried next, while it waits, UTC',
+    `created_at` DateTime64(3, 'UTC') COMMENT 'When it was written down, UTC',
+    `version` UInt64 COMMENT 'Of states of one message the one with the highest counts; nanoseconds since 1970'
+)
+ENGINE = ReplacingMergeTree(version)
+PARTITION BY toYYYYMM(created_at)
+ORDER BY (tenant, message)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8192;
+
+CREATE VIEW alerts
+(
+    `tenant` LowCardinality(String),
+    `message` String,
+    `incident` String,
+    `sequence` UInt32,
+    `type` LowCardinality(String),
+    `severity` LowCardinality(String),
+    `title` String,
+    `route` LowCardinality(String),
+    `webhook` LowCardinality(String),
+    `content` String,
+    `state` LowCardinality(String),
+    `reason` String,
+    `attempts` UInt16,
+    `next_at` DateTime64(3, 'UTC'),
+    `created_at` DateTime64(3, 'UTC')
+)
+AS SELECT
+    tenant,
+    message,
+    incident,
+    sequence,
+    type,
+    severity,
+    title,
+    route,
+    webhook,
+    content,
+    state,
+    reason,
+    attempts,
+    next_at,
+    created_at
+FROM alert_versions
+FINAL;
+
 CREATE VIEW anomalies
 (
     `tenant` LowCardinality(String),

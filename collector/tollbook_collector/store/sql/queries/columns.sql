@@ -16,10 +16,10 @@ WITH
     (
         SELECT mapFromArrays(groupArray(concat(table, '.', name)), groupArray(comment))
         FROM system.columns
-        WHERE database = currentDatabase() AND comment != '' AND table IN ('anomaly_versions', 'budget_periods', 'incident_history')
+        WHERE database = currentDatabase() AND comment != '' AND table IN ('anomaly_versions', 'budget_periods', 'incident_history', 'alert_versions')
     ) AS meanings_of_tables,
     -- Views over one table whose columns mean what they mean there and nowhere else.
-    map('anomalies', 'anomaly_versions', 'budgets', 'budget_periods', 'incidents', 'incident_history') AS behind
+    map('anomalies', 'anomaly_versions', 'budgets', 'budget_periods', 'incidents', 'incident_history', 'alerts', 'alert_versions') AS behind
 SELECT
     table,
     name,

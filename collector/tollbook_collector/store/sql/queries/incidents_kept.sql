@@ -27,13 +27,17 @@ SELECT
     evidence,
     sources,
     active
-FROM
+FROM incident_history FINAL
+WHERE (tenant, incident) IN
 (
-    SELECT *
-    FROM incident_history FINAL
-    ORDER BY sequence DESC
-    LIMIT 1 BY tenant, incident
+    SELECT
+        tenant,
+        incident
+    FROM incident_history
+    GROUP BY tenant, incident
+    HAVING argMax(status, sequence) != 'resolved'
+        OR argMax(resolved_at, sequence) >= {since:DateTime('UTC')}
 )
-WHERE status != 'resolved' OR resolved_at >= {since:DateTime('UTC')}
-ORDER BY opened_at, incident
+ORDER BY incident_history.sequence DESC
+LIMIT 1 BY tenant, incident
 LIMIT {limit:UInt32}

@@ -1,0 +1,178 @@
+"""Leases of hard budgets, and switches: what programs are told, and that it is never too much."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tollbook_collector.answer import limits as limits_module
+from tollbook_collector.answer.limits import LEASE_S, Asking, Kills, Lender, Used, add_limits
+from tollbook_collector.answer.tenant import tenant_of
+from tollbook_collector.detect.budget_watch import BudgetWatch
+from tollbook_collector.detect.budgets import Budget
+from tollbook_collector.policy import Policy, UnreadablePolicy
+from tollbook_collector.store.client import ClickHouse
+
+NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
+
+
+def row(remaining: str, limit: str = "100") -> dict[str, Any]:
+    return {
+        "budget": "month",
+        "dimension": "",
+        "value": "",
+        "chosen": {},
+        "limit_usd": Decimal(limit),
+        "remaining_usd": Decimal(remaining),
+        "period_ends_at": NOW + timedelta(days=9),
+        "measured_at": NOW,
+    }
+
+
+def lease(lender: Lender, program: str, remaining: str, used: str = "0", at: datetime = NOW) -> Any:
+    asking = Asking(program=program, used=[Used(name="month", used_usd=Decimal(used))])
+    (said,) = lender.lend("t", asking, [row(remaining)], at)
+    return Decimal(said["lease_usd"])
+
+
+def test_a_lease_is_a_part_of_what_nobody_has() -> None:
+    lender = Lender()
+
+    assert lease(lender, "a", "100") == Decimal(25)
+    assert lease(lender, "b", "100") == Decimal("18.75")  # a quarter of 75
+    assert lease(lender, "a", "100") == Decimal("20.3125")  # a's own came back: of 81.25
+
+
+def test_what_was_used_counts_until_it_is_measured_and_a_lost_lease_counts_whole() -> None:
+    lender = Lender()
+    lease(lender, "a", "100")
+    lease(lender, "b", "100")
+
+    later = NOW + timedelta(seconds=LEASE_S + 1)
+    assert lease(lender, "c", "100", at=later) == (100 - 25 - Decimal("18.75")) / 4
+    much_later = later + timedelta(seconds=LEASE_S + 121)
+    assert lease(lender, "d", "100", at=much_later) == Decimal(25)
+
+
+def test_a_small_rest_is_lent_whole_and_an_empty_budget_lends_nothing() -> None:
+    assert lease(Lender(), "a", "0.9") == Decimal("0.9")  # less than a hundredth of the limit
+    assert lease(Lender(), "a", "-3") == 0
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    steps=st.lists(
+        st.tuples(st.sampled_from("abcde"), st.integers(0, 100), st.integers(0, 40)), max_size=60
+    )
+)
+def test_programs_together_never_get_more_than_is_left(steps: list[tuple[str, int, int]]) -> None:
+    lender, now = Lender(), NOW
+    remaining, spent = Decimal(100), Decimal(0)
+    held: dict[str, Decimal] = {}
+    expires: dict[str, datetime] = {}
+    pending: list[tuple[datetime, Decimal]] = []  # spent, and measured 60 s later
+    for program, percent, seconds in steps:
+        now += timedelta(seconds=seconds)
+        measured = sum(
+            (usd for at, usd in pending if at + timedelta(seconds=60) <= now), Decimal(0)
+        )
+        live = held.get(program, Decimal(0)) if expires.get(program, NOW) > now else Decimal(0)
+        used = (live * percent / 100).quantize(Decimal("0.000001"))
+        spent += used
+        pending.append((now, used))
+        held[program] = lease(lender, program, str(remaining - measured), str(used), now)
+        expires[program] = now + timedelta(seconds=LEASE_S)
+
+        living = sum((usd for who, usd in held.items() if expires[who] > now), Decimal(0))
+        assert spent + living <= remaining
+
+
+KILLS = """
+[[kills]]
+name = "stop-search"
+where = { team = "search", model = ["gpt-4o"] }
+reason = "incident 12"
+
+[[kills]]
+name = "over"
+until = 2026-01-01T00:00:00Z
+"""
+
+
+@pytest.fixture
+def client(priced: ClickHouse, tenant: str, tmp_path: Path) -> TestClient:
+    path = tmp_path / "tollbook.toml"
+    path.write_text(KILLS.replace("[[kills]]", f'[[kills]]\ntenant = "{tenant}"'))
+    policy = Policy(path, {"kills": Kills})
+    api = FastAPI()
+    collector: Any = SimpleNamespace(store=priced, policy=policy)
+    api.dependency_overrides[tenant_of] = lambda: tenant
+    add_limits(api, collector)
+    return TestClient(api)
+
+
+def test_the_routes_tell_budgets_with_their_leases_and_the_switches_in_force(
+    client: TestClient, priced: ClickHouse, tenant: str
+) -> None:
+    budget = Budget(
+        name="team", tenant=tenant, usd=Decimal(8), hard=True, where={"team": ("search",)}
+    )
+    BudgetWatch(lambda: priced, [budget]).watch()
+
+    shown = client.get("/v1/limits").json()
+    said = client.post("/v1/limits", json={"program": "p"}).json()
+
+    assert (
+        shown["kills"]
+        == said["kills"]
+        == [
+            {
+                "name": "stop-search",
+                "where": {"team": ["search"], "model": ["gpt-4o"]},
+                "reason": "incident 12",
+                "until": None,
+            }
+        ]
+    )
+    assert "lease_usd" not in shown["limits"][0]
+    (limit,) = said["limits"]
+    assert (limit["name"], limit["where"]) == ("team", {"team": ["search"]})
+    assert (limit["remaining_usd"], limit["lease_usd"], limit["lease_s"]) == ("8", "2", LEASE_S)
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        {},
+        {"program": ""},
+        {"program": "p", "used": [{"name": "x", "used_usd": "-1"}]},
+        {"program": "p", "used": [{"name": "x", "used_usd": "NaN"}]},
+        {"program": "p", "more": 1},
+    ],
+)
+def test_a_question_that_is_none_is_refused(client: TestClient, question: Any) -> None:
+    assert client.post("/v1/limits", json=question).status_code == 422
+
+
+def test_a_switch_that_cannot_be_obeyed_is_an_error_that_names_it(tmp_path: Path) -> None:
+    path = tmp_path / "tollbook.toml"
+    path.write_text('[[kills]]\nname = "x"\nwhere = { planet = "mars" }\n')
+
+    with pytest.raises(UnreadablePolicy, match="planet"):
+        Policy(path, {"kills": Kills})
+
+
+def test_more_programs_than_may_ask_get_no_lease(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits_module, "PROGRAMS_MAX", 1)
+    lender = Lender()
+    ask: Callable[[str], Any] = lambda who: lease(lender, who, "100")  # noqa: E731
+
+    assert (ask("a") > 0, ask("b")) == (True, 0)

@@ -1,0 +1,105 @@
+"""The story: an agent loops, money goes, and a signed message says so while it happens."""
+
+import base64
+import hashlib
+import hmac
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from receiver import Received, receiver
+from waiting import wait_until
+
+SECRET = b"s" * 32
+WITHIN_S = 120.0
+# An agent that calls its model again and again: 60 calls of 100,000 tokens at $2.50 a million.
+LOOP = """
+import sys
+import tollbook
+tollbook.instrument(service="refunds", endpoint=sys.argv[1])
+with tollbook.tags(team="support"), tollbook.run("refund-agent"):
+    for _ in range(60):
+        with tollbook.call(provider="openai", model="gpt-4o") as call:
+            call.usage(input_tokens=100_000, output_tokens=0)
+flushed = tollbook.flush(timeout=30)
+print(flushed)
+"""
+POLICY = """
+[[budgets]]
+name = "refunds"
+where = {{ service = "refunds" }}
+usd = 10
+period = "day"
+hard = true
+owner = "support-oncall"
+
+[[webhooks]]
+name = "ops"
+url = "{url}"
+secrets = ["env:TEST_ALERT_SECRET"]
+networks = ["127.0.0.0/8"]
+"""
+
+
+def is_signed(request: Received) -> bool:
+    signed = f"{request.headers['webhook-id']}.{request.headers['webhook-timestamp']}."
+    digest = hmac.new(SECRET, signed.encode() + request.body, hashlib.sha256).digest()
+    return request.headers["webhook-signature"] == f"v1,{base64.b64encode(digest).decode()}"
+
+
+def test_an_agent_that_loops_is_told_of_while_it_loops(
+    start_collector: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with receiver() as receiving:
+        policy = tmp_path / "tollbook.toml"
+        policy.write_text(POLICY.format(url=receiving.url))
+        monkeypatch.setenv("TOLLBOOK_POLICY", str(policy))
+        secret = base64.b64encode(SECRET).decode()
+        monkeypatch.setenv("TEST_ALERT_SECRET", f"whsec_{secret}")
+        collector = start_collector()
+
+        subprocess.run([sys.executable, "-c", LOOP, collector.otlp_http], check=True, timeout=60)
+        wait_until(
+            lambda: any(json.loads(r.body)["type"] == "budget.exceeded" for r in receiving.requests)
+        )
+
+        (told,) = [r for r in receiving.requests if json.loads(r.body)["type"] == "budget.exceeded"]
+    message = json.loads(told.body)
+    ((first,),) = [row.values() for row in collector.sql("SELECT min(started_at) FROM calls")]
+    excess_at = datetime.fromisoformat(f"{first}+00:00").timestamp()
+    assert is_signed(told)
+    assert int(told.headers["webhook-timestamp"]) - excess_at <= WITHIN_S
+    assert message["data"]["title"] == "Budget refunds is used up"
+    assert message["data"]["so_far_usd"] == "5"  # 60 calls of 25 cents, less 10 dollars
+    (incident,) = [row for row in collector.get("/v1/incidents")["rows"] if row["kind"] == "budget"]
+    assert incident["incident"] == message["data"]["incident"]
+
+
+def test_a_collector_killed_before_its_message_was_taken_delivers_it_under_the_same_id(
+    start_collector: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with receiver() as receiving:
+        receiving.answers = [(500, {})]
+        policy = tmp_path / "tollbook.toml"
+        policy.write_text(POLICY.format(url=receiving.url))
+        monkeypatch.setenv("TOLLBOOK_POLICY", str(policy))
+        secret = base64.b64encode(SECRET).decode()
+        monkeypatch.setenv("TEST_ALERT_SECRET", f"whsec_{secret}")
+        collector = start_collector(tmp_path / "data")
+        subprocess.run([sys.executable, "-c", LOOP, collector.otlp_http], check=True, timeout=60)
+        wait_until(lambda: bool(receiving.requests))
+
+        collector.process.kill()
+        collector.process.wait(60)
+        refused = receiving.ids[0]
+        start_collector(tmp_path / "data")
+        wait_until(lambda: receiving.ids.count(refused) > 1)
+
+        first, *again = [r for r in receiving.requests if r.headers["webhook-id"] == refused]
+    assert is_signed(again[0])
+    assert again[0].body == first.body
