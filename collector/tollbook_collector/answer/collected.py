@@ -37,10 +37,6 @@ class Collected(Protocol):
     def user_sql(self) -> bool:
         """Whether statements of users may reach the store."""
 
-    @property
-    def policy(self) -> Policy:
-        """What tollbook.toml says."""
-
     def status(self) -> dict[str, Any]:
         """Return what the parts have counted."""
 
