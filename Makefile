@@ -28,6 +28,10 @@ test: $(STAMP)  ## run all tests (ARGS="-k spool")
 test-clients: $(STAMP)  ## run the tests of all client libraries, an environment each (ARGS="groq cohere-minimum")
 	@$(BIN)/python tests/client_environments.py $(ARGS)
 
+.PHONY: test-local
+test-local: $(STAMP)  ## run the tests of models in the process; installs torch, a gigabyte
+	@$(BIN)/python tests/client_environments.py --group local $(ARGS)
+
 check: $(STAMP)  ## formatting, lint and types
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .

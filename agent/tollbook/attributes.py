@@ -60,6 +60,12 @@ USAGE_WEB_SEARCH_REQUESTS: Final = "tollbook.usage.web_search_requests"  # int
 USAGE_SEARCH_UNITS: Final = "tollbook.usage.search_units"  # int, of a ranking
 # False when the stream ended before the provider had reported the whole usage.
 USAGE_COMPLETE: Final = "tollbook.usage.complete"  # bool, only when false
+# True when the provider said no usage, and what is here was counted from the text by tollbook.
+USAGE_ESTIMATED: Final = "tollbook.usage.estimated"  # bool, only when true
+# Where a model in the process computes.
+DEVICE: Final = "tollbook.device"  # string: cpu, cuda:0, …
+# Where the call was processed, as the answer or the host says.
+REGION: Final = "tollbook.region"  # string
 
 # Content, only where a program has chosen that it may leave: JSON of messages and their parts.
 SYSTEM_INSTRUCTIONS: Final = "gen_ai.system_instructions"  # string
@@ -86,6 +92,8 @@ SESSION_ID: Final = "session.id"  # string, the tag `session`
 RUN_ID: Final = "tollbook.run.id"  # string, 32 hexadecimal digits unless the program gave one
 RUN_NAME: Final = "tollbook.run.name"  # string
 AGENT_NAME: Final = "gen_ai.agent.name"  # string, on the task's span
+TOOL_NAME: Final = "gen_ai.tool.name"  # string, on the span of a tool
+WORKFLOW_NAME: Final = "gen_ai.workflow.name"  # string, on the span of a step
 
 # A score, on a span of its own: the call is long sent when its outcome is known.
 EVALUATION_NAME: Final = "gen_ai.evaluation.name"  # string

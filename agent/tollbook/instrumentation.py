@@ -14,6 +14,7 @@ def instrument(
     endpoint: str | None = None,
     tags: Mapping[str, str] | None = None,
     exporter: Literal["otlp"] | None = "otlp",
+    stream_usage: Literal["estimate", "inject"] | None = None,
     content: Iterable[str] | None = None,
     redact: Callable[[str], str] | None = None,
 ) -> None:
@@ -30,6 +31,9 @@ def instrument(
         tags: Tags of every call, which `tollbook.tags()` overrides; default none.
         exporter: "otlp" sends to the collector; None gives the spans to the TracerProvider that the
             program itself has set for OpenTelemetry, and sends nothing.
+        stream_usage: Of streams of OpenAI's shape that were not asked for their usage: "estimate"
+            counts the text and flags that; "inject" asks for it and keeps the chunk that answers
+            from the program; default `TOLLBOOK_STREAM_USAGE`, else "estimate".
         content: What of prompts and answers leaves the process, of "system", "prompts", "answers"
             and "tools", without secrets, e-mail addresses, numbers of cards and of telephones;
             default `TOLLBOOK_CONTENT`, else none of it.
@@ -48,6 +52,7 @@ def instrument(
         endpoint=endpoint,
         tags=tags,
         handed_over=exporter is None,
+        stream_usage=stream_usage,
         content=content,
         redact=redact,
     )

@@ -78,7 +78,9 @@ class Response:
         usage: The tokens, or None where the provider said nothing.
         usage_complete: False when a stream ended before the whole usage was known.
         error_type: What went wrong in an answer that came with status 200, or None.
-        region: Where it was processed, where that has a rate of its own (`us`), or None.
+        region: Where it was processed, as the answer or the host says (`us`, `eu-west-1`), or None.
+        device: Where a model in the process computes (`cuda:0`), or None.
+        usage_estimated: Whether the usage is our own count of the text: the provider said none.
     """
 
     response_id: str | None = None
@@ -89,6 +91,8 @@ class Response:
     usage_complete: bool = True
     error_type: str | None = None
     region: str | None = None
+    usage_estimated: bool = False
+    device: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,8 @@ from dataclasses import replace
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from tollbook.clients.hosts import provider_at
+from tollbook.clients.field import field
+from tollbook.clients.hosts import provider_at, region_of_host
 from tollbook.meter import TRACE_ID_BYTES, Asked, Facts, Observation
 from tollbook.model_call import Call, Request, Response
 from tollbook.tag import limited
@@ -90,19 +91,33 @@ def read_response(observation: Observation, provider: str) -> Response:
         raw_is_whole = bool(facts)
     usages = [fact.usage for fact in facts if fact.usage is not None]
     reasons = {index: reason for fact in facts for index, reason in fact.finish_reasons}
+    estimated = None if usages else getattr(observation.api, "estimate", None)
     response = Response(
         response_id=first_text([fact.response_id for fact in facts]),
         model=first_text([fact.model for fact in facts]),
         service_tier=first_text([fact.service_tier for fact in reversed(facts)]),
         finish_reasons=tuple(str(reasons[index]) for index in sorted(reasons)),
         usage=observation.api.usage(usages, provider) if usages else None,
+        region=first_text([*map(region_of, usages), region_at(observation.base_url)]),
         error_type=first_text([fact.error for fact in reversed(facts)]),
     )
     if observation.streamed:
         ended = observation.ended and observation.api.complete_at_end
         complete = bool(usages) and (ended or any(fact.last for fact in facts))
+        if estimated is not None and facts:
+            response = replace(response, usage=estimated(), usage_estimated=True)
         return replace(response, usage_complete=complete)
     return response if raw_is_whole else replace(response, usage_complete=False)
+
+
+def region_of(usage: Any) -> str | None:
+    """Return where Anthropic says that it processed a call."""
+    return text(field(usage, "inference_geo"))
+
+
+def region_at(base_url: Any) -> str | None:
+    """Return the region that the host of a base URL names."""
+    return region_of_host(server(base_url)[0])
 
 
 def body_of(observation: Observation) -> bytes:

@@ -22,6 +22,7 @@ CONTENT_CHARS_MAX: Final = 16_384  # of text in one attribute of content, unless
 CONTENT_CHARS_HIGHEST: Final = 1_000_000  # that may be set
 DIGEST_KEY_CHARS_MIN: Final = 16
 SETTING_CHARS_MAX: Final = 4096  # characters of one value, in the environment or as an argument
+STREAM_USAGES: Final = ("estimate", "inject")  # the first is the default
 TRUE: Final = frozenset({"true", "1", "yes", "on"})
 FALSE: Final = frozenset({"", "false", "0", "no", "off"})
 
@@ -57,6 +58,10 @@ class Settings:
             per call on the caller's thread. Default none.
         handle_sigterm: Whether SIGTERM delivers what is there before it ends the process, at most
             1.6 seconds later: `TOLLBOOK_HANDLE_SIGTERM` (true or false). Default true.
+        stream_usage: Of streams of OpenAI's shape that were not asked for their usage: "estimate"
+            counts the text and says that it did; "inject" asks, by `stream_options`, and keeps the
+            chunk that answers from the caller. From the argument `stream_usage` or
+            `TOLLBOOK_STREAM_USAGE`. Default "estimate".
         budget_usd: US dollars that all model calls of the process together may cost; the call that
             would cross them raises `BudgetExceeded`: `TOLLBOOK_BUDGET_USD`. Default none.
         content: What of prompts and answers leaves the process, redacted: of `system`, `prompts`,
@@ -88,6 +93,7 @@ class Settings:
     span_directory: str | None = None
     handle_sigterm: bool = True
     budget_usd: str | None = None
+    stream_usage: str = "estimate"
     content: frozenset[str] = frozenset()
     content_chars_max: int = CONTENT_CHARS_MAX
     redact: Callable[[str], str] | None = field(default=None, repr=False)
@@ -111,6 +117,7 @@ def read_settings(
     handed_over: bool = False,
     content: Iterable[str] | None = None,
     redact: Callable[[str], str] | None = None,
+    stream_usage: str | None = None,
 ) -> Settings:
     """Return the settings that the arguments and the environment make.
 
@@ -122,6 +129,7 @@ def read_settings(
         handed_over: Whether spans go to the program's own TracerProvider.
         content: What of prompts and answers leaves the process, or None.
         redact: A rule of the program's own for it, or None.
+        stream_usage: "estimate", "inject" or None.
 
     Raises:
         SettingInvalid: A value cannot be used.
@@ -144,6 +152,7 @@ def read_settings(
         span_directory=environment.get("TOLLBOOK_SPAN_DIRECTORY") or None,
         handle_sigterm=_truth("TOLLBOOK_HANDLE_SIGTERM", environment, default=True),
         budget_usd=_dollars(environment.get("TOLLBOOK_BUDGET_USD", "").strip()),
+        stream_usage=_stream_usage(stream_usage, environment),
         content=_content(environment, content),
         content_chars_max=_number(
             "TOLLBOOK_CONTENT_CHARS_MAX", environment, CONTENT_CHARS_MAX, CONTENT_CHARS_HIGHEST
@@ -354,3 +363,12 @@ def _truth(name: str, environment: Mapping[str, str], *, default: bool) -> bool:
     if text not in TRUE | FALSE:
         raise SettingInvalid(f"{name} is {value!r}, but must be true or false")
     return text in TRUE
+
+
+def _stream_usage(argument: str | None, environment: Mapping[str, str]) -> str:
+    said = argument or environment.get("TOLLBOOK_STREAM_USAGE", "").strip() or STREAM_USAGES[0]
+    if said not in STREAM_USAGES:
+        raise SettingInvalid(
+            f"stream_usage (TOLLBOOK_STREAM_USAGE) is {said!r}, but must be 'estimate' or 'inject'"
+        )
+    return said

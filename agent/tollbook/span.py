@@ -217,8 +217,12 @@ def response_attributes(call: Call) -> Iterable[tuple[str, Value | None]]:
         yield names.OPENAI_RESPONSE_SERVICE_TIER, response.service_tier
     else:
         yield names.ANTHROPIC_RESPONSE_SERVICE_TIER, response.service_tier
+    yield names.REGION, response.region
+    yield names.DEVICE, response.device
     if not response.usage_complete:
         yield names.USAGE_COMPLETE, False
+    if response.usage_estimated:
+        yield names.USAGE_ESTIMATED, True
 
 
 def usage_attributes(usage: Usage) -> Iterable[tuple[str, int | float | None]]:

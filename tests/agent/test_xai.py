@@ -8,12 +8,12 @@ import pytest
 
 xai_sdk = pytest.importorskip("xai_sdk")
 grpc = pytest.importorskip("grpc")
-from opentelemetry.trace import NoOpTracer  # noqa: E402
-from xai_sdk.chat import user  # noqa: E402
-from xai_sdk.proto import chat_pb2, chat_pb2_grpc, usage_pb2  # noqa: E402
+from opentelemetry.trace import NoOpTracer
+from xai_sdk.chat import user
+from xai_sdk.proto import chat_pb2, chat_pb2_grpc, usage_pb2
 
-from tollbook.clients.xai import QuietTracer  # noqa: E402
-from tollbook.process import PROCESS  # noqa: E402
+from tollbook.clients.xai import QuietTracer
+from tollbook.process import PROCESS
 
 Delivered = Callable[[], list[Any]]
 SECRET = "a-word-that-must-not-leave"

@@ -38,6 +38,18 @@ CLIENTS: Final = MappingProxyType(
         "huggingface_hub.inference._generated._async_client": "tollbook.clients.huggingface",
         "xai_sdk.sync.chat": "tollbook.clients.xai",
         "xai_sdk.aio.chat": "tollbook.clients.xai",
+        "langchain_core.tracers.context": "tollbook.clients.langchain",
+        "agents.tracing": "tollbook.clients.openai_agents",
+        "mcp.client.session": "tollbook.clients.mcp",
+        "pydantic_ai.agent": "tollbook.clients.pydantic_ai",
+        "pydantic_ai.toolsets.function": "tollbook.clients.pydantic_ai",
+        "llama_index.core.instrumentation": "tollbook.clients.llama_index",
+        "crewai.crew": "tollbook.clients.crewai",
+        "crewai.task": "tollbook.clients.crewai",
+        "crewai.hooks.tool_hooks": "tollbook.clients.crewai",
+        "transformers.pipelines.base": "tollbook.clients.local",
+        "sentence_transformers.sentence_transformer.model": "tollbook.clients.local",
+        "sentence_transformers.SentenceTransformer": "tollbook.clients.local",  # before version 6
         "litellm.llms.custom_httpx.http_handler": "tollbook.clients.litellm",
     }
 )
@@ -51,15 +63,18 @@ def install(process: Process) -> None:
     for name in CLIENTS:
         if name in sys.modules:
             # Another thread may be in the middle of importing it: this waits for that.
-            meter_module(importlib.import_module(name), process)
+            meter_module(name, importlib.import_module(name), process)
 
 
-def meter_module(module: ModuleType, process: Process) -> None:
-    """Patch a library's module with our file for it, once. Never raises."""
+def meter_module(name: str, module: ModuleType, process: Process) -> None:
+    """Patch a library's module with our file for it, once. Never raises.
+
+    The name is given, as CrewAI's modules do not keep theirs.
+    """
     try:
         if not module.__dict__.get(METERED):
             setattr(module, METERED, True)
-            importlib.import_module(CLIENTS[module.__name__]).patch(module, process)
+            importlib.import_module(CLIENTS[name]).patch(module, process)
     except Exception:
         process.losses.count(FAULT)
 
@@ -106,6 +121,6 @@ def _and_then_meter(loader: "Loader", name: str, process: Process) -> Callable[[
         # One loader may serve many modules, as that of a zip file does.
         if module.__name__ == name:
             vars(loader).pop("exec_module", None)
-            meter_module(module, process)
+            meter_module(name, module, process)
 
     return exec_module

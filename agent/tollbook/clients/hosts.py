@@ -54,6 +54,20 @@ SELF_HOSTED: Final = re.compile(r"(?:^|[-.])(vllm|ollama|nim|sglang)(?=[-.0-9]|$
 SELF_HOSTED_PORTS: Final = MappingProxyType({11434: "ollama"})
 
 
+REGIONS: Final = (
+    re.compile(r"^(us|eu)\.api\.openai\.com$"),
+    re.compile(r"^bedrock[^.]*\.([a-z0-9-]+)\.(?:amazonaws\.com|api\.aws)"),
+    re.compile(r"^([a-z0-9-]+)-aiplatform\.googleapis\.com$"),
+    re.compile(r"^([a-z0-9]+)\.api\.cognitive\.microsoft\.com$"),
+)
+
+
+def region_of_host(host: str) -> str | None:
+    """Return the region that a host names, None where it names none."""
+    name = host.lower().rstrip(".")
+    return next((found[1] for pattern in REGIONS if (found := pattern.search(name))), None)
+
+
 def provider_at(host: str, otherwise: str, port: int | None = None) -> str:
     """Return the provider that answers at `host`, or `otherwise` where the host is unknown.
 

@@ -10,8 +10,10 @@ from functools import lru_cache
 from types import MappingProxyType, ModuleType
 from typing import Any, Final
 
+from tollbook.clients.completions import Completions
 from tollbook.clients.http_response import settle_response
 from tollbook.clients.results import settle_deferred
+from tollbook.clients.stream_usage import HiddenAsync, Injected, hidden, with_usage
 from tollbook.export import Exporter
 from tollbook.meter import Api, Library, Meter, Observation
 from tollbook.process import Process
@@ -50,7 +52,13 @@ class StainlessLibrary:
         api = apis.get(options.url) or apis.get(options.url.partition("?")[0])
         if api is None or options.method != "post":
             return None
-        return Observation(api, api.asked(self.body(options)), client.base_url, exporter)
+        body = self.body(options)
+        asked = api.asked(body)
+        if asked.stream is True and type(api) is Completions:
+            api, instead = with_usage(api, body, options, exporter)
+            if instead is not None:
+                options.json_data, options.extra_json = instead, None
+        return Observation(api, asked, client.base_url, exporter)
 
     def body(self, options: Any) -> Mapping[str, Any]:
         """Return the body of a request."""
@@ -68,8 +76,12 @@ class StainlessLibrary:
         """Finish the observation with an answer, or tap what the caller is still to read."""
         if isinstance(result, self._stream):
             tap_events(result, observation)
+            if type(observation.api) is Injected:
+                vars(result)["_iterator"] = hidden(vars(result)["_iterator"])
         elif isinstance(result, self._async_stream):
             tap_events_async(result, observation)
+            if type(observation.api) is Injected:
+                vars(result)["_iterator"] = HiddenAsync(vars(result)["_iterator"])
         elif is_raw(result.__class__):
             settle_response(observation, http_response(result))
         else:
