@@ -24,6 +24,9 @@ from tollbook_collector.answer.limits import Kills
 from tollbook_collector.answer.questions import Answerer
 from tollbook_collector.detect.budget_watch import BudgetWatch
 from tollbook_collector.detect.budgets import Budget, Budgets
+from tollbook_collector.detect.find import EVERY_S, Finder
+from tollbook_collector.detect.findings import Findings
+from tollbook_collector.detect.section import DetectSection
 from tollbook_collector.duties import Duties, Duty
 from tollbook_collector.intake.accept import Door
 from tollbook_collector.intake.connection import Connection
@@ -66,6 +69,7 @@ SECTIONS: Final[dict[str, type[Section]]] = {
     "allocation": Allocation,
     "budgets": Budgets,
     "focus": Focus,
+    "detect": DetectSection,
     "routes": Routes,
     "webhooks": Webhooks,
     "kills": Kills,
@@ -229,8 +233,10 @@ class Collector:
 
     def _list_duties(self) -> list[Duty]:
         """Return what the collector does again and again; a line each."""
+        finder = Finder(self._store, lambda: self.policy.section(DetectSection), Findings)
         notice = Notice(self._store, self.incidents, self._troubles)
         return [
+            Duty("detect anomalies", EVERY_S, finder.run),
             Duty("keep ballast", KEEP_BALLAST_S, partial(keep_ballast, self._settings.data)),
             Duty("reload prices", RELOAD_EVERY_S, lambda: self._prices.reload(self._store())),
             Duty("reload tollbook.toml", RELOAD_EVERY_S, self._policy_file.reload),

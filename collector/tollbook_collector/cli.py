@@ -26,7 +26,9 @@ from tollbook_collector.commands import (
     screens,
     showback,
 )
+from tollbook_collector.commands.anomalies import anomalies, detect
 from tollbook_collector.commands.ask import CollectorAway, CollectorRefused, ask, ask_json
+from tollbook_collector.commands.drift import app as drift
 from tollbook_collector.settings import Settings
 
 DEFAULT_API: Final = "http://127.0.0.1:4319"
@@ -40,6 +42,9 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
+app.add_typer(drift, name="drift")
+app.command()(anomalies)
+app.command()(detect)
 app.add_typer(alerts.app, name="alerts")
 app.add_typer(incidents.app, name="incidents")
 app.add_typer(prices.app, name="prices")

@@ -11,11 +11,13 @@ from fastapi.responses import JSONResponse, Response
 from tollbook_collector import prometheus
 from tollbook_collector.answer import questions
 from tollbook_collector.answer.alerts import add_alerts
+from tollbook_collector.answer.anomalies import add_anomalies
 from tollbook_collector.answer.books import add_books
 from tollbook_collector.answer.budgets import add_budgets
 from tollbook_collector.answer.calls import add_calls
 from tollbook_collector.answer.change import add_change
 from tollbook_collector.answer.collected import Collected
+from tollbook_collector.answer.drift import add_drift
 from tollbook_collector.answer.focus import add_focus
 from tollbook_collector.answer.forecast import add_forecast
 from tollbook_collector.answer.guard import SqlRefused
@@ -48,6 +50,8 @@ def create_api(collector: Collected) -> FastAPI:
     _add_errors(api)
     _add_health(api, collector)
     _add_questions(api, collector)
+    add_anomalies(api, collector)
+    add_drift(api, collector)
     add_series(api, collector)
     add_calls(api, collector)
     add_focus(api, collector)

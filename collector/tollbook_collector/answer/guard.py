@@ -34,6 +34,7 @@ TABLES: Final = frozenset(
         "rate_cards",
         "reconciliations",
         "roll_up_differences",
+        "runs",
         "spans",
         "spend",
         "spend_hourly",

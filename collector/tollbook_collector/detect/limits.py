@@ -4,6 +4,10 @@ They were measured on semi-synthetic series with real traffic shapes (300 hourly
 of ten minutes for one week, 120 daily for eighteen weeks), on rows without an injected anomaly.
 """
 
+import math
+
+import numpy as np
+
 from tollbook_collector.detect.calibrate import Tail
 from tollbook_collector.detect.grid import Grid
 
@@ -53,9 +57,10 @@ DAY = (
     Tail(0.1, 0.25),  # spend_again
     Tail(0.1, 0.25),  # gap
 )
-# Evidence at which an alarm opens, and below which it closes again.
-OPENS_AT = 3.0
-CLOSES_AT = 1.5
+# Evidence at which an alarm opens, 0.03 times a series-week on the hourly series above, and below
+# which it closes again.
+OPENS_AT = 3.06
+CLOSES_AT = 1.84
 
 
 def tails_of(grid: Grid) -> tuple[Tail, ...]:
@@ -63,3 +68,30 @@ def tails_of(grid: Grid) -> tuple[Tail, ...]:
     if grid.rows_per_day == 1:
         return DAY
     return HOUR if grid.rows_per_day <= 24 else MINUTE
+
+
+# False alarms a series-week that an opening strength gave on the series of the tails, rising.
+_RATES_HOUR = ((4.4, 0.0075), (3.8, 0.010), (3.4, 0.017), (3.2, 0.022), (3.0, 0.036), (2.8, 0.057))
+_RATES_MINUTE = ((4.4, 0.030), (4.0, 0.050), (3.6, 0.070), (3.0, 0.100), (2.8, 0.120))
+_RATES_DAY = ((3.8, 0.006), (3.4, 0.014), (3.2, 0.017), (3.0, 0.024), (2.8, 0.030), (2.6, 0.046))
+# A series may be wrong so often however many there are: once a year. (Stricter, it would be blind.)
+RATE_MIN = 0.02
+TIERS = 3
+
+
+def opens_at(grid: Grid, false_alarms_per_week: float, series: int) -> float:
+    """Return the strength at which an alarm opens, so that all series together keep to a budget.
+
+    Args:
+        grid: The tier.
+        false_alarms_per_week: What a tenant puts up with, over all tiers and series.
+        series: How many series there are.
+
+    >>> from tollbook_collector.detect.grid import grid_of
+    >>> opens_at(grid_of(24), 5.0, 10), round(opens_at(grid_of(24), 5.0, 1000), 2)
+    (2.8, 3.27)
+    """
+    table = {1: _RATES_DAY, 24: _RATES_HOUR}.get(grid.rows_per_day, _RATES_MINUTE)
+    allowed = max(false_alarms_per_week / TIERS / max(series, 1), RATE_MIN)
+    rates = [math.log(rate) for _, rate in table]
+    return float(np.interp(math.log(allowed), rates, [strength for strength, _ in table]))

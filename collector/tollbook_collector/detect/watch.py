@@ -238,23 +238,44 @@ def close_day(
     )
 
 
-def score_history(rows: Floats, grid: Grid) -> tuple[Floats, State]:
-    """Return the scores of all rows, each from the rows before it, and the state at the end.
+@dataclass(frozen=True)
+class Replayed:
+    """A history that was scored row by row.
+
+    Attributes:
+        scores: Shape (N, SCORED, R), each row from the rows before it.
+        expected: Spend and requests that comparable rows had, shape (N, VOLUME_COLUMNS, R).
+        state: After the last full day.
+    """
+
+    scores: Floats
+    expected: Floats
+    state: State
+
+
+def replay(rows: Floats, grid: Grid, learn: NDArray[np.bool_] | None = None) -> Replayed:
+    """Return the scores of all rows, each from the rows before it.
 
     Args:
         rows: Shape (N, columns, R); the first row begins a day. A day that is not full is scored
             and not closed.
         grid: The tier.
-
-    Returns:
-        Scores of shape (N, SCORED, R).
+        learn: Shape (N, days), False for the days that teach nothing; see `close_day`.
     """
     state = begin(len(rows), grid)
     scores = np.zeros((len(rows), len(SCORED), rows.shape[-1]))
-    for first in range(0, rows.shape[-1], grid.rows_per_day):
+    expected = np.zeros((len(rows), VOLUME_COLUMNS, rows.shape[-1]))
+    for day, first in enumerate(range(0, rows.shape[-1], grid.rows_per_day)):
         today = rows[..., first : first + grid.rows_per_day]
         scored = score_rows(state, today)
         scores[..., first : first + today.shape[-1]] = scored.scores
+        expected[..., first : first + today.shape[-1]] = scored.middle
         if today.shape[-1] == grid.rows_per_day:
-            state = close_day(state, today, scored)
-    return scores, state
+            state = close_day(state, today, scored, None if learn is None else learn[:, day])
+    return Replayed(scores, expected, state)
+
+
+def score_history(rows: Floats, grid: Grid) -> tuple[Floats, State]:
+    """Return the scores of `replay`, shape (N, SCORED, R), and the state at the end."""
+    replayed = replay(rows, grid)
+    return replayed.scores, replayed.state

@@ -242,6 +242,19 @@ AS SELECT
 FROM anomaly_versions
 FINAL;
 
+CREATE TABLE anomaly_feedback
+(
+    `tenant` LowCardinality(String) COMMENT 'Whose data it is',
+    `anomaly_id` String COMMENT 'Of the anomaly',
+    `verdict` LowCardinality(String) COMMENT 'expected: this is usual from now on; planned: it was meant, once; real: it was a fault',
+    `author` String COMMENT 'Who said so; empty: unknown',
+    `note` String COMMENT 'Why',
+    `given_at` DateTime64(9, 'UTC') COMMENT 'When'
+)
+ENGINE = ReplacingMergeTree(given_at)
+ORDER BY (tenant, anomaly_id)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8192;
+
 CREATE TABLE anomaly_versions
 (
     `tenant` LowCardinality(String) COMMENT 'Whose data it is',
@@ -265,25 +278,28 @@ PARTITION BY toYYYYMM(started_at)
 ORDER BY (tenant, started_at, id)
 SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8192;
 
-CREATE TABLE bill_lines
+CREATE TABLE behaviour_hourly
 (
-    `tenant` LowCardinality(String) COMMENT 'Whose bill it is',
-    `bill` String COMMENT 'SHA-256 of the files that were read together, in hexadecimal',
-    `line` UInt64 COMMENT 'Number of the line, from 0',
-    `form` LowCardinality(String) COMMENT 'Form of the file: OpenAI costs, FOCUS, …',
-    `day` Date COMMENT 'UTC',
-    `provider` LowCardinality(String) COMMENT 'As the GenAI conventions name it',
-    `model` LowCardinality(String) COMMENT 'As the provider names it',
-    `service_tier` LowCardinality(String) COMMENT 'standard, batch, flex, priority, …',
-    `class` LowCardinality(String) COMMENT 'Class of tokens, as of token_charges; total: all of them; other: no tokens',
-    `quantity` Nullable(Decimal(38, 12)) COMMENT 'Tokens; NULL: the report has none',
-    `amount_usd` Nullable(Decimal(38, 12)) COMMENT 'Cost; NULL: the report has none',
-    `read_at` DateTime64(3, 'UTC') DEFAULT now64(3, 'UTC') COMMENT 'When it was read'
+    `tenant` LowCardinality(String) COMMENT 'Whose data it is',
+    `hour` DateTime('UTC') COMMENT 'Start of the hour in which the calls started',
+    `service` LowCardinality(String) COMMENT 'service.name of the resource',
+    `environment` LowCardinality(String) COMMENT 'deployment.environment.name of the resource',
+    `model` LowCardinality(String) COMMENT 'Model as the price book names it; unknown ones as they came',
+    `team` LowCardinality(String) COMMENT 'Tag team',
+    `feature` LowCardinality(String) COMMENT 'Tag feature',
+    `calls` SimpleAggregateFunction(sum, UInt64) COMMENT 'Model calls',
+    `latencies` SimpleAggregateFunction(sumMap, Map(UInt16, UInt64)) COMMENT 'Successful calls by bin of their duration in milliseconds',
+    `first_chunks` SimpleAggregateFunction(sumMap, Map(UInt16, UInt64)) COMMENT 'Streamed calls by bin of the milliseconds to their first chunk',
+    `inputs` SimpleAggregateFunction(sumMap, Map(UInt16, UInt64)) COMMENT 'Calls by bin of their input tokens',
+    `outputs` SimpleAggregateFunction(sumMap, Map(UInt16, UInt64)) COMMENT 'Calls by bin of their output tokens',
+    `finish_reasons` SimpleAggregateFunction(sumMap, Map(String, UInt64)) COMMENT 'Answers by the reason why they ended',
+    `response_models` SimpleAggregateFunction(sumMap, Map(String, UInt64)) COMMENT 'Calls by the model that answered',
+    `tools` SimpleAggregateFunction(sumMap, Map(String, UInt64)) COMMENT 'Executions of tools by name'
 )
-ENGINE = ReplacingMergeTree
-PARTITION BY toYYYYMM(day)
-ORDER BY (tenant, bill, line)
-SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8192;
+ENGINE = AggregatingMergeTree
+PARTITION BY toYYYYMM(hour)
+ORDER BY (tenant, hour, service, environment, model, team, feature)
+SETTINGS non_replicated_deduplication_window = 10000, fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8192;
 
 CREATE VIEW books
 (
@@ -1148,63 +1164,19 @@ CREATE TABLE decoded
 )
 ENGINE = `Null`;
 
-CREATE VIEW focus_charges
+CREATE TABLE entities
 (
-    `tenant` LowCardinality(String),
-    `hour` DateTime('UTC'),
-    `provider` LowCardinality(String),
-    `EffectiveCost` Decimal(38, 12),
-    `BilledCost` Decimal(38, 12),
-    `ContractedCost` Decimal(38, 12),
-    `ListCost` Decimal(38, 12),
-    `PricingQuantity` Decimal(38, 12),
-    `PricingUnit` String,
-    `ConsumedQuantity` Decimal(38, 12),
-    `ConsumedUnit` String,
-    `ContractedUnitPrice` Decimal(38, 12),
-    `ListUnitPrice` Decimal(38, 12),
-    `PricingCategory` String,
-    `SkuMeter` String,
-    `SkuId` String,
-    `SkuPriceId` String,
-    `SkuPriceDetails` String,
-    `ChargeDescription` String,
-    `ServiceProviderName` String,
-    `ServiceName` String,
-    `team` LowCardinality(String),
-    `SubAccountId` LowCardinality(Nullable(String)),
-    `SubAccountType` Nullable(String),
-    `Tags` String,
-    `x_Calls` UInt64
+    `tenant` LowCardinality(String) COMMENT 'Whose data it is',
+    `kind` LowCardinality(String) COMMENT 'Dimension: key, model, response_model, team, feature, customer, service, version or run',
+    `entity` String COMMENT 'Its value',
+    `of` String COMMENT 'What it belongs to: the service of a version, the model of a response_model; else empty',
+    `first_call` SimpleAggregateFunction(min, DateTime('UTC')) COMMENT 'Minute of the first call',
+    `last_call` SimpleAggregateFunction(max, DateTime('UTC')) COMMENT 'Minute of the last call',
+    `calls` SimpleAggregateFunction(sum, UInt64) COMMENT 'Model calls'
 )
-AS SELECT
-    tenant,
-    hour,
-    provider,
-    effective_cost_usd AS EffectiveCost,
-    billed_cost_usd AS BilledCost,
-    contracted_cost_usd AS ContractedCost,
-    list_cost_usd AS ListCost,
-    if(class = 'request', effective_cost_usd, CAST(quantity, 'Decimal(38, 12)') / 1000000) AS PricingQuantity,
-    multiIf(class = 'request', 'Credits', class = 'millisecond', '1000000 Milliseconds', '1000000 Tokens') AS PricingUnit,
-    CAST(quantity, 'Decimal(38, 12)') AS ConsumedQuantity,
-    multiIf(class = 'request', 'Requests', class = 'millisecond', 'Milliseconds', 'Tokens') AS ConsumedUnit,
-    if(class = 'request', toDecimal128(1, 12), assumeNotNull(unit_price_usd) * 1000000) AS ContractedUnitPrice,
-    if(class = 'request', toDecimal128(1, 12), assumeNotNull(list_unit_price_usd) * 1000000) AS ListUnitPrice,
-    if(class = 'request', 'Other', 'Standard') AS PricingCategory,
-    transform(class, ['input', 'cache_read', 'cache_write', 'cache_write_1h', 'input_audio', 'input_image', 'output', 'reasoning', 'output_audio', 'output_image', 'millisecond', 'request'], ['Input Tokens', 'Cache Read Input Tokens', 'Cache Write Input Tokens', 'Cache Write 1h Input Tokens', 'Audio Input Tokens', 'Image Input Tokens', 'Output Tokens', 'Reasoning Output Tokens', 'Audio Output Tokens', 'Image Output Tokens', 'GPU Time', 'Requests'], class) AS SkuMeter,
-    concat(provider, '/', model, '/', class) AS SkuId,
-    concat(if(price_id = '', concat(provider, '/', model, '/reported'), replaceRegexpOne(price_id, '/[0-9]{4}-[0-9]{2}-[0-9]{2}[^/]*', '')), '/', class) AS SkuPriceId,
-    toJSONString(mapFilter((name, value) -> (value != ''), map('x_ModelId', toString(model), 'x_TokenDirection', multiIf((class IN ('request', 'millisecond')), '', (class LIKE 'output%') OR (class = 'reasoning'), 'Output', 'Input'), 'x_TokenCacheAction', multiIf(class = 'cache_read', 'Read', class LIKE 'cache_write%', 'Write', class LIKE 'input%', 'Uncached', ''), 'x_CacheTtl', if(class = 'cache_write_1h', '1h', ''), 'x_Modality', multiIf(class LIKE '%audio', 'Audio', class LIKE '%image', 'Image', (class IN ('request', 'millisecond')), '', 'Text'), 'x_ProcessingTier', toString(service_tier), 'x_ContextOver', extract(price_id, '/([0-9]+)/[0-9]{4}-[0-9]{2}-[0-9]{2}'), 'x_Variant', extract(price_id, '/((?:region|window):[^/]+)'), 'x_CostSource', if(class = 'request', 'provider', '')))) AS SkuPriceDetails,
-    concat(model, ' ', replaceAll(class, '_', ' '), if(service_tier = 'standard', '', concat(' ', service_tier))) AS ChargeDescription,
-    transform(provider, ['openai', 'azure.ai.openai', 'azure.ai.inference', 'anthropic', 'aws.bedrock', 'gcp.gemini', 'gcp.vertex_ai', 'gcp.gen_ai', 'x_ai', 'mistral_ai', 'deepseek', 'groq', 'cohere', 'openrouter', 'together_ai', 'fireworks_ai', 'perplexity', 'moonshot_ai', ''], ['OpenAI', 'Microsoft', 'Microsoft', 'Anthropic', 'AWS', 'Google', 'Google Cloud', 'Google', 'xAI', 'Mistral AI', 'DeepSeek', 'Groq', 'Cohere', 'OpenRouter', 'Together AI', 'Fireworks AI', 'Perplexity', 'Moonshot AI', 'unknown'], toString(provider)) AS ServiceProviderName,
-    transform(provider, ['openai', 'azure.ai.openai', 'azure.ai.inference', 'anthropic', 'aws.bedrock', 'gcp.gemini', 'gcp.vertex_ai', 'gcp.gen_ai', 'x_ai', 'mistral_ai'], ['OpenAI API', 'Azure OpenAI', 'Azure AI Inference', 'Claude API', 'Amazon Bedrock', 'Gemini API', 'Vertex AI', 'Gemini API', 'xAI API', 'Mistral API'], concat(ServiceProviderName, ' API')) AS ServiceName,
-    team,
-    nullIf(toString(team), '') AS SubAccountId,
-    if(team = '', NULL, 'Team') AS SubAccountType,
-    toJSONString(mapFilter((name, value) -> (value != ''), map('service', toString(service), 'environment', toString(environment), 'team', toString(team), 'feature', toString(feature), 'customer', toString(customer), 'operation', toString(operation)))) AS Tags,
-    calls AS x_Calls
-FROM token_charges;
+ENGINE = AggregatingMergeTree
+ORDER BY (tenant, kind, entity, of)
+SETTINGS non_replicated_deduplication_window = 10000, fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8192;
 
 CREATE TABLE incident_history
 (
@@ -2174,49 +2146,6 @@ ENGINE = MergeTree
 ORDER BY book_at
 SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8192;
 
-CREATE VIEW price_cards
-(
-    `price_id` String,
-    `rates_usd_versions` Array(Array(Decimal(38, 12))),
-    `list_usd_versions` Array(Array(Decimal(38, 12)))
-)
-AS SELECT
-    price_id,
-    groupArray(rates_usd) AS rates_usd_versions,
-    groupArray(list_usd) AS list_usd_versions
-FROM
-(
-    SELECT
-        price_id,
-        rates_usd,
-        list_usd,
-        max(book_at) AS last_book_at
-    FROM
-    (
-        SELECT
-            book_at,
-            price_id,
-            mapFromArrays(groupArray(toString(meter)), groupArray(rate_usd)) AS rate,
-            mapFromArrays(groupArray(toString(meter)), groupArray(ifNull(rates.list_usd, rate_usd))) AS listed,
-            [rate['input'], if(mapContains(rate, 'cache_read'), rate['cache_read'], rate['input']), if(mapContains(rate, 'cache_write'), rate['cache_write'], rate['input']), multiIf(mapContains(rate, 'cache_write_1h'), rate['cache_write_1h'], mapContains(rate, 'cache_write'), rate['cache_write'], rate['input']), if(mapContains(rate, 'input_audio'), rate['input_audio'], rate['input']), if(mapContains(rate, 'input_image'), rate['input_image'], rate['input']), rate['output'], if(mapContains(rate, 'reasoning'), rate['reasoning'], rate['output']), if(mapContains(rate, 'output_audio'), rate['output_audio'], rate['output']), if(mapContains(rate, 'output_image'), rate['output_image'], rate['output']), rate['millisecond']] AS rates_usd,
-            [listed['input'], if(mapContains(listed, 'cache_read'), listed['cache_read'], listed['input']), if(mapContains(listed, 'cache_write'), listed['cache_write'], listed['input']), multiIf(mapContains(listed, 'cache_write_1h'), listed['cache_write_1h'], mapContains(listed, 'cache_write'), listed['cache_write'], listed['input']), if(mapContains(listed, 'input_audio'), listed['input_audio'], listed['input']), if(mapContains(listed, 'input_image'), listed['input_image'], listed['input']), listed['output'], if(mapContains(listed, 'reasoning'), listed['reasoning'], listed['output']), if(mapContains(listed, 'output_audio'), listed['output_audio'], listed['output']), if(mapContains(listed, 'output_image'), listed['output_image'], listed['output']), listed['millisecond']] AS list_usd
-        FROM rates
-        WHERE book_at IN (
-            SELECT price_books.book_at
-            FROM price_books
-        )
-        GROUP BY
-            book_at,
-            price_id
-    )
-    GROUP BY
-        price_id,
-        rates_usd,
-        list_usd
-    ORDER BY last_book_at DESC
-)
-GROUP BY price_id;
-
 CREATE TABLE price_windows
 (
     `book_at` DateTime64(3, 'UTC') COMMENT 'The book it belongs to',
@@ -2352,25 +2281,50 @@ ENGINE = MergeTree
 ORDER BY (book_at, provider, model, service_tier, context_over, valid_from, meter)
 SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8192;
 
-CREATE TABLE reconciliations
+CREATE MATERIALIZED VIEW roll_up_behaviour TO behaviour_hourly
 (
-    `tenant` LowCardinality(String) COMMENT 'Whose bill it is',
-    `bill` String COMMENT 'SHA-256 of the files that were read together, in hexadecimal',
-    `reconciled_at` DateTime64(6, 'UTC') COMMENT 'When they were compared',
-    `day` Date COMMENT 'UTC',
-    `provider` LowCardinality(String) COMMENT 'As the GenAI conventions name it',
-    `model` LowCardinality(String) COMMENT 'Name in the price book; unknown ones as they came',
-    `service_tier` LowCardinality(String) COMMENT 'standard, batch, flex, priority, …',
-    `class` LowCardinality(String) COMMENT 'Class of tokens, as of token_charges, reasoning within output; total: all of them; other: no tokens',
-    `our_quantity` Decimal(38, 12) COMMENT 'Tokens that were metered',
-    `their_quantity` Nullable(Decimal(38, 12)) COMMENT 'Tokens that were billed; NULL: the bill has none',
-    `our_cost_usd` Decimal(38, 12) COMMENT 'Cost of record of what was metered and has a price',
-    `their_cost_usd` Nullable(Decimal(38, 12)) COMMENT 'Amount that was billed; NULL: the report has none'
+    `tenant` LowCardinality(String),
+    `hour` DateTime('UTC'),
+    `service` LowCardinality(String),
+    `environment` LowCardinality(String),
+    `model` LowCardinality(String),
+    `team` LowCardinality(String),
+    `feature` LowCardinality(String),
+    `calls` UInt64,
+    `latencies` Map(UInt16, UInt64),
+    `first_chunks` Map(UInt16, UInt64),
+    `inputs` Map(UInt16, UInt64),
+    `outputs` Map(UInt16, UInt64),
+    `finish_reasons` Map(String, UInt64),
+    `response_models` Map(String, UInt64),
+    `tools` Map(String, UInt64)
 )
-ENGINE = MergeTree
-PARTITION BY toYYYYMM(day)
-ORDER BY (tenant, bill, reconciled_at, day, provider, model, service_tier, class)
-SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8192;
+AS SELECT
+    tenant,
+    toStartOfHour(toDateTime(started_at, 'UTC')) AS hour,
+    service,
+    environment,
+    model,
+    team,
+    feature,
+    countIf(is_call) AS calls,
+    sumMapIf(map(toUInt16(least(floor(log2(greatest(spans.duration_ns / 1000000, 1)) * 5), 200)), toUInt64(1)), is_call AND (status_code != 2)) AS latencies,
+    sumMapIf(map(toUInt16(least(floor(log2(greatest(ifNull(spans.time_to_first_chunk_ns, 0) / 1000000, 1)) * 5), 200)), toUInt64(1)), is_call AND isNotNull(spans.time_to_first_chunk_ns)) AS first_chunks,
+    sumMapIf(map(toUInt16(least(floor(log2(greatest(ifNull(spans.input_tokens, 0), 1)) * 5), 200)), toUInt64(1)), is_call AND isNotNull(spans.input_tokens)) AS inputs,
+    sumMapIf(map(toUInt16(least(floor(log2(greatest(ifNull(spans.output_tokens, 0), 1)) * 5), 200)), toUInt64(1)), is_call AND isNotNull(spans.output_tokens)) AS outputs,
+    sumMapIf(map(toString(spans.finish_reasons[1]), toUInt64(1)), is_call AND notEmpty(spans.finish_reasons)) AS finish_reasons,
+    sumMapIf(map(toString(spans.response_model), toUInt64(1)), is_call AND (spans.response_model != '')) AS response_models,
+    sumMapIf(map(attributes['gen_ai.tool.name'], toUInt64(1)), operation = 'execute_tool') AS tools
+FROM spans
+WHERE is_call OR (operation = 'execute_tool')
+GROUP BY
+    tenant,
+    hour,
+    service,
+    environment,
+    model,
+    team,
+    feature;
 
 CREATE VIEW roll_up_differences
 (
@@ -2452,6 +2406,32 @@ FROM
         )
     )
 ) AS traces;
+
+CREATE MATERIALIZED VIEW roll_up_entities TO entities
+(
+    `tenant` LowCardinality(String),
+    `kind` String,
+    `entity` String,
+    `of` String,
+    `first_call` DateTime('UTC'),
+    `last_call` DateTime('UTC'),
+    `calls` UInt64
+)
+AS SELECT
+    tenant,
+    named.1 AS kind,
+    named.2 AS entity,
+    named.3 AS of,
+    min(minute) AS first_call,
+    max(minute) AS last_call,
+    sum(series_minutely.calls) AS calls
+FROM series_minutely
+ARRAY JOIN arrayFilter(one -> ((one.2) != ''), [('key', toString(key), ''), ('model', toString(model), ''), ('response_model', toString(response_model), toString(model)), ('team', toString(team), ''), ('feature', toString(feature), ''), ('customer', toString(customer), ''), ('service', toString(service), ''), ('version', toString(version), toString(service)), ('run', toString(run), '')]) AS named
+GROUP BY
+    tenant,
+    kind,
+    entity,
+    of;
 
 CREATE MATERIALIZED VIEW roll_up_hours TO spend_hourly
 (
@@ -2575,6 +2555,237 @@ GROUP BY
     customer,
     service_tier;
 
+CREATE MATERIALIZED VIEW roll_up_runs TO run_parts
+(
+    `tenant` LowCardinality(String),
+    `run_id` String,
+    `run` String,
+    `day` Date,
+    `first_call` DateTime('UTC'),
+    `last_call` DateTime('UTC'),
+    `calls` UInt64,
+    `errors` UInt64,
+    `input_tokens` UInt64,
+    `output_tokens` UInt64,
+    `cost_usd` Decimal(38, 12),
+    `shapes` AggregateFunction(uniqCombined(12), UInt64)
+)
+AS SELECT
+    tenant,
+    if((attributes['tollbook.run.id']) != '', attributes['tollbook.run.id'], lower(hex(trace_id))) AS run_id,
+    if((attributes['tollbook.run.name']) != '', attributes['tollbook.run.name'], toString(agent)) AS run,
+    min(toDate(started_at)) AS day,
+    min(toDateTime(started_at, 'UTC')) AS first_call,
+    max(toDateTime(started_at, 'UTC')) AS last_call,
+    count() AS calls,
+    countIf(status_code = 2) AS errors,
+    sum(ifNull(spans.input_tokens, 0)) AS input_tokens,
+    sum(ifNull(spans.output_tokens, 0)) AS output_tokens,
+    sum(ifNull(spans.cost_usd, toDecimal128(0, 12))) AS cost_usd,
+    uniqCombinedState(12)(cityHash64(model, ifNull(spans.input_tokens, 0), ifNull(spans.output_tokens, 0))) AS shapes
+FROM spans
+WHERE is_call AND (((attributes['tollbook.run.id']) != '') OR (agent != ''))
+GROUP BY
+    tenant,
+    run_id,
+    run;
+
+CREATE MATERIALIZED VIEW roll_up_series_hours TO series_hourly
+(
+    `tenant` LowCardinality(String),
+    `hour` DateTime('UTC'),
+    `key` LowCardinality(String),
+    `service` LowCardinality(String),
+    `environment` LowCardinality(String),
+    `version` LowCardinality(String),
+    `provider` LowCardinality(String),
+    `model` LowCardinality(String),
+    `response_model` LowCardinality(String),
+    `team` LowCardinality(String),
+    `feature` LowCardinality(String),
+    `customer` LowCardinality(String),
+    `run` LowCardinality(String),
+    `calls` UInt64,
+    `errors` UInt64,
+    `retries` UInt64,
+    `unpriced_calls` UInt64,
+    `estimated_calls` UInt64,
+    `fixed_calls` UInt64,
+    `input_tokens` UInt64,
+    `cache_read_tokens` UInt64,
+    `cache_write_tokens` UInt64,
+    `output_tokens` UInt64,
+    `reasoning_tokens` UInt64,
+    `duration_ns` UInt64,
+    `cost_usd` Decimal(38, 12)
+)
+AS SELECT
+    tenant,
+    toStartOfHour(minute) AS hour,
+    key,
+    service,
+    environment,
+    version,
+    provider,
+    model,
+    response_model,
+    team,
+    feature,
+    customer,
+    run,
+    sum(series_minutely.calls) AS calls,
+    sum(series_minutely.errors) AS errors,
+    sum(series_minutely.retries) AS retries,
+    sum(series_minutely.unpriced_calls) AS unpriced_calls,
+    sum(series_minutely.estimated_calls) AS estimated_calls,
+    sum(series_minutely.fixed_calls) AS fixed_calls,
+    sum(series_minutely.input_tokens) AS input_tokens,
+    sum(series_minutely.cache_read_tokens) AS cache_read_tokens,
+    sum(series_minutely.cache_write_tokens) AS cache_write_tokens,
+    sum(series_minutely.output_tokens) AS output_tokens,
+    sum(series_minutely.reasoning_tokens) AS reasoning_tokens,
+    sum(series_minutely.duration_ns) AS duration_ns,
+    sum(series_minutely.cost_usd) AS cost_usd
+FROM series_minutely
+GROUP BY
+    tenant,
+    hour,
+    key,
+    service,
+    environment,
+    version,
+    provider,
+    model,
+    response_model,
+    team,
+    feature,
+    customer,
+    run;
+
+CREATE MATERIALIZED VIEW roll_up_series_minutes TO series_minutely
+(
+    `tenant` LowCardinality(String),
+    `minute` DateTime('UTC'),
+    `key` LowCardinality(String),
+    `service` LowCardinality(String),
+    `environment` LowCardinality(String),
+    `version` String,
+    `provider` LowCardinality(String),
+    `model` LowCardinality(String),
+    `response_model` LowCardinality(String),
+    `team` LowCardinality(String),
+    `feature` LowCardinality(String),
+    `customer` LowCardinality(String),
+    `run` String,
+    `calls` UInt64,
+    `errors` UInt64,
+    `retries` UInt64,
+    `unpriced_calls` UInt64,
+    `estimated_calls` UInt64,
+    `fixed_calls` UInt64,
+    `input_tokens` UInt64,
+    `cache_read_tokens` UInt64,
+    `cache_write_tokens` UInt64,
+    `output_tokens` UInt64,
+    `reasoning_tokens` UInt64,
+    `duration_ns` UInt64,
+    `cost_usd` Decimal(38, 12)
+)
+AS SELECT
+    tenant,
+    toStartOfMinute(toDateTime(started_at, 'UTC')) AS minute,
+    key,
+    service,
+    environment,
+    resource['service.version'] AS version,
+    provider,
+    model,
+    response_model,
+    team,
+    feature,
+    customer,
+    if((attributes['tollbook.run.name']) != '', attributes['tollbook.run.name'], agent) AS run,
+    count() AS calls,
+    countIf(status_code = 2) AS errors,
+    sum(toUInt64OrZero(attributes['http.request.resend_count'])) AS retries,
+    countIf((price_status = 'unpriced') AND (unpriced_reason != 'failed')) AS unpriced_calls,
+    countIf((status_code != 2) AND ((NOT usage_complete) OR (isNull(spans.input_tokens) AND isNull(spans.output_tokens)))) AS estimated_calls,
+    countIf(notEmpty(usage_fixups)) AS fixed_calls,
+    sum(ifNull(spans.input_tokens, 0)) AS input_tokens,
+    sum(spans.cache_read_tokens) AS cache_read_tokens,
+    sum(spans.cache_write_tokens) AS cache_write_tokens,
+    sum(ifNull(spans.output_tokens, 0)) AS output_tokens,
+    sum(spans.reasoning_tokens) AS reasoning_tokens,
+    sum(spans.duration_ns) AS duration_ns,
+    sum(ifNull(spans.cost_usd, toDecimal128(0, 12))) AS cost_usd
+FROM spans
+WHERE is_call
+GROUP BY
+    tenant,
+    minute,
+    key,
+    service,
+    environment,
+    version,
+    provider,
+    model,
+    response_model,
+    team,
+    feature,
+    customer,
+    run;
+
+CREATE TABLE run_parts
+(
+    `tenant` LowCardinality(String) COMMENT 'Whose data it is',
+    `run_id` String COMMENT 'tollbook.run.id; else the trace of calls that name an agent',
+    `run` LowCardinality(String) COMMENT 'Name of the agent task, else of the agent',
+    `day` SimpleAggregateFunction(min, Date) COMMENT 'UTC day of its first call',
+    `first_call` SimpleAggregateFunction(min, DateTime('UTC')) COMMENT 'Start of its first call',
+    `last_call` SimpleAggregateFunction(max, DateTime('UTC')) COMMENT 'Start of its newest call',
+    `calls` SimpleAggregateFunction(sum, UInt64) COMMENT 'Model calls',
+    `errors` SimpleAggregateFunction(sum, UInt64) COMMENT 'Calls that failed',
+    `input_tokens` SimpleAggregateFunction(sum, UInt64) COMMENT 'All input, cached and written to a cache included',
+    `output_tokens` SimpleAggregateFunction(sum, UInt64) COMMENT 'All output, reasoning included',
+    `cost_usd` SimpleAggregateFunction(sum, Decimal(38, 12)) COMMENT 'Of the priced calls',
+    `shapes` AggregateFunction(uniqCombined(12), UInt64) COMMENT 'Different calls, by model and tokens: far fewer than calls is a loop'
+)
+ENGINE = AggregatingMergeTree
+ORDER BY (tenant, run, run_id)
+SETTINGS non_replicated_deduplication_window = 10000, fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8192;
+
+CREATE VIEW runs
+(
+    `tenant` LowCardinality(String),
+    `run_id` String,
+    `run` LowCardinality(String),
+    `first_call` SimpleAggregateFunction(min, DateTime('UTC')),
+    `last_call` SimpleAggregateFunction(max, DateTime('UTC')),
+    `calls` UInt64,
+    `errors` UInt64,
+    `input_tokens` UInt64,
+    `output_tokens` UInt64,
+    `cost_usd` Decimal(38, 12),
+    `different_calls` UInt64
+)
+AS SELECT
+    tenant,
+    run_id,
+    run,
+    min(run_parts.first_call) AS first_call,
+    max(run_parts.last_call) AS last_call,
+    sum(run_parts.calls) AS calls,
+    sum(run_parts.errors) AS errors,
+    sum(run_parts.input_tokens) AS input_tokens,
+    sum(run_parts.output_tokens) AS output_tokens,
+    sum(run_parts.cost_usd) AS cost_usd,
+    uniqCombinedMerge(12)(shapes) AS different_calls
+FROM run_parts
+GROUP BY
+    tenant,
+    run_id,
+    run;
+
 CREATE TABLE schema_ledger
 (
     `file` String COMMENT 'Folder and name, without .sql',
@@ -2583,6 +2794,100 @@ CREATE TABLE schema_ledger
 )
 ENGINE = ReplacingMergeTree(applied_at)
 ORDER BY file
+SETTINGS index_granularity = 8192;
+
+CREATE TABLE series_hourly
+(
+    `tenant` LowCardinality(String) COMMENT 'Whose data it is',
+    `hour` DateTime('UTC') COMMENT 'Start of the hour in which the calls started',
+    `key` LowCardinality(String) COMMENT 'Public id of the key that they came with',
+    `service` LowCardinality(String) COMMENT 'service.name of the resource',
+    `environment` LowCardinality(String) COMMENT 'deployment.environment.name of the resource',
+    `version` LowCardinality(String) COMMENT 'service.version of the resource',
+    `provider` LowCardinality(String) COMMENT 'gen_ai.provider.name',
+    `model` LowCardinality(String) COMMENT 'Model as the price book names it; unknown ones as they came',
+    `response_model` LowCardinality(String) COMMENT 'Model that answered, as the provider names its version',
+    `team` LowCardinality(String) COMMENT 'Tag team',
+    `feature` LowCardinality(String) COMMENT 'Tag feature',
+    `customer` LowCardinality(String) COMMENT 'Tag customer',
+    `run` LowCardinality(String) COMMENT 'Name of the agent task, else of the agent; empty: none',
+    `calls` UInt64 COMMENT 'Model calls',
+    `errors` UInt64 COMMENT 'Calls that failed',
+    `retries` UInt64 COMMENT 'Times that calls were sent again, as far as their spans say so',
+    `unpriced_calls` UInt64 COMMENT 'Calls that used tokens at a cost that is unknown, and so not in cost_usd',
+    `estimated_calls` UInt64 COMMENT 'Calls whose usage was not reported in full',
+    `fixed_calls` UInt64 COMMENT 'Calls whose reported usage had something wrong that was left out or repaired',
+    `input_tokens` UInt64 COMMENT 'All input, cached and written to a cache included',
+    `cache_read_tokens` UInt64 COMMENT 'Of the input',
+    `cache_write_tokens` UInt64 COMMENT 'Of the input',
+    `output_tokens` UInt64 COMMENT 'All output, reasoning included',
+    `reasoning_tokens` UInt64 COMMENT 'Of the output',
+    `duration_ns` UInt64 COMMENT 'Of all calls together',
+    `cost_usd` Decimal(38, 12) COMMENT 'Of the priced calls'
+)
+ENGINE = SummingMergeTree
+PARTITION BY toYYYYMM(hour)
+ORDER BY (tenant, hour, key, service, environment, version, provider, model, response_model, team, feature, customer, run)
+SETTINGS non_replicated_deduplication_window = 10000, fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8192;
+
+CREATE TABLE series_minutely
+(
+    `tenant` LowCardinality(String) COMMENT 'Whose data it is',
+    `minute` DateTime('UTC') COMMENT 'Start of the minute in which the calls started',
+    `key` LowCardinality(String) COMMENT 'Public id of the key that they came with',
+    `service` LowCardinality(String) COMMENT 'service.name of the resource',
+    `environment` LowCardinality(String) COMMENT 'deployment.environment.name of the resource',
+    `version` LowCardinality(String) COMMENT 'service.version of the resource',
+    `provider` LowCardinality(String) COMMENT 'gen_ai.provider.name',
+    `model` LowCardinality(String) COMMENT 'Model as the price book names it; unknown ones as they came',
+    `response_model` LowCardinality(String) COMMENT 'Model that answered, as the provider names its version',
+    `team` LowCardinality(String) COMMENT 'Tag team',
+    `feature` LowCardinality(String) COMMENT 'Tag feature',
+    `customer` LowCardinality(String) COMMENT 'Tag customer',
+    `run` LowCardinality(String) COMMENT 'Name of the agent task, else of the agent; empty: none',
+    `calls` UInt64 COMMENT 'Model calls',
+    `errors` UInt64 COMMENT 'Calls that failed',
+    `retries` UInt64 COMMENT 'Times that calls were sent again, as far as their spans say so',
+    `unpriced_calls` UInt64 COMMENT 'Calls that used tokens at a cost that is unknown, and so not in cost_usd',
+    `estimated_calls` UInt64 COMMENT 'Calls whose usage was not reported in full',
+    `fixed_calls` UInt64 COMMENT 'Calls whose reported usage had something wrong that was left out or repaired',
+    `input_tokens` UInt64 COMMENT 'All input, cached and written to a cache included',
+    `cache_read_tokens` UInt64 COMMENT 'Of the input',
+    `cache_write_tokens` UInt64 COMMENT 'Of the input',
+    `output_tokens` UInt64 COMMENT 'All output, reasoning included',
+    `reasoning_tokens` UInt64 COMMENT 'Of the output',
+    `duration_ns` UInt64 COMMENT 'Of all calls together',
+    `cost_usd` Decimal(38, 12) COMMENT 'Of the priced calls'
+)
+ENGINE = SummingMergeTree
+PARTITION BY toYYYYMM(minute)
+ORDER BY (tenant, minute, key, service, environment, version, provider, model, response_model, team, feature, customer, run)
+TTL minute + toIntervalDay(35)
+SETTINGS non_replicated_deduplication_window = 10000, fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8192;
+
+CREATE TABLE series_profiles
+(
+    `tenant` LowCardinality(String) COMMENT 'Whose data it is',
+    `built_on` Date COMMENT 'The day before which the 28 days lie',
+    `dimensions` LowCardinality(String) COMMENT 'Names of the dimensions, with a comma between',
+    `series` UInt64 COMMENT 'Number of the series among those of its dimensions',
+    `calls_max` Array(Float64) COMMENT 'Most calls in an hour, by hour of the day from 0 to 23, UTC',
+    `cost_max` Array(Float64) COMMENT 'Highest spend in an hour in USD, by hour of the day',
+    `day_calls` Float64 COMMENT 'Most calls in a day',
+    `day_cost` Float64 COMMENT 'Highest spend in a day in USD',
+    `size_max` Float64 COMMENT 'Highest USD for a call, by day',
+    `input_max` Float64 COMMENT 'Most input tokens for a call, by day',
+    `price_max` Float64 COMMENT 'Highest USD for a weighted token, by day',
+    `cache_min` Float64 COMMENT 'Smallest share of cached input tokens, by day',
+    `error_max` Float64 COMMENT 'Largest share of failed calls, by day',
+    `calls_mean` Float64 COMMENT 'Calls in an hour',
+    `heard_share` Float64 COMMENT 'Share of hours with a call',
+    `age_days` UInt16 COMMENT 'Days since its first call, at most 28'
+)
+ENGINE = ReplacingMergeTree
+PARTITION BY toYYYYMM(built_on)
+ORDER BY (tenant, built_on, dimensions, series)
+TTL built_on + toIntervalDay(7)
 SETTINGS index_granularity = 8192;
 
 CREATE TABLE spans
@@ -2777,141 +3082,6 @@ ENGINE = SummingMergeTree
 PARTITION BY toYYYYMM(minute)
 ORDER BY (tenant, minute, service, environment, provider, model, operation, team, feature, customer, service_tier)
 SETTINGS non_replicated_deduplication_window = 10000, fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8192;
-
-CREATE VIEW token_charges
-(
-    `tenant` LowCardinality(String),
-    `hour` DateTime('UTC'),
-    `service` LowCardinality(String),
-    `environment` LowCardinality(String),
-    `team` LowCardinality(String),
-    `feature` LowCardinality(String),
-    `customer` LowCardinality(String),
-    `provider` LowCardinality(String),
-    `model` LowCardinality(String),
-    `operation` LowCardinality(String),
-    `service_tier` LowCardinality(String),
-    `price_id` String,
-    `class` String,
-    `quantity` UInt64,
-    `unit_price_usd` Nullable(Decimal(38, 12)),
-    `list_unit_price_usd` Nullable(Decimal(38, 12)),
-    `effective_cost_usd` Decimal(38, 12),
-    `contracted_cost_usd` Decimal(38, 12),
-    `list_cost_usd` Decimal(38, 12),
-    `billed_cost_usd` Decimal(38, 12),
-    `calls` UInt64
-)
-AS SELECT
-    tenant,
-    hour,
-    service,
-    environment,
-    team,
-    feature,
-    customer,
-    provider,
-    model,
-    operation,
-    service_tier,
-    price_id,
-    line.1 AS class,
-    line.2 AS quantity,
-    line.3 AS unit_price_usd,
-    line.4 AS list_unit_price_usd,
-    line.5 AS effective_cost_usd,
-    line.5 AS contracted_cost_usd,
-    line.6 AS list_cost_usd,
-    if(class = 'millisecond', toDecimal128(0, 12), effective_cost_usd) AS billed_cost_usd,
-    calls
-FROM
-(
-    SELECT
-        tenant,
-        hour,
-        service,
-        environment,
-        team,
-        feature,
-        customer,
-        provider,
-        model,
-        operation,
-        service_tier,
-        price_id,
-        calls,
-        arrayJoin(if(version = 0, [tuple('request', calls, CAST(NULL, 'Nullable(Decimal(38, 12))'), CAST(NULL, 'Nullable(Decimal(38, 12))'), cost_usd, cost_usd)], arrayFilter(one -> ((one.2) > 0), arrayMap((class_name, quantity_one, rate_usd, listed_usd) -> tuple(class_name, toUInt64(quantity_one), CAST(rate_usd, 'Nullable(Decimal(38, 12))'), CAST(listed_usd, 'Nullable(Decimal(38, 12))'), quantity_one * rate_usd, quantity_one * listed_usd), ['input', 'cache_read', 'cache_write', 'cache_write_1h', 'input_audio', 'input_image', 'output', 'reasoning', 'output_audio', 'output_image', 'millisecond'], quantities, rates_usd, list_usd)))) AS line
-    FROM
-    (
-        SELECT
-            tenant,
-            hour,
-            service,
-            environment,
-            team,
-            feature,
-            customer,
-            provider,
-            model,
-            operation,
-            service_tier,
-            price_id,
-            version,
-            rates_usd,
-            list_usd,
-            sumForEach(call_quantities) AS quantities,
-            sum(call_cost_usd) AS cost_usd,
-            count() AS calls
-        FROM
-        (
-            SELECT
-                *,
-                arrayFirstIndex(rates_usd_one -> (arraySum(arrayMap((quantity_one, rate_usd) -> (quantity_one * rate_usd), call_quantities, rates_usd_one)) = call_cost_usd), rates_usd_versions) AS version,
-                rates_usd_versions[version] AS rates_usd,
-                list_usd_versions[version] AS list_usd
-            FROM
-            (
-                SELECT
-                    tenant,
-                    toStartOfHour(toDateTime(started_at, 'UTC')) AS hour,
-                    service,
-                    environment,
-                    team,
-                    feature,
-                    customer,
-                    provider,
-                    model,
-                    operation,
-                    service_tier,
-                    calls.price_id AS price_id,
-                    assumeNotNull(calls.cost_usd) AS call_cost_usd,
-                    [toInt64((((ifNull(calls.input_tokens, 0) - calls.cache_read_tokens) - calls.cache_write_tokens) - calls.input_audio_tokens) - calls.input_image_tokens), toInt64(calls.cache_read_tokens), toInt64(calls.cache_write_tokens - calls.cache_write_1h_tokens), toInt64(calls.cache_write_1h_tokens), toInt64(calls.input_audio_tokens), toInt64(calls.input_image_tokens), toInt64(((ifNull(calls.output_tokens, 0) - calls.reasoning_tokens) - calls.output_audio_tokens) - calls.output_image_tokens), toInt64(calls.reasoning_tokens), toInt64(calls.output_audio_tokens), toInt64(calls.output_image_tokens), toInt64(intDiv(calls.duration_ns, 1000000))] AS token_quantities,
-                    if(endsWith(calls.price_id, '/hosted'), arrayConcat(arrayMap(one -> toInt64(0), arraySlice(token_quantities, 1, 10)), [token_quantities[11]]), arrayConcat(arraySlice(token_quantities, 1, 10), [toInt64(0)])) AS call_quantities,
-                    price_cards.rates_usd_versions AS rates_usd_versions,
-                    price_cards.list_usd_versions AS list_usd_versions
-                FROM calls
-                LEFT JOIN price_cards ON price_cards.price_id = calls.price_id
-                WHERE isNotNull(calls.cost_usd)
-            )
-        )
-        GROUP BY
-            tenant,
-            hour,
-            service,
-            environment,
-            team,
-            feature,
-            customer,
-            provider,
-            model,
-            operation,
-            service_tier,
-            price_id,
-            version,
-            rates_usd,
-            list_usd
-    )
-);
 
 CREATE MATERIALIZED VIEW understand TO understood
 (

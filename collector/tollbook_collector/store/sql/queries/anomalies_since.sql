@@ -16,5 +16,8 @@ SELECT
     version
 FROM anomaly_versions FINAL
 WHERE version > {version:UInt64}
+    -- Parts of another anomaly, and what a person called expected or planned, are kept and not told.
+    AND NOT JSONHas(evidence, 'explained_by')
+    AND NOT JSONHas(evidence, 'muted')
 ORDER BY version, id
 LIMIT {limit:UInt32}

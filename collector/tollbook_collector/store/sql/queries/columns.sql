@@ -16,16 +16,17 @@ WITH
     (
         SELECT mapFromArrays(groupArray(concat(table, '.', name)), groupArray(comment))
         FROM system.columns
-        WHERE database = currentDatabase() AND comment != '' AND table IN ('anomaly_versions', 'budget_periods', 'incident_history', 'alert_versions')
+        WHERE database = currentDatabase() AND comment != '' AND table IN ('anomaly_versions', 'run_parts', 'budget_periods', 'incident_history', 'alert_versions')
     ) AS meanings_of_tables,
     -- Views over one table whose columns mean what they mean there and nowhere else.
-    map('anomalies', 'anomaly_versions', 'budgets', 'budget_periods', 'incidents', 'incident_history', 'alerts', 'alert_versions') AS behind
+    map('anomalies', 'anomaly_versions', 'runs', 'run_parts', 'budgets', 'budget_periods', 'incidents', 'incident_history', 'alerts', 'alert_versions') AS behind
 SELECT
     table,
     name,
     type,
     multiIf(
         comment != '', comment,
+        name = 'different_calls', 'Calls that differ in model or tokens, about: far fewer than calls is a loop',
         mapContains(behind, table), meanings_of_tables[concat(behind[table], '.', name)],
         name = 'failed', 'Whether it ended in an error',
         table = 'charges' AND name = 'kind', 'spend, or the kind of adjustment',
