@@ -6,6 +6,7 @@ import logging
 import signal
 import socket
 import time
+import uuid
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -29,9 +30,15 @@ from tollbook_collector.detect.findings import Findings
 from tollbook_collector.detect.section import DetectSection
 from tollbook_collector.duties import Duties, Duty
 from tollbook_collector.intake.accept import Door
+from tollbook_collector.intake.allowance import Allowance
 from tollbook_collector.intake.connection import Connection
+from tollbook_collector.intake.gate import Gate
 from tollbook_collector.intake.grpc import AddressInUse, GrpcDoor
 from tollbook_collector.intake.http import HttpDoor
+from tollbook_collector.intake.key_desk import KeyDesk
+from tollbook_collector.intake.key_file import KeyFile
+from tollbook_collector.intake.keyring import Keyring
+from tollbook_collector.intake.scrape import LOOK_S, Scraper, Scrapes
 from tollbook_collector.intake.signals import LOGS, METRICS, TRACES
 from tollbook_collector.money.allocation import Allocation
 from tollbook_collector.money.copies import EVERY_S as COPIES_EVERY_S
@@ -44,11 +51,21 @@ from tollbook_collector.money.reload import RELOAD_EVERY_S, PriceReader
 from tollbook_collector.money.rerate import LedgerStore
 from tollbook_collector.money.unpriced import COUNT_EVERY_S, UnpricedCalls
 from tollbook_collector.policy import Policy, PolicyFile, Section
-from tollbook_collector.settings import OPEN_TENANT, Settings, split_address
+from tollbook_collector.settings import Settings, is_loopback, split_address
 from tollbook_collector.spool.append import Spool
 from tollbook_collector.spool.ballast import keep_ballast
-from tollbook_collector.store.client import ClickHouse, StoreAddress, StoreUnavailable
+from tollbook_collector.store.books import CHECK_S, Books
+from tollbook_collector.store.canary import Canary
+from tollbook_collector.store.cardinality import LOOK_S as CARDINALITY_S
+from tollbook_collector.store.cardinality import Cardinality
+from tollbook_collector.store.client import (
+    ClickHouse,
+    StoreAddress,
+    StoreRefused,
+    StoreUnavailable,
+)
 from tollbook_collector.store.embedded.process import EmbeddedStore
+from tollbook_collector.store.keys import SHARE_S, USE_S, share_keys, share_use
 from tollbook_collector.store.load import INSERTERS, Loader
 from tollbook_collector.store.open import Store
 
@@ -69,6 +86,7 @@ SECTIONS: Final[dict[str, type[Section]]] = {
     "allocation": Allocation,
     "budgets": Budgets,
     "focus": Focus,
+    "scrape": Scrapes,
     "detect": DetectSection,
     "routes": Routes,
     "webhooks": Webhooks,
@@ -85,6 +103,10 @@ DELIVER_S: Final = 1.0
 log = logging.getLogger(__name__)
 
 
+class KeysNeeded(Exception):
+    """The collector would listen to other machines, and has no keys by which to let them in."""
+
+
 @dataclass(frozen=True)
 class Addresses:
     """Where a running collector can be reached."""
@@ -93,6 +115,7 @@ class Addresses:
     otlp_grpc: str
     api: str
     store: str
+    open: bool
 
 
 class Collector:
@@ -108,10 +131,19 @@ class Collector:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+        self._key_file = KeyFile(settings.data / "keys", settings.key_pepper)
+        self.key_desk = KeyDesk(self._key_file)
+        self.keyring = Keyring(self._key_file.pepper())
+        self.keyring.put(self._key_file.keys())
+        self.allowance = Allowance()
+        self.gate = Gate(self.keyring, self.allowance)
+        self._run_id = uuid.uuid4().hex
+        self._books = Books(self._store)
+        self._cardinality = Cardinality(self._store)
+        self.canary = Canary(self._store, self.keyring.canary_token, self._is_waiting)
         self._policy_file = PolicyFile(settings.policy, SECTIONS)
         self._prices = PriceReader(settings.data / "prices")
         self._unpriced = UnpricedCalls()
-        self.tenant = OPEN_TENANT
         self.spools = {
             name: Spool(
                 settings.data / "spool" / name,
@@ -120,14 +152,17 @@ class Collector:
             )
             for name, share in SPOOL_SHARES.items()
         }
-        self.door = Door(self.spools)
+        self.door = Door(self.spools, tenants=lambda: self.keyring.senders)
+        self._scraper = Scraper(
+            lambda: self.policy.section(Scrapes).entries, self.spools[METRICS.name]
+        )
         self.embedded: EmbeddedStore | None = None
         self._opened: Store | None = None
         self._started = False
         self._loaders: dict[str, Loader] = {}
         self.incidents = Incidents(self._store)
         self.alerts = Deliver(self._store, self._webhooks, self._routes)
-        self._duties = Duties(self._list_duties())
+        self._duties = Duties([*self._list_duties(), *self._list_intake_duties()])
 
     def open_store(self) -> None:
         """Start the embedded store or connect to the configured one, and begin to load.
@@ -143,6 +178,7 @@ class Collector:
             inserters = INSERTERS if name == TRACES.name else 1
             self._loaders[name] = Loader(spool, self._opened, inserters, name)
             self._loaders[name].start()
+        self.share_keys()
         self._duties.start()
 
     def close(self) -> None:
@@ -193,6 +229,15 @@ class Collector:
         return {
             "intake": self.door.outcomes(),
             "rejected": self.door.rejected(),
+            "keys": {
+                "open": self.keyring.open,
+                "refused": self.keyring.refused(),
+                "over_allowance": self.allowance.spent,
+            },
+            "books": self._books.counts(),
+            "canary": self.canary.counts(),
+            "cardinality": self._cardinality.counts(),
+            "scrape": self._scraper.counts(),
             **self._counts(TRACES.name),
             LOGS.name: self._counts(LOGS.name),
             METRICS.name: self._counts(METRICS.name),
@@ -219,8 +264,27 @@ class Collector:
                 faults.append(f"the store does not take {name}: {error}")
         return faults
 
+    def doubts(self) -> list[str]:
+        """Return what is wrong with what was stored; the collector goes on with its work."""
+        return [*self._books.faults(), *self.canary.faults()]
+
+    def _list_intake_duties(self) -> list[Duty]:
+        """Return what keeps the door in order; the canary is left out where it is off."""
+        every_s = self._settings.canary_every_s
+        return [
+            Duty("share keys", SHARE_S, self._share_keys),
+            Duty("share key use", USE_S, self._share_use),
+            Duty("scrape metrics", LOOK_S, self._scraper.scrape),
+            Duty("cap dimensions", CARDINALITY_S, self._cardinality.look),
+            Duty("check the books", CHECK_S, self._books.check),
+            *([Duty("send the canary", every_s, self.canary.sing)] if every_s else []),
+        ]
+
+    def _is_waiting(self) -> bool:
+        return self.spools[TRACES.name].counts().waiting_bytes > 0
+
     def _troubles(self) -> list[str]:
-        return [*self.faults(), *self.alerts.troubles()]
+        return [*self.faults(), *self.doubts(), *self.alerts.troubles()]
 
     def _budgets(self) -> Sequence[Budget]:
         return self.policy.section(Budgets).entries
@@ -252,6 +316,17 @@ class Collector:
             Duty("find copies", COPIES_EVERY_S, Copies(self._store).search),
             Duty("book late charges", LATE_EVERY_S, LateCharges(self._store).book),
         ]
+
+    def share_keys(self) -> None:
+        """Put keys that were changed in force, those of the disk also while the store is away."""
+        with contextlib.suppress(StoreUnavailable, StoreRefused):
+            self._share_keys()
+
+    def _share_keys(self) -> None:
+        share_keys(self._key_file, self.keyring, self._store)
+
+    def _share_use(self) -> None:
+        share_use(self.allowance, self._run_id, self._store)
 
     def _store(self) -> ClickHouse:
         """Return the store; raises StoreUnavailable while it is not connected."""
@@ -302,16 +377,24 @@ async def serve(settings: Settings, on_ready: Callable[[Addresses], None]) -> No
 
     Raises:
         AddressInUse: A port belongs to another program; nothing was started.
+        KeysNeeded: An address is not this machine's own, and there are no keys.
     """
     http_socket = _listen(settings.otlp_http)
     api_socket = _listen(settings.api)
     collector = Collector(settings)
     try:
+        if collector.keyring.open and not settings.clickhouse_url:
+            # The disk knows all keys of an embedded store.
+            _refuse_other_machines(settings)
         await asyncio.to_thread(collector.open_store)
-        grpc = GrpcDoor(collector.door, collector.tenant, settings.otlp_grpc)
+        if collector.keyring.open:
+            _refuse_other_machines(settings)
+        grpc = GrpcDoor(collector.door, collector.gate, settings.otlp_grpc)
         grpc_port = await grpc.start()
+        door = HttpDoor(collector.door, collector.gate)
+        collector.canary.attach(door, asyncio.get_running_loop())
         servers = [
-            _server(HttpDoor(collector.door, collector.tenant)),
+            _server(door),
             _server(create_api(collector)),
         ]
         stopping = _stop_on_signal()
@@ -321,7 +404,15 @@ async def serve(settings: Settings, on_ready: Callable[[Addresses], None]) -> No
         ]
         grpc_host, _ = split_address(settings.otlp_grpc)
         store = collector.embedded.address.url if collector.embedded else settings.clickhouse_url
-        on_ready(Addresses(_url(http_socket), f"{grpc_host}:{grpc_port}", _url(api_socket), store))
+        on_ready(
+            Addresses(
+                _url(http_socket),
+                f"{grpc_host}:{grpc_port}",
+                _url(api_socket),
+                store,
+                collector.keyring.open,
+            )
+        )
         await stopping.wait()
         await grpc.stop()
         for server in servers:
@@ -329,6 +420,16 @@ async def serve(settings: Settings, on_ready: Callable[[Addresses], None]) -> No
         await asyncio.gather(*tasks)
     finally:
         await asyncio.to_thread(collector.close)
+
+
+def _refuse_other_machines(settings: Settings) -> None:
+    for address in (settings.otlp_http, settings.otlp_grpc, settings.api):
+        if not is_loopback(address):
+            raise KeysNeeded(
+                f"{address} can be reached from other machines, and there are no keys by which to"
+                f" let them in: make one with `tollbook keys create --data {settings.data}"
+                " --tenant NAME --scope ingest`, or listen on 127.0.0.1"
+            )
 
 
 class _QuietServer(uvicorn.Server):

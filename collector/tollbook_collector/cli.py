@@ -5,8 +5,9 @@ import json
 import logging
 import os
 import sys
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 from pydantic import ValidationError
@@ -19,6 +20,7 @@ from tollbook_collector.commands import (
     change,
     export,
     incidents,
+    keys,
     ledger,
     prices,
     quarantine,
@@ -30,6 +32,9 @@ from tollbook_collector.commands.anomalies import anomalies, detect
 from tollbook_collector.commands.ask import CollectorAway, CollectorRefused, ask, ask_json
 from tollbook_collector.commands.drift import app as drift
 from tollbook_collector.settings import Settings
+
+if TYPE_CHECKING:
+    from tollbook_collector.app import Addresses
 
 DEFAULT_API: Final = "http://127.0.0.1:4319"
 DEMO_DATA: Final = Path("tollbook-data/demo")
@@ -55,6 +60,7 @@ app.add_typer(ledger.commands)
 app.add_typer(showback.commands)
 app.add_typer(change.commands)
 app.command()(budgets.budgets)
+app.add_typer(keys.commands)
 app.command()(budgets.forecast)
 console = Console()
 errors = Console(stderr=True)
@@ -100,8 +106,9 @@ def up(
     clickhouse_url: ClickHouseUrl = None,
 ) -> None:
     """Start a collector, with its embedded store unless a ClickHouse is named."""
-    from tollbook_collector.app import Addresses, serve
+    from tollbook_collector.app import KeysNeeded, serve
     from tollbook_collector.intake.grpc import AddressInUse
+    from tollbook_collector.intake.key_file import KeyFileUnusable
     from tollbook_collector.money.own_book import UnreadablePrices
     from tollbook_collector.policy import UnreadablePolicy
     from tollbook_collector.spool.files import SpoolInUse
@@ -119,29 +126,15 @@ def up(
         clickhouse_url=clickhouse_url,
     )
 
-    def on_ready(addresses: Addresses) -> None:
-        console.print(Text("tollbook takes spans and answers questions", style="bold green"))
-        rows = {
-            "OTLP/HTTP": f"{addresses.otlp_http}/v1/traces",
-            "OTLP/gRPC": addresses.otlp_grpc,
-            "API": addresses.api,
-            "store": addresses.store,
-            "data": str(settings.data.resolve()),
-        }
-        for name, value in rows.items():
-            console.print(Text(f"  {name:<10}{value}"), soft_wrap=True)
-        console.print(
-            Text("No keys are configured: it listens on this machine only, to anyone on it.")
-        )
-        console.print(Text(f"Next: tollbook spend --api {addresses.api}    Ctrl-C stops it."))
-
     _log_to_stderr()
     try:
-        asyncio.run(serve(settings, on_ready))
+        asyncio.run(serve(settings, partial(_show_start, settings.data)))
     except (
         AddressInUse,
         AlreadyOwned,
         EditedMigration,
+        KeyFileUnusable,
+        KeysNeeded,
         NewerDatabase,
         NewerSegment,
         SecretExposed,
@@ -245,6 +238,24 @@ def version() -> None:
     from importlib.metadata import version as distribution_version
 
     typer.echo(distribution_version("tollbook"))
+
+
+def _show_start(data: Path, addresses: "Addresses") -> None:
+    console.print(Text("tollbook takes spans and answers questions", style="bold green"))
+    rows = {
+        "OTLP/HTTP": f"{addresses.otlp_http}/v1/traces",
+        "OTLP/gRPC": addresses.otlp_grpc,
+        "API": addresses.api,
+        "store": addresses.store,
+        "data": str(data.resolve()),
+    }
+    for name, value in rows.items():
+        console.print(Text(f"  {name:<10}{value}"), soft_wrap=True)
+    if addresses.open:
+        console.print(
+            Text("No keys are configured: it listens on this machine only, to anyone on it.")
+        )
+    console.print(Text(f"Next: tollbook spend --api {addresses.api}    Ctrl-C stops it."))
 
 
 def _settings(**arguments: Any) -> Settings:

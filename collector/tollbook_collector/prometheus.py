@@ -117,12 +117,45 @@ def _lines(status: Mapping[str, Any], faults: int) -> Iterator[str]:
         signal, _, reason = name.partition(":")
         labels = f'signal="{signal}",reason="{reason}"'
         yield f"tollbook_intake_rejected_items_total{{{labels}}} {count}\n"
+    yield from _self_checks(status)
     for metric in METRICS:
         yield _head(metric.name, metric.kind, metric.text)
         for signal in SIGNALS:
             counts = (status if signal == "traces" else status[signal])[metric.part]
             if metric.count in counts:
                 yield f'tollbook_{metric.name}{{signal="{signal}"}} {counts[metric.count]}\n'
+
+
+def _self_checks(status: Mapping[str, Any]) -> Iterator[str]:
+    keys = status["keys"]
+    yield _head("keys_refused_requests_total", "counter", "Requests without a key that may.")
+    for reason, count in keys["refused"].items():
+        yield f'tollbook_keys_refused_requests_total{{reason="{reason}"}} {count}\n'
+    yield _head("keys_over_allowance_total", "counter", "Requests over what their key may send.")
+    yield f"tollbook_keys_over_allowance_total {keys['over_allowance']}\n"
+    yield _head("books_missing_items", "gauge", "Items that the books miss.")
+    yield f"tollbook_books_missing_items {status['books']['missing']}\n"
+    yield _head("books_too_many_items", "gauge", "Items that the books have too many.")
+    yield f"tollbook_books_too_many_items {status['books']['too_many']}\n"
+    yield _head("canary_spans_total", "counter", "Spans of the canary by what became of them.")
+    for outcome, count in status["canary"].items():
+        yield f'tollbook_canary_spans_total{{outcome="{outcome}"}} {count}\n'
+    cardinality = status["cardinality"]
+    yield _head("capped_dimensions", "gauge", "Dimensions of tenants with too many values today.")
+    yield f"tollbook_capped_dimensions {cardinality['capped_dimensions']}\n"
+    yield _head("capped_calls", "gauge", "Calls of today with (other) in a dimension.")
+    yield f"tollbook_capped_calls {cardinality['other_calls']}\n"
+    scrape = status["scrape"]
+    yield _head("scrape_answers_total", "counter", "Answers of scraped servers that were kept.")
+    yield f"tollbook_scrape_answers_total {scrape['answers']}\n"
+    yield _head("scrape_failures_total", "counter", "Questions that brought no answer to keep.")
+    yield f"tollbook_scrape_failures_total {scrape['failures']}\n"
+    yield _head("duty_rounds_total", "counter", "Rounds of each duty that ended well.")
+    for name, counts in status["duties"].items():
+        yield f'tollbook_duty_rounds_total{{duty="{name}"}} {counts["rounds"]}\n'
+    yield _head("duty_failures_total", "counter", "Rounds of each duty that failed.")
+    for name, counts in status["duties"].items():
+        yield f'tollbook_duty_failures_total{{duty="{name}"}} {counts["failures"]}\n'
 
 
 def _head(name: str, kind: str, text: str) -> str:

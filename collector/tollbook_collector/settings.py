@@ -13,19 +13,9 @@ OPEN_TENANT: Final = "default"
 
 
 def _listening_address(value: str) -> str:
-    host, separator, port = value.rpartition(":")
-    if not separator or not port.isdigit() or not 0 <= int(port) <= 65535:
+    host, _, port = value.rpartition(":")
+    if not host or not port.isdigit() or not 0 <= int(port) <= 65535:
         raise ValueError(f"{value!r} is not HOST:PORT, as in 127.0.0.1:4318")
-    name = host.strip("[]")
-    try:
-        loopback = name == "localhost" or ipaddress.ip_address(name).is_loopback
-    except ValueError:
-        loopback = False
-    if not loopback:
-        raise ValueError(
-            f"{value!r} can be reached from other machines, and this collector has no keys yet:"
-            " listen on 127.0.0.1, and put a proxy that checks who calls in front of it"
-        )
     return value
 
 
@@ -45,6 +35,10 @@ class Settings(BaseSettings):
         clickhouse_user: Its user.
         clickhouse_password: That user's password.
         clickhouse_database: The database for tollbook's tables.
+        key_pepper: 32 bytes in hexadecimal under which keys are hashed, the same for all collectors
+            of a fleet; empty: a random one, kept in the data directory.
+        canary_every_s: Seconds between two spans of the collector's own that it looks for in its
+            store; 0: it sends none.
         spool_bytes_max: Bytes that wait for the store before requests are refused.
         spool_age_max_days: Days that a request waits for the store before it is given up.
     """
@@ -60,6 +54,8 @@ class Settings(BaseSettings):
     clickhouse_user: str = "default"
     clickhouse_password: str = Field(default="", repr=False)
     clickhouse_database: str = Field(default="tollbook", pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")
+    key_pepper: str = Field(default="", repr=False)
+    canary_every_s: float = Field(default=15.0, ge=0, le=3_600)
     spool_bytes_max: int = Field(default=4 * GIBIBYTE, ge=64 * 1024 * 1024)
     spool_age_max_days: float = Field(default=30, gt=0, le=3650)
 
@@ -68,3 +64,24 @@ def split_address(address: str) -> tuple[str, int]:
     """Return host and port of HOST:PORT."""
     host, _, port = address.rpartition(":")
     return host.strip("[]"), int(port)
+
+
+def is_loopback(address: str) -> bool:
+    """Return whether HOST:PORT can be reached from this machine only."""
+    host, _ = split_address(address)
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+class AskingSettings(BaseSettings):
+    """What the commands that ask a collector are told.
+
+    Attributes:
+        api_key: Sent with each question, TOLLBOOK_API_KEY; empty: none.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="TOLLBOOK_", frozen=True)
+
+    api_key: str = Field(default="", repr=False)

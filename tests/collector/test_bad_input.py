@@ -15,6 +15,7 @@ import grpc
 import grpc.aio
 import httpx
 import pytest
+from gates import open_gate
 from google.protobuf.json_format import MessageToDict
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceRequest,
@@ -182,7 +183,7 @@ async def _door(spool: Spool) -> AsyncIterator[Door]:
 async def decided(door: Door, name: str, message: ExportTraceServiceRequest) -> tuple[int, str]:
     """Send a request through a door, and return how many spans it rejects and what it says."""
     if name == "grpc":
-        server = GrpcDoor(door, "acme", "127.0.0.1:0")
+        server = GrpcDoor(door, open_gate(), "127.0.0.1:0")
         address = f"127.0.0.1:{await server.start()}"
         async with grpc.aio.insecure_channel(address) as channel:
             call = channel.unary_unary(f"/{TRACES.service}/Export")
@@ -192,7 +193,7 @@ async def decided(door: Door, name: str, message: ExportTraceServiceRequest) -> 
         is_json = name == "json"
         content = as_otlp_json(message) if is_json else message.SerializeToString()
         kind = "application/json" if is_json else "application/x-protobuf"
-        transport = httpx.ASGITransport(HttpDoor(door, "acme"))
+        transport = httpx.ASGITransport(HttpDoor(door, open_gate()))
         async with httpx.AsyncClient(transport=transport, base_url="http://door") as client:
             answer = await client.post(
                 "/v1/traces", content=content, headers={"content-type": kind}
@@ -271,7 +272,7 @@ async def test_nested_key_values_become_attributes_with_dots(spool: Spool, door:
 async def test_what_is_no_request_costs_the_request(
     spool: Spool, door: Door, body: bytes, status: int
 ) -> None:
-    transport = httpx.ASGITransport(HttpDoor(door, "acme"))
+    transport = httpx.ASGITransport(HttpDoor(door, open_gate()))
     headers = {"content-type": "application/x-protobuf"}
     async with httpx.AsyncClient(transport=transport, base_url="http://door") as client:
         answer = await client.post("/v1/traces", content=body, headers=headers)
@@ -305,7 +306,7 @@ def with_span(fields: str) -> str:
     ],
 )  # fmt: skip
 async def test_what_is_no_otlp_json_costs_the_request(spool: Spool, door: Door, text: str) -> None:
-    transport = httpx.ASGITransport(HttpDoor(door, "acme"))
+    transport = httpx.ASGITransport(HttpDoor(door, open_gate()))
     headers = {"content-type": "application/json; charset=utf-8"}
     async with httpx.AsyncClient(transport=transport, base_url="http://door") as client:
         body = text.encode("utf-8", "surrogatepass")

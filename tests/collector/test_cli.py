@@ -65,7 +65,6 @@ def test_without_a_collector_a_question_says_how_to_start_one(arguments: tuple[s
     ("arguments", "words"),
     [
         (("--otlp-http", "nowhere"), "'nowhere' is not HOST:PORT, as in 127.0.0.1:4318"),
-        (("--api", "0.0.0.0:4319"), "can be reached from other machines"),
         (("--otlp-grpc", "127.0.0.1:99999"), "is not HOST:PORT"),
         (("--clickhouse-url", "clickhouse"), "clickhouse_url"),
     ],

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import uvicorn
+from gates import open_gate
 from otlp_requests import Span, request
 
 from tollbook_collector.intake import connection
@@ -41,7 +42,7 @@ async def _port(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
     spool = Spool(tmp_path / "spool", 100_000_000, disk_free_bytes_min=0)
     door = Door({"traces": spool})
     config = uvicorn.Config(
-        HttpDoor(door, "acme"),
+        HttpDoor(door, open_gate()),
         port=0,
         http=Connection,
         ws="none",

@@ -6,6 +6,7 @@ from pathlib import Path
 import grpc
 import grpc.aio
 import pytest
+from gates import open_gate
 from otlp_requests import Span, request
 
 from tollbook_collector.intake.accept import Door
@@ -26,7 +27,7 @@ def _spool(tmp_path: Path) -> Iterator[Spool]:
 
 @pytest.fixture(name="address")
 async def _address(spool: Spool) -> AsyncIterator[str]:
-    door = GrpcDoor(Door({"traces": spool}), "acme", "127.0.0.1:0")
+    door = GrpcDoor(Door({"traces": spool}), open_gate(), "127.0.0.1:0")
     port = await door.start()
     yield f"127.0.0.1:{port}"
     await door.stop()
@@ -59,7 +60,7 @@ async def test_what_is_not_otlp_is_an_invalid_argument(address: str) -> None:
 
 async def test_a_full_spool_is_unavailable_so_that_the_sender_comes_back(tmp_path: Path) -> None:
     full = Spool(tmp_path / "full", bytes_max=1, disk_free_bytes_min=0)
-    door = GrpcDoor(Door({"traces": full}), "acme", "127.0.0.1:0")
+    door = GrpcDoor(Door({"traces": full}), open_gate(), "127.0.0.1:0")
     port = await door.start()
 
     with pytest.raises(grpc.aio.AioRpcError) as failure:
@@ -94,7 +95,7 @@ async def test_too_many_spans_are_refused_without_a_time_to_come_back(address: s
 
 
 async def test_a_port_that_is_taken_is_named(spool: Spool, address: str) -> None:
-    second = GrpcDoor(Door({"traces": spool}), "acme", address)
+    second = GrpcDoor(Door({"traces": spool}), open_gate(), address)
 
     with pytest.raises(AddressInUse, match=address):
         await second.start()

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from gates import open_gate
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 from otlp_requests import Span, request
 
@@ -72,7 +73,7 @@ async def ask(
     raw = [(name.encode(), value.encode()) for name, value in given.items()]
     scope = {"type": "http", "method": method, "path": path, "headers": raw}
     door = Door({"traces": spool})
-    await HttpDoor(door, "acme")(scope, receive, send)
+    await HttpDoor(door, open_gate())(scope, receive, send)
     door.close()
     return answer
 

@@ -19,6 +19,12 @@ def status(**spool: int) -> dict[str, Any]:
         "prices": {"source": "", "refused": ""},
         "unpriced_calls": {"unknown_model": 3},
         "store_restarts": 3,
+        "keys": {"open": False, "refused": {"unknown": 4}, "over_allowance": 6},
+        "books": {"missing": 8, "too_many": 0},
+        "canary": {"sent": 9, "missing": 1},
+        "cardinality": {"capped_dimensions": 1, "other_calls": 12},
+        "scrape": {"answers": 2, "failures": 1},
+        "duties": {"share keys": {"rounds": 11, "failures": 1}},
         **counts,
         "logs": counts,
         "metrics": counts,
@@ -34,6 +40,10 @@ def test_every_line_is_a_comment_or_a_sample() -> None:
     assert 'tollbook_intake_rejected_items_total{signal="traces",reason="timestamp"} 2' in samples
     assert 'tollbook_spool_items_total{signal="logs"} 7' in samples
     assert "tollbook_faults 1" in samples
+    assert 'tollbook_keys_refused_requests_total{reason="unknown"} 4' in samples
+    assert "tollbook_books_missing_items 8" in samples
+    assert 'tollbook_canary_spans_total{outcome="missing"} 1' in samples
+    assert 'tollbook_duty_failures_total{duty="share keys"} 1' in samples
 
 
 def test_every_metric_is_a_count_that_the_parts_have() -> None:

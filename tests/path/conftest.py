@@ -17,6 +17,10 @@ import pytest
 from waiting import wait_until
 
 START_S = 60.0
+# The canary would be counted with what a test sends.
+QUIET = {"COLUMNS": "200", "PYTHONUNBUFFERED": "1", "TOLLBOOK_CANARY_EVERY_S": "0"}
+# What a collector says of itself at its start, in this order.
+NAMES = ("OTLP/HTTP", "OTLP/gRPC", "API", "store")
 
 
 @dataclass
@@ -28,6 +32,7 @@ class RunningCollector:
     otlp_grpc: str
     api: str
     log: Path
+    store: str = ""
 
     def export(self, body: bytes) -> int:
         """Send an export request and return the status."""
@@ -81,9 +86,19 @@ StartCollector = Callable[..., RunningCollector]
 @pytest.fixture
 def start_collector(tmp_path: Path) -> Iterator[StartCollector]:
     """Start collectors; those still running are stopped at the end."""
+    yield from _starting(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def module_collector(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartCollector]:
+    """Start collectors that the tests of a module share."""
+    yield from _starting(tmp_path_factory.mktemp("collectors"))
+
+
+def _starting(tmp_path: Path) -> Iterator[StartCollector]:
     started: list[RunningCollector] = []
 
-    def start(data: Path | None = None, *arguments: str) -> RunningCollector:
+    def start(data: Path | None = None, *arguments: str, **environment: str) -> RunningCollector:
         log = tmp_path / f"collector-{len(started)}.log"
         command = [sys.executable, "-m", "tollbook_collector", "up"]
         command += ["--data", str(data or tmp_path / "data")]
@@ -95,9 +110,10 @@ def start_collector(tmp_path: Path) -> Iterator[StartCollector]:
                 stdout=subprocess.PIPE,
                 stderr=errors,
                 text=True,
-                env={**os.environ, "COLUMNS": "200", "PYTHONUNBUFFERED": "1"},
+                env={**os.environ, **QUIET, **environment},
             )
-        collector = RunningCollector(process, *_addresses(process, log), log)
+        addresses = _addresses(process, log)
+        collector = RunningCollector(process, *addresses[:3], log, addresses[3])
         started.append(collector)
         return collector
 
@@ -106,19 +122,18 @@ def start_collector(tmp_path: Path) -> Iterator[StartCollector]:
         collector.stop()
 
 
-def _addresses(process: "subprocess.Popen[str]", log: Path) -> tuple[str, str, str]:
+def _addresses(process: "subprocess.Popen[str]", log: Path) -> tuple[str, ...]:
     assert process.stdout is not None
     text = ""
     for line in process.stdout:
         text += line
         if line.startswith("Next:"):
             break
-    found = [re.search(rf"{name}\s+(\S+)", text) for name in ("OTLP/HTTP", "OTLP/gRPC", "API")]
+    found = [re.search(rf"{name}\s+(\S+)", text) for name in NAMES]
     if not all(found):
         process.wait(START_S)
         pytest.fail(f"the collector did not start:\n{text}\n{log.read_text()}")
-    http, grpc, api = (match[1] for match in found if match)
-    return http.removesuffix("/v1/traces"), grpc, api
+    return tuple(match[1].removesuffix("/v1/traces") for match in found if match)
 
 
 @pytest.fixture

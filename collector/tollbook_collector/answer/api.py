@@ -22,6 +22,7 @@ from tollbook_collector.answer.focus import add_focus
 from tollbook_collector.answer.forecast import add_forecast
 from tollbook_collector.answer.guard import SqlRefused
 from tollbook_collector.answer.incidents import add_incidents
+from tollbook_collector.answer.keys import add_keys
 from tollbook_collector.answer.ledger import add_ledger
 from tollbook_collector.answer.limits import add_limits
 from tollbook_collector.answer.models import add_models
@@ -30,7 +31,7 @@ from tollbook_collector.answer.pages.render import page
 from tollbook_collector.answer.questions import Period, WrongQuestion
 from tollbook_collector.answer.reconcile import add_reconcile
 from tollbook_collector.answer.series import add_series
-from tollbook_collector.answer.tenant import Tenant
+from tollbook_collector.answer.tenant import Reader, Tenant, may_read
 from tollbook_collector.store.client import StoreRefused, StoreUnavailable
 
 MEDIA_TYPES: Final = {
@@ -50,6 +51,7 @@ def create_api(collector: Collected) -> FastAPI:
     _add_errors(api)
     _add_health(api, collector)
     _add_questions(api, collector)
+    add_keys(api, collector)
     add_anomalies(api, collector)
     add_drift(api, collector)
     add_series(api, collector)
@@ -86,8 +88,11 @@ def _add_errors(api: FastAPI) -> None:
 
 def _add_health(api: FastAPI, collector: Collected) -> None:
     @api.get("/health")
-    async def health() -> Response:
-        """Say what the collector has done and holds; 503: it cannot do its work."""
+    async def health(request: Request) -> Response:
+        """Say what the collector has done and holds; 503: it cannot do its work.
+
+        Who has no key is told whether it is well, and nothing else.
+        """
         faults = collector.faults()
         stored: dict[str, int] = {}
         try:
@@ -97,27 +102,37 @@ def _add_health(api: FastAPI, collector: Collected) -> None:
             faults.append(f"the store did not answer within {HEALTH_TIMEOUT_S} s")
         except (StoreUnavailable, StoreRefused) as error:
             faults.append(f"the store does not answer: {error}")
+        # Doubts are no reason to send the senders away.
+        answered = 503 if faults else 200
+        faults += collector.doubts()
+        status = "degraded" if faults else "ok"
+        if not may_read(request):
+            return JSONResponse({"status": status}, answered)
         body = {
-            "status": "degraded" if faults else "ok",
+            "status": status,
             "faults": faults,
             "store": stored,
             **collector.status(),
         }
-        return JSONResponse(body, 503 if faults else 200)
+        return JSONResponse(body, answered)
 
     @api.get("/ready")
-    async def ready() -> Response:
+    async def ready(request: Request) -> Response:
         """Say whether spans are taken and questions answered, by asking one."""
         asking = asyncio.to_thread(lambda: questions.health(collector.store))
         try:
             await asyncio.wait_for(asking, HEALTH_TIMEOUT_S)
         except (TimeoutError, StoreUnavailable, StoreRefused) as error:
-            return JSONResponse({"ready": False, "error": str(error)}, 503)
+            said = {"error": str(error)} if may_read(request) else {}
+            return JSONResponse({"ready": False, **said}, 503)
         faults = collector.faults()
-        return JSONResponse({"ready": not faults, "faults": faults}, 503 if faults else 200)
+        body: dict[str, Any] = {"ready": not faults}
+        if may_read(request):
+            body["faults"] = faults
+        return JSONResponse(body, 503 if faults else 200)
 
     @api.get("/metrics")
-    def metrics() -> Response:
+    def metrics(_: Reader) -> Response:
         """Return the collector's own counts as Prometheus reads them."""
         text = prometheus.exposition(collector.status(), len(collector.faults()))
         return Response(text, media_type=prometheus.CONTENT_TYPE)

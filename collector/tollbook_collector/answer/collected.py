@@ -5,6 +5,9 @@ from typing import Any, Protocol
 from tollbook_collector.alert.deliver import Deliver
 from tollbook_collector.alert.incidents import Incidents
 from tollbook_collector.answer.questions import Answerer
+from tollbook_collector.intake.allowance import Allowance
+from tollbook_collector.intake.key_desk import KeyDesk
+from tollbook_collector.intake.keyring import Keyring
 from tollbook_collector.money.allocation import Allocation
 from tollbook_collector.money.rerate import LedgerStore
 from tollbook_collector.policy import Policy
@@ -13,9 +16,14 @@ from tollbook_collector.policy import Policy
 class Collected(Protocol):
     """What the API needs of the collector."""
 
-    tenant: str
+    keyring: Keyring
+    allowance: Allowance
+    key_desk: KeyDesk
     incidents: Incidents
     alerts: Deliver
+
+    def share_keys(self) -> None:
+        """Put what the desk changed in force, here now and elsewhere within seconds."""
 
     @property
     def store(self) -> Answerer:
@@ -39,6 +47,9 @@ class Collected(Protocol):
 
     def status(self) -> dict[str, Any]:
         """Return what the parts have counted."""
+
+    def doubts(self) -> list[str]:
+        """Return what is wrong with what was stored; the collector goes on with its work."""
 
     def faults(self) -> list[str]:
         """Return what keeps the collector from doing its work; empty: nothing."""

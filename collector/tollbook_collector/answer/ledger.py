@@ -8,7 +8,7 @@ from fastapi.responses import Response
 
 from tollbook_collector.answer.collected import Collected
 from tollbook_collector.answer.questions import WrongQuestion
-from tollbook_collector.answer.tenant import Tenant
+from tollbook_collector.answer.tenant import AdminTenant, Tenant
 from tollbook_collector.money import close as closing
 from tollbook_collector.money.close import Month, WrongMonth
 from tollbook_collector.money.rerate import Change, Rerating, preview, rerate
@@ -22,7 +22,7 @@ def add_ledger(api: FastAPI, collector: Collected) -> None:
 
     @api.post("/v1/rerate")
     def rerate_calls(
-        tenant: Tenant,
+        tenant: AdminTenant,
         since: str,
         until: str = "",
         model: str = "",
@@ -49,7 +49,7 @@ def add_ledger(api: FastAPI, collector: Collected) -> None:
         }
 
     @api.post("/v1/months/{month}/close")
-    def close_month(tenant: Tenant, month: str, author: str = "") -> Response:
+    def close_month(tenant: AdminTenant, month: str, author: str = "") -> Response:
         """Close a month and return its report; a closed one is left as it is."""
         if not author or len(author) > TEXT_MAX:
             raise WrongQuestion("closing a month needs an author: --author NAME")

@@ -11,7 +11,10 @@ from urllib.error import HTTPError, URLError
 from urllib.parse import urlencode, urlsplit
 from urllib.request import OpenerDirector, ProxyHandler, Request, build_opener
 
+from tollbook_collector.settings import AskingSettings
+
 TIMEOUT_S: Final = 60.0
+UNAUTHORIZED: Final = 401
 
 
 class CollectorAway(Exception):
@@ -25,12 +28,25 @@ class CollectorRefused(Exception):
 def ask(
     api: str, path: str, body: str | None = None, media_type: str = "text/plain", **parameters: str
 ) -> bytes:
-    """Return the body of an answer.
+    """Return the body of an answer; see `send`."""
+    return send(api, "GET" if body is None else "POST", path, body, media_type, **parameters)
+
+
+def send(
+    api: str,
+    method: str,
+    path: str,
+    body: str | None = None,
+    media_type: str = "application/json",
+    **parameters: str,
+) -> bytes:
+    """Return the body of an answer, asked with the key of TOLLBOOK_API_KEY.
 
     Args:
         api: Address of the API, as http://127.0.0.1:4319.
+        method: Of HTTP.
         path: As /v1/spend.
-        body: Sent by POST; None: GET.
+        body: What is sent; None: nothing.
         media_type: Of the body.
         parameters: Of the query.
 
@@ -79,11 +95,16 @@ def _answered(
     if not url.startswith(("http://", "https://")):
         raise CollectorRefused(f"{api!r} is not an address, as in http://127.0.0.1:4319")
     data = None if body is None else body.encode()
-    request = Request(url, data=data, headers={"content-type": media_type})
+    request = Request(url, data=data, headers={"content-type": media_type}, method=method)
+    if key := AskingSettings().api_key:
+        request.add_header("authorization", f"Bearer {key}")
     try:
         opened = _opener(url).open(request, timeout=TIMEOUT_S)
     except HTTPError as error:
-        raise CollectorRefused(_reason(error.read(), error.code)) from error
+        said = _reason(error.read(), error.code)
+        if error.code == UNAUTHORIZED:
+            said += "; the commands send the one in TOLLBOOK_API_KEY"
+        raise CollectorRefused(said) from error
     except (URLError, HTTPException, OSError) as error:
         reason = getattr(error, "reason", error)
         raise CollectorAway(

@@ -9,10 +9,12 @@ import json
 import logging
 import sys
 from dataclasses import asdict
+from typing import Any
 
 from tollbook_collector.app import Addresses, serve
 from tollbook_collector.demo.lifeline import end_with_parent
 from tollbook_collector.intake.grpc import AddressInUse
+from tollbook_collector.intake.key_file import KeyFileUnusable
 from tollbook_collector.settings import Settings
 from tollbook_collector.spool.files import SpoolInUse
 from tollbook_collector.spool.segment import NewerSegment
@@ -37,6 +39,7 @@ def main() -> int:
         AddressInUse,
         AlreadyOwned,
         EditedMigration,
+        KeyFileUnusable,
         NewerDatabase,
         NewerSegment,
         SpoolInUse,
@@ -48,7 +51,7 @@ def main() -> int:
     return 0
 
 
-def _say(said: dict[str, str]) -> None:
+def _say(said: dict[str, Any]) -> None:
     sys.stdout.write(json.dumps(said) + "\n")
     sys.stdout.flush()
 

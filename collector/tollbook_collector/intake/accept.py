@@ -9,11 +9,12 @@ import contextlib
 import hashlib
 import threading
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Final
 
+from tollbook_collector.intake.allowance import AllowanceSpent
 from tollbook_collector.intake.decompress import decompressed
 from tollbook_collector.intake.examine import Examined, examine
 from tollbook_collector.intake.otlp_json import to_protobuf
@@ -25,6 +26,10 @@ INLINE_BYTES_MAX: Final = 4 * 1024
 READERS: Final = 2
 # Bodies in memory that are not yet in the spool; two of the largest.
 BODIES_BYTES_MAX: Final = 128 * 1024 * 1024
+# One of several tenants may hold so many times what is free of them: two thirds at most, and there
+# is always room for another.
+BODIES_SHARE_OF_FREE: Final = 2
+UNFAIR_RETRY_S: Final = 2
 # Reasons that an answer names; the others are counted with them.
 REASONS_NAMED_MAX: Final = 5
 
@@ -56,14 +61,20 @@ class Door:
     Args:
         spools: Where accepted requests go, by the name of their signal.
         bodies_bytes_max: Bytes of bodies in memory beyond which further ones wait.
+        tenants: How many may send; of more than one none holds all the memory.
     """
 
     def __init__(
-        self, spools: Mapping[str, Spool], bodies_bytes_max: int = BODIES_BYTES_MAX
+        self,
+        spools: Mapping[str, Spool],
+        bodies_bytes_max: int = BODIES_BYTES_MAX,
+        tenants: Callable[[], int] = lambda: 1,
     ) -> None:
         self._spools = spools
         self._bodies_bytes_max = bodies_bytes_max
         self._bodies_bytes = 0
+        self._bodies_held: Counter[str] = Counter()
+        self._tenants = tenants
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="tollbook-door")
         self._lock = threading.Lock()
         self._outcomes: Counter[str] = Counter()
@@ -95,22 +106,34 @@ class Door:
         return examined
 
     @contextlib.contextmanager
-    def room(self, size_bytes: int) -> Iterator[None]:
+    def room(self, size_bytes: int, tenant: str = "") -> Iterator[None]:
         """Hold memory for a body while it is received and read.
 
         Raises:
             Busy: There is none now; the sender may try again.
+            AllowanceSpent: Its tenant holds its share of it; it may try again.
         """
+        held = self._bodies_held
+        share = BODIES_SHARE_OF_FREE * (self._bodies_bytes_max - self._bodies_bytes)
+        if held[tenant] and held[tenant] + size_bytes > share and self._tenants() > 1:
+            raise AllowanceSpent(
+                f"{held[tenant]} B of {tenant} are being received, its share is {share}",
+                UNFAIR_RETRY_S,
+            )
         if self._bodies_bytes and self._bodies_bytes + size_bytes > self._bodies_bytes_max:
             raise Busy(
                 f"{self._bodies_bytes} B of requests are being received,"
                 f" the limit is {self._bodies_bytes_max}; try again later"
             )
         self._bodies_bytes += size_bytes
+        held[tenant] += size_bytes
         try:
             yield
         finally:
             self._bodies_bytes -= size_bytes
+            held[tenant] -= size_bytes
+            if not held[tenant]:
+                del held[tenant]
 
     def takes(self, signal: Signal) -> bool:
         """Return whether there is a spool for a signal."""

@@ -7,10 +7,14 @@ import grpc
 import grpc.aio
 
 from tollbook_collector.intake.accept import Body, Busy, Door, answer
+from tollbook_collector.intake.allowance import AllowanceSpent
 from tollbook_collector.intake.decompress import REQUEST_BYTES_MAX, TooLarge
 from tollbook_collector.intake.examine import Undecodable
+from tollbook_collector.intake.gate import Gate
+from tollbook_collector.intake.keyring import NotLetIn, ScopeMissing, TooManyFailures, presented
+from tollbook_collector.intake.keys import Key
 from tollbook_collector.intake.signals import SIGNALS, Signal
-from tollbook_collector.intake.status import UNAVAILABLE, Status, retry_after_s
+from tollbook_collector.intake.status import RESOURCE_EXHAUSTED, UNAVAILABLE, Status, retry_after_s
 from tollbook_collector.spool.append import SpoolFailed, SpoolFull
 
 STOP_GRACE_S: Final = 5.0
@@ -28,13 +32,13 @@ class GrpcDoor:
 
     Args:
         door: What takes the requests.
-        tenant: Whose data they are.
+        gate: What lets senders in.
         address: Where it listens, HOST:PORT.
     """
 
-    def __init__(self, door: Door, tenant: str, address: str) -> None:
+    def __init__(self, door: Door, gate: Gate, address: str) -> None:
         self._door = door
-        self._tenant = tenant
+        self._gate = gate
         self._address = address
         options = [
             ("grpc.max_receive_message_length", REQUEST_BYTES_MAX),
@@ -70,9 +74,19 @@ class GrpcDoor:
     def _exporting(self, signal: Signal) -> Callable[[bytes, Any], Awaitable[bytes]]:
         async def export(request: bytes, context: Any) -> bytes:
             try:
-                with self._door.room(len(request)):
+                key = self._let_in(context)
+                with self._door.room(len(request), key.tenant):
                     body = Body(signal, request)
-                    examined = await self._door.accept(self._tenant, "", body)
+                    examined = await self._door.accept(key.tenant, key.id, body)
+                self._gate.count(key, examined.items, len(examined.request))
+            except NotLetIn as error:
+                return await self._abort(context, grpc.StatusCode.UNAUTHENTICATED, error)
+            except ScopeMissing as error:
+                return await self._abort(context, grpc.StatusCode.PERMISSION_DENIED, error)
+            except (AllowanceSpent, TooManyFailures) as error:
+                status = Status(RESOURCE_EXHAUSTED, str(error), error.retry_after_s)
+                context.set_trailing_metadata(((STATUS_DETAILS, status.protobuf()),))
+                return await self._abort(context, grpc.StatusCode.RESOURCE_EXHAUSTED, error)
             except Undecodable as error:
                 return await self._abort(context, grpc.StatusCode.INVALID_ARGUMENT, error)
             except TooLarge as error:
@@ -86,6 +100,12 @@ class GrpcDoor:
             return answer(signal, examined)
 
         return export
+
+    def _let_in(self, context: Any) -> Key:
+        metadata = dict(context.invocation_metadata() or ())
+        token = presented(metadata.get("authorization", ""), metadata.get("x-api-key", ""))
+        # As ipv4:127.0.0.1:54321; the port is another one for each connection.
+        return self._gate.let_in(token, context.peer().rpartition(":")[0])
 
     async def _abort(self, context: Any, code: grpc.StatusCode, error: Exception) -> bytes:
         self._door.count(code.name)

@@ -2,7 +2,9 @@
 
     200  what can be kept is on disk; what cannot is counted in the answer's partial success
     400  it is not what it says it is, and never will be
+    401, 403  it carries no valid key; its key may not send
     404, 405, 413, 415  wrong path or method, too large, a type or a compression that is not known
+    429  its key has sent as much as it may for now
     503  nothing of it was kept, and a later try may succeed
 
 It is plain ASGI, because the frameworks' routing costs as much as the rest of a small request.
@@ -15,6 +17,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from tollbook_collector.intake.accept import Body, Busy, Door, answer, partial_success
+from tollbook_collector.intake.allowance import AllowanceSpent
 from tollbook_collector.intake.decompress import (
     REQUEST_BYTES_MAX,
     Damaged,
@@ -22,11 +25,17 @@ from tollbook_collector.intake.decompress import (
     UnknownEncoding,
 )
 from tollbook_collector.intake.examine import Examined, Undecodable
+from tollbook_collector.intake.gate import Gate
+from tollbook_collector.intake.keyring import NotLetIn, ScopeMissing, TooManyFailures, presented
+from tollbook_collector.intake.keys import Key
 from tollbook_collector.intake.otlp_json import NotOtlpJson
 from tollbook_collector.intake.signals import SIGNALS, Signal
 from tollbook_collector.intake.status import (
     INVALID_ARGUMENT,
     NOT_FOUND,
+    PERMISSION_DENIED,
+    RESOURCE_EXHAUSTED,
+    UNAUTHENTICATED,
     UNAVAILABLE,
     Status,
     retry_after_s,
@@ -71,6 +80,7 @@ NEVER: Final[dict[type[Exception], int]] = {
     Undecodable: 400,
     UnknownEncoding: 415,
 }
+NOT_LET_IN: Final = (AllowanceSpent, NotLetIn, ScopeMissing, TooManyFailures)
 LATER: Final = (Busy, SpoolFailed, SpoolFull)
 
 
@@ -79,12 +89,12 @@ class HttpDoor:
 
     Args:
         door: What takes the requests.
-        tenant: Whose data they are.
+        gate: What lets senders in.
     """
 
-    def __init__(self, door: Door, tenant: str) -> None:
+    def __init__(self, door: Door, gate: Gate) -> None:
         self._door = door
-        self._tenant = tenant
+        self._gate = gate
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request."""
@@ -94,10 +104,13 @@ class HttpDoor:
         content_type = headers.get(b"content-type", b"").split(b";")[0].strip().lower()
         is_json = content_type == JSON
         try:
+            key = self._let_in(scope, headers)
             signal = _signal(self._door, scope, content_type)
-            examined = await self._take(signal, is_json, headers, receive)
+            examined = await self._take(key, signal, is_json, headers, receive)
         except _Refused as refused:
             await self._refuse(send, refused.refusal, is_json)
+        except NOT_LET_IN as error:
+            await self._refuse(send, _not_let_in(error), is_json)
         except tuple(NEVER) as error:
             status = Status(INVALID_ARGUMENT, str(error))
             await self._refuse(send, Refusal(NEVER[type(error)], status), is_json)
@@ -113,8 +126,21 @@ class HttpDoor:
             body = _json_answer(signal, examined) if is_json else answer(signal, examined)
             await _answer(send, 200, body, JSON if is_json else PROTOBUF)
 
+    def _let_in(self, scope: Scope, headers: dict[bytes, bytes]) -> Key:
+        token = presented(
+            headers.get(b"authorization", b"").decode("latin-1"),
+            headers.get(b"x-api-key", b"").decode("latin-1"),
+        )
+        client = scope.get("client")
+        return self._gate.let_in(token, client[0] if client else "")
+
     async def _take(
-        self, signal: Signal, is_json: bool, headers: dict[bytes, bytes], receive: Receive
+        self,
+        key: Key,
+        signal: Signal,
+        is_json: bool,
+        headers: dict[bytes, bytes],
+        receive: Receive,
     ) -> Examined:
         announced = headers.get(b"content-length", b"")
         size = UNANNOUNCED_BYTES
@@ -122,11 +148,13 @@ class HttpDoor:
             size = int(announced)
             if size > REQUEST_BYTES_MAX:
                 raise TooLarge(f"the body has {size} B, the limit is {REQUEST_BYTES_MAX}")
-        with self._door.room(size):
+        with self._door.room(size, key.tenant):
             content = await _read(receive)
             encoding = headers.get(b"content-encoding", b"").decode("latin-1")
             body = Body(signal, content, encoding, is_json)
-            return await self._door.accept(self._tenant, "", body)
+            examined = await self._door.accept(key.tenant, key.id, body)
+        self._gate.count(key, examined.items, len(examined.request))
+        return examined
 
     async def _refuse(self, send: Send, refusal: Refusal, is_json: bool) -> None:
         self._door.count(str(refusal.http_status))
@@ -143,6 +171,17 @@ class _Refused(Exception):
     def __init__(self, refusal: Refusal) -> None:
         super().__init__(refusal.status.message)
         self.refusal = refusal
+
+
+def _not_let_in(error: Exception) -> Refusal:
+    if isinstance(error, NotLetIn):
+        challenge = ((b"www-authenticate", b"Bearer"),)
+        return Refusal(401, Status(UNAUTHENTICATED, str(error)), challenge)
+    if isinstance(error, AllowanceSpent | TooManyFailures):
+        after_s = error.retry_after_s
+        status = Status(RESOURCE_EXHAUSTED, str(error), after_s)
+        return Refusal(429, status, ((b"retry-after", b"%d" % after_s),))
+    return Refusal(403, Status(PERMISSION_DENIED, str(error)))
 
 
 def _signal(door: Door, scope: Scope, content_type: bytes) -> Signal:

@@ -9,8 +9,10 @@ from tollbook_collector.spool.segment import varint
 
 INVALID_ARGUMENT: Final = 3
 NOT_FOUND: Final = 5
+PERMISSION_DENIED: Final = 7
 RESOURCE_EXHAUSTED: Final = 8
 UNAVAILABLE: Final = 14
+UNAUTHENTICATED: Final = 16
 MESSAGE_BYTES_MAX: Final = 4096
 # Senders that were told to come back spread over this time, so that they do not come as one.
 RETRY_AFTER_MIN_S: Final = 1

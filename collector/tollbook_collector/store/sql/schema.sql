@@ -1,5 +1,54 @@
 -- What the database is, as the engine prints it. Generated: make schema.
 
+CREATE MATERIALIZED VIEW account_log_calls TO accounts
+(
+    `tenant` LowCardinality(String),
+    `key` LowCardinality(String),
+    `signal` String,
+    `hour` DateTime('UTC'),
+    `fate` String,
+    `items` Int64
+)
+AS SELECT
+    tenant,
+    key,
+    'traces' AS signal,
+    toStartOfHour(fromUnixTimestamp64Nano(toInt64(received_at), 'UTC')) AS hour,
+    'from_logs' AS fate,
+    toInt64(count()) AS items
+FROM
+(
+    SELECT
+        tenant,
+        key,
+        received_at,
+        multiIf(('claude_code.api_request' IN (record.event_name, map['event.name'], record.body.string_value)), 'claude_code.api_request', ('api_request' IN (record.event_name, map['event.name'])) AND (position(scope_name, 'claude_code') > 0), 'claude_code.api_request', ('gemini_cli.api_response' IN (record.event_name, map['event.name'], record.body.string_value)), 'gemini_cli.api_response', ('codex.sse_event' IN (record.event_name, map['event.name'], record.body.string_value)) AND ((map['event.kind']) = 'response.completed'), 'codex.sse_event', '') AS call_name
+    FROM
+    (
+        SELECT
+            tenant,
+            key,
+            received_at,
+            scope_logs.scope.name AS scope_name,
+            arrayJoin(scope_logs.log_records) AS record,
+            CAST(arrayMap(attribute -> (attribute.key, multiIf(attribute.value.value = 'string_value', attribute.value.string_value, attribute.value.value = 'int_value', toString(attribute.value.int_value), attribute.value.value = 'double_value', toString(attribute.value.double_value), attribute.value.value = 'bool_value', toString(attribute.value.bool_value), attribute.value.value = 'array_value', arrayStringConcat(attribute.value.array_value.`values`.string_value, ','), base64Encode(concat(attribute.value.kvlist_value, attribute.value.bytes_value)))), record.attributes), 'Map(LowCardinality(String), String)') AS map
+        FROM
+        (
+            SELECT
+                tenant,
+                key,
+                received_at,
+                arrayJoin(tupleElement(arrayJoin(logs.resource_logs), 'scope_logs')) AS scope_logs
+            FROM landing_logs
+        )
+    )
+)
+WHERE call_name != ''
+GROUP BY
+    tenant,
+    key,
+    hour;
+
 CREATE MATERIALIZED VIEW account_logs TO accounts
 (
     `tenant` LowCardinality(String),
@@ -303,16 +352,17 @@ SETTINGS non_replicated_deduplication_window = 10000, fsync_after_insert = 1, fs
 
 CREATE VIEW books
 (
-    `tenant` LowCardinality(String),
-    `key` LowCardinality(String),
-    `signal` String,
-    `hour` DateTime('UTC'),
-    `received` Int64,
-    `stored` Int64,
-    `rejected` Int64,
-    `dropped` Int64,
-    `imbalance` Int64,
-    `fates` Map(String, Int64)
+    `tenant` LowCardinality(String) COMMENT 'Whose items they are',
+    `key` LowCardinality(String) COMMENT 'Public id of the key they came with',
+    `signal` String COMMENT 'traces, logs or metrics',
+    `hour` DateTime('UTC') COMMENT 'Start of the hour in which they arrived',
+    `received` Int64 COMMENT 'Items: spans, log records or data points',
+    `stored` Int64 COMMENT 'Of the received, those that are rows now',
+    `rejected` Int64 COMMENT 'Of the received, those that the door did not let in',
+    `dropped` Int64 COMMENT 'Of the received, those that were let in and are in quarantine, damaged, given up for their age, or erased',
+    `imbalance` Int64 COMMENT 'received - stored - rejected - dropped: above 0 items are missing, below 0 there are too many',
+    `client_dropped` Int64 COMMENT 'Spans that the SDK lost before it could send them; never received',
+    `fates` Map(String, Int64) COMMENT 'Items by what became of them, with the reasons'
 )
 AS SELECT
     tenant,
@@ -324,6 +374,7 @@ AS SELECT
     rejected,
     dropped,
     accepted - stored AS imbalance,
+    client_dropped,
     fates
 FROM
 (
@@ -333,9 +384,10 @@ FROM
         signal,
         hour,
         sum(if(fate = 'accepted', items, 0)) AS accepted,
-        sum(if((fate NOT IN ('accepted', 'stored', 'quarantined', 'damaged', 'spool_age')), items, 0)) AS rejected,
-        sum(if((fate IN ('quarantined', 'damaged', 'spool_age')), items, 0)) AS dropped,
-        sum(if(fate = 'stored', items, 0)) AS stored,
+        sum(if((fate NOT IN ('accepted', 'stored', 'from_logs', 'quarantined', 'damaged', 'spool_age', 'erased')) AND (NOT startsWith(fate, 'client:')), items, 0)) AS rejected,
+        sum(if((fate IN ('quarantined', 'damaged', 'spool_age', 'erased')), items, 0)) AS dropped,
+        sum(multiIf(fate = 'stored', items, fate = 'from_logs', -items, 0)) AS stored,
+        sum(if((fate IN ('client:queue_full', 'client:backlog_full', 'client:rejected', 'client:unreadable')), items, 0)) AS client_dropped,
         sumMap(map(fate, items)) AS fates
     FROM
     (
@@ -347,6 +399,17 @@ FROM
             fate,
             items
         FROM accounts
+        UNION ALL
+        SELECT
+            tenant,
+            key,
+            'traces' AS signal,
+            toStartOfHour(reported_at) AS hour,
+            concat('client:', loss.1) AS fate,
+            toInt64(loss.2) AS items
+        FROM client_reports
+        FINAL
+        ARRAY JOIN CAST(lost, 'Array(Tuple(String, UInt64))') AS loss
         UNION ALL
         SELECT
             tenant,
@@ -738,6 +801,22 @@ GROUP BY
     customer,
     service_tier;
 
+CREATE TABLE client_reports
+(
+    `tenant` LowCardinality(String),
+    `key` LowCardinality(String) COMMENT 'Public id of the key that it came with',
+    `instance` String COMMENT 'service.instance.id of the process',
+    `service` LowCardinality(String),
+    `sequence` UInt64 COMMENT 'Of the report, from 1 in each process',
+    `reported_at` DateTime64(9, 'UTC') COMMENT 'When the report arrived',
+    `ended` UInt64 COMMENT 'Spans that ended in the process',
+    `delivered` UInt64 COMMENT 'Spans that were acknowledged to it',
+    `lost` Map(String, UInt64) COMMENT 'What it lost, by reason: queue_full, backlog_full, rejected and unreadable are whole spans'
+)
+ENGINE = ReplacingMergeTree(sequence)
+ORDER BY (tenant, key, instance)
+SETTINGS non_replicated_deduplication_window = 10000, fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8192;
+
 CREATE TABLE closed_charges
 (
     `tenant` LowCardinality(String) COMMENT 'Whose data it is',
@@ -985,6 +1064,108 @@ FROM
             FROM landing
         )
     )
+);
+
+CREATE MATERIALIZED VIEW decode_log_calls TO decoded
+(
+    `tenant` LowCardinality(String),
+    `key` LowCardinality(String),
+    `received_at` DateTime64(9, 'UTC'),
+    `trace_id` FixedString(16),
+    `span_id` FixedString(8),
+    `parent_span_id` FixedString(8),
+    `trace_state` String,
+    `name` String,
+    `kind` Int32,
+    `started_at` DateTime64(9, 'UTC'),
+    `duration_ns` UInt64,
+    `status_code` Int32,
+    `status_message` String,
+    `scope_name` String,
+    `scope_version` String,
+    `resource_attributes` Map(String, String),
+    `attribute_keys` Array(String),
+    `attribute_types` Array(Enum8('unset' = 0, 'string_value' = 1, 'bool_value' = 2, 'int_value' = 3, 'double_value' = 4, 'array_value' = 5, 'kvlist_value' = 6, 'bytes_value' = 7)),
+    `attribute_strings` Array(String),
+    `attribute_integers` Array(Int64),
+    `attribute_doubles` Array(Float64),
+    `attribute_booleans` Array(Bool),
+    `attribute_lists` Array(Array(String)),
+    `attribute_bytes` Array(String),
+    `events` Array(String),
+    `links` Array(String)
+)
+AS SELECT
+    tenant,
+    key,
+    fromUnixTimestamp64Nano(toInt64(least(received_at, 9223372036854775807)), 'UTC') AS received_at,
+    if(record.trace_id = '', reinterpretAsFixedString(sipHash128(tenant, content, 'trace')), toFixedString(substring(record.trace_id, 1, 16), 16)) AS trace_id,
+    reinterpretAsFixedString(sipHash64(tenant, content)) AS span_id,
+    toFixedString(substring(record.span_id, 1, 8), 8) AS parent_span_id,
+    '' AS trace_state,
+    call_name AS name,
+    toInt32(3) AS kind,
+    fromUnixTimestamp64Nano(toInt64(least(ended_ns - least(took_ns, ended_ns), 9223372036854775807)), 'UTC') AS started_at,
+    took_ns AS duration_ns,
+    toInt32(0) AS status_code,
+    '' AS status_message,
+    scope_name,
+    scope_version,
+    CAST(resource, 'Map(String, String)') AS resource_attributes,
+    record.attributes.key AS attribute_keys,
+    record.attributes.value.value AS attribute_types,
+    record.attributes.value.string_value AS attribute_strings,
+    record.attributes.value.int_value AS attribute_integers,
+    record.attributes.value.double_value AS attribute_doubles,
+    record.attributes.value.bool_value AS attribute_booleans,
+    arrayMap(list -> list.`values`.string_value, record.attributes.value.array_value) AS attribute_lists,
+    arrayMap((kvlist, bytes) -> concat(kvlist, bytes), record.attributes.value.kvlist_value, record.attributes.value.bytes_value) AS attribute_bytes,
+    CAST([], 'Array(String)') AS events,
+    CAST([], 'Array(String)') AS links
+FROM
+(
+    SELECT
+        *,
+        if(record.time_unix_nano > 0, record.time_unix_nano, record.observed_time_unix_nano) AS ended_ns,
+        toUInt64(least(greatest(ifNull(toFloat64OrNull(map['duration_ms']), 0), 0), 86400000) * 1000000) AS took_ns,
+        (call_name, ended_ns, record.span_id, record.trace_id, toString(map)) AS content
+    FROM
+    (
+        SELECT
+            *,
+            CAST(arrayMap(attribute -> (attribute.key, multiIf(attribute.value.value = 'string_value', attribute.value.string_value, attribute.value.value = 'int_value', toString(attribute.value.int_value), attribute.value.value = 'double_value', toString(attribute.value.double_value), attribute.value.value = 'bool_value', toString(attribute.value.bool_value), attribute.value.value = 'array_value', arrayStringConcat(attribute.value.array_value.`values`.string_value, ','), base64Encode(concat(attribute.value.kvlist_value, attribute.value.bytes_value)))), record.attributes), 'Map(LowCardinality(String), String)') AS map,
+            multiIf(('claude_code.api_request' IN (record.event_name, map['event.name'], record.body.string_value)), 'claude_code.api_request', ('api_request' IN (record.event_name, map['event.name'])) AND (position(scope_name, 'claude_code') > 0), 'claude_code.api_request', ('gemini_cli.api_response' IN (record.event_name, map['event.name'], record.body.string_value)), 'gemini_cli.api_response', ('codex.sse_event' IN (record.event_name, map['event.name'], record.body.string_value)) AND ((map['event.kind']) = 'response.completed'), 'codex.sse_event', '') AS call_name
+        FROM
+        (
+            SELECT
+                tenant,
+                key,
+                received_at,
+                resource,
+                scope_logs.scope.name AS scope_name,
+                scope_logs.scope.version AS scope_version,
+                arrayJoin(scope_logs.log_records) AS record
+            FROM
+            (
+                SELECT
+                    tenant,
+                    key,
+                    received_at,
+                    CAST(arrayMap(attribute -> (attribute.key, multiIf(attribute.value.value = 'string_value', attribute.value.string_value, attribute.value.value = 'int_value', toString(attribute.value.int_value), attribute.value.value = 'double_value', toString(attribute.value.double_value), attribute.value.value = 'bool_value', toString(attribute.value.bool_value), attribute.value.value = 'array_value', arrayStringConcat(attribute.value.array_value.`values`.string_value, ','), base64Encode(concat(attribute.value.kvlist_value, attribute.value.bytes_value)))), resource_logs.resource.attributes), 'Map(LowCardinality(String), String)') AS resource,
+                    arrayJoin(resource_logs.scope_logs) AS scope_logs
+                FROM
+                (
+                    SELECT
+                        tenant,
+                        key,
+                        received_at,
+                        arrayJoin(logs.resource_logs) AS resource_logs
+                    FROM landing_logs
+                )
+            )
+        )
+    )
+    WHERE call_name != ''
 );
 
 CREATE MATERIALIZED VIEW decode_logs TO log_records
@@ -1273,6 +1454,92 @@ ORDER BY sequence DESC
 LIMIT 1 BY
     tenant,
     incident;
+
+CREATE DICTIONARY kept_value
+(
+    `tenant` String,
+    `dimension` String,
+    `value` String,
+    `day` Date
+)
+PRIMARY KEY tenant, dimension, value
+SOURCE(CLICKHOUSE(HOST '127.0.0.1' TABLE 'kept_values' WHERE 'day = toDate(now(\'UTC\'))'))
+LIFETIME(MIN 0 MAX 0)
+LAYOUT(COMPLEX_KEY_HASHED());
+
+CREATE TABLE kept_values
+(
+    `day` Date COMMENT 'UTC',
+    `tenant` String COMMENT 'Whose calls they are of',
+    `dimension` LowCardinality(String) COMMENT 'service, model, team, feature or customer',
+    `value` String COMMENT 'Kept as it is; every other one becomes (other). Empty: the dimension is over its cap'
+)
+ENGINE = ReplacingMergeTree
+ORDER BY (day, tenant, dimension, value)
+TTL day + toIntervalDay(7)
+SETTINGS index_granularity = 8192;
+
+CREATE VIEW key_usage
+(
+    `tenant` LowCardinality(String) COMMENT 'Whose key it is',
+    `key` String COMMENT 'Public id of the key; empty: the collector was open',
+    `day` Date COMMENT 'UTC',
+    `requests` UInt64 COMMENT 'Requests that were kept',
+    `items` UInt64 COMMENT 'Spans, log records and data points in them',
+    `bytes` UInt64 COMMENT 'Their bytes, uncompressed',
+    `last_used_at` DateTime64(3, 'UTC') COMMENT 'When the last one came, to about 10 s'
+)
+AS SELECT
+    tenant,
+    key,
+    day,
+    sum(use.requests) AS requests,
+    sum(use.items) AS items,
+    sum(use.bytes) AS bytes,
+    max(use.last_used_at) AS last_used_at
+FROM key_use AS use
+FINAL
+GROUP BY
+    tenant,
+    key,
+    day;
+
+CREATE TABLE key_use
+(
+    `tenant` LowCardinality(String),
+    `key` String COMMENT 'Public id of the key; empty: the collector was open',
+    `day` Date COMMENT 'UTC',
+    `collector` String COMMENT 'Names the run of a collector that counted',
+    `requests` UInt64 COMMENT 'Requests that were kept',
+    `items` UInt64 COMMENT 'Spans, log records and data points in them',
+    `bytes` UInt64 COMMENT 'Their bytes, uncompressed',
+    `last_used_at` DateTime64(3, 'UTC') COMMENT 'When the last one came'
+)
+ENGINE = ReplacingMergeTree(last_used_at)
+ORDER BY (tenant, key, day, collector)
+TTL day + toIntervalDay(400)
+SETTINGS index_granularity = 8192;
+
+CREATE TABLE keys
+(
+    `id` String COMMENT 'Public part of the key',
+    `tenant` String COMMENT 'Whose data it writes and reads; * manages the keys of all',
+    `name` String COMMENT 'For people',
+    `scopes` Array(LowCardinality(String)) COMMENT 'ingest, query, admin',
+    `digest` String COMMENT 'HMAC-SHA-256 of the key under a pepper that is not in the database, hexadecimal',
+    `pepper_id` String COMMENT 'Names that pepper',
+    `created_at` DateTime64(6, 'UTC'),
+    `expires_at` Nullable(DateTime64(6, 'UTC')) COMMENT 'From when it is not let in; NULL: never',
+    `revoked_at` Nullable(DateTime64(6, 'UTC')) COMMENT 'NULL: it was not revoked',
+    `replaces` String COMMENT 'Id of the key that it was rotated from; empty: none',
+    `requests_per_s` UInt64 COMMENT 'Requests a second; 0: no limit',
+    `items_per_s` UInt64 COMMENT 'Spans, log records and data points a second; 0: no limit',
+    `bytes_per_day` UInt64 COMMENT 'Uncompressed bytes a day (UTC); 0: no limit',
+    `changed_at` UInt64 COMMENT 'Nanoseconds since 1970 of this version'
+)
+ENGINE = ReplacingMergeTree(changed_at)
+ORDER BY id
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8192;
 
 CREATE TABLE landing
 (
@@ -1593,7 +1860,7 @@ CREATE TABLE log_records
     `received_at` DateTime64(9, 'UTC') COMMENT 'When the collector had it on disk' CODEC(Delta(8), ZSTD(1)),
     `logged_at` DateTime64(9, 'UTC') COMMENT 'When it happened; else when it was observed' CODEC(Delta(8), ZSTD(1)),
     `severity_number` Int8 COMMENT 'OpenTelemetry SeverityNumber: 9 is INFO, 17 is ERROR',
-    `severity_text` LowCardinality(String),
+    `severity_text` LowCardinality(String) COMMENT 'As the sender wrote it',
     `event_name` LowCardinality(String) COMMENT 'Field event_name, else the attribute event.name',
     `body` String COMMENT 'As text; what nests in base64 of its protobuf' CODEC(ZSTD(1)),
     `trace_id` FixedString(16) COMMENT 'Zero bytes: none' CODEC(ZSTD(1)),
@@ -1601,8 +1868,8 @@ CREATE TABLE log_records
     `scope_name` LowCardinality(String) COMMENT 'Instrumentation scope',
     `service` LowCardinality(String) COMMENT 'service.name of the resource',
     `environment` LowCardinality(String) COMMENT 'deployment.environment.name of the resource',
-    `attributes` Map(LowCardinality(String), String) CODEC(ZSTD(1)),
-    `resource` Map(LowCardinality(String), String) CODEC(ZSTD(1))
+    `attributes` Map(LowCardinality(String), String) COMMENT 'As text; a list joined by commas, what nests deeper in base64 of its protobuf' CODEC(ZSTD(1)),
+    `resource` Map(LowCardinality(String), String) COMMENT 'Attributes of the resource, as text' CODEC(ZSTD(1))
 )
 ENGINE = MergeTree
 PARTITION BY toYYYYMM(logged_at)
@@ -1616,9 +1883,9 @@ CREATE TABLE metric_points
     `received_at` DateTime64(9, 'UTC') COMMENT 'When the collector had it on disk' CODEC(Delta(8), ZSTD(1)),
     `metric` LowCardinality(String) COMMENT 'Name of the metric',
     `kind` LowCardinality(String) COMMENT 'gauge, sum, histogram, exponential_histogram, summary',
-    `unit` LowCardinality(String),
+    `unit` LowCardinality(String) COMMENT 'Of the value, as the sender wrote it (UCUM)',
     `started_at` DateTime64(9, 'UTC') COMMENT 'Start of what a sum or a histogram covers' CODEC(Delta(8), ZSTD(1)),
-    `measured_at` DateTime64(9, 'UTC') CODEC(Delta(8), ZSTD(1)),
+    `measured_at` DateTime64(9, 'UTC') COMMENT 'When it was measured' CODEC(Delta(8), ZSTD(1)),
     `value` Float64 COMMENT 'Of a gauge or a sum; of the others the sum of their values' CODEC(ZSTD(1)),
     `count` UInt64 COMMENT 'Values in a histogram or summary' CODEC(ZSTD(1)),
     `buckets` Array(UInt64) COMMENT 'Values in each bucket of a histogram' CODEC(ZSTD(1)),
@@ -1628,8 +1895,8 @@ CREATE TABLE metric_points
     `scope_name` LowCardinality(String) COMMENT 'Instrumentation scope',
     `service` LowCardinality(String) COMMENT 'service.name of the resource',
     `environment` LowCardinality(String) COMMENT 'deployment.environment.name of the resource',
-    `attributes` Map(LowCardinality(String), String) CODEC(ZSTD(1)),
-    `resource` Map(LowCardinality(String), String) CODEC(ZSTD(1))
+    `attributes` Map(LowCardinality(String), String) COMMENT 'As text; a list joined by commas, what nests deeper in base64 of its protobuf' CODEC(ZSTD(1)),
+    `resource` Map(LowCardinality(String), String) COMMENT 'Attributes of the resource, as text' CODEC(ZSTD(1))
 )
 ENGINE = MergeTree
 PARTITION BY toYYYYMM(measured_at)
@@ -1990,7 +2257,7 @@ CREATE MATERIALIZED VIEW price TO spans
     `status_message` String,
     `scope_name` LowCardinality(String),
     `dialect` LowCardinality(String),
-    `service` LowCardinality(String),
+    `service` String,
     `environment` LowCardinality(String),
     `is_call` Bool,
     `operation` LowCardinality(String),
@@ -2028,9 +2295,9 @@ CREATE MATERIALIZED VIEW price TO spans
     `unpriced_reason` String,
     `reported_cost_usd` Nullable(Decimal(38, 12)),
     `reported_cost_source` LowCardinality(String),
-    `team` LowCardinality(String),
-    `feature` LowCardinality(String),
-    `customer` LowCardinality(String),
+    `team` String,
+    `feature` String,
+    `customer` String,
     `tags` Map(LowCardinality(String), String),
     `attributes` Map(LowCardinality(String), String),
     `resource` Map(LowCardinality(String), String),
@@ -2055,14 +2322,14 @@ SELECT
     status_message,
     scope_name,
     dialect,
-    service,
+    if((service = '') OR (NOT dictHas('kept_value', (tenant, 'service', ''))) OR dictHas('kept_value', (tenant, 'service', service)), service, '(other)') AS service,
     environment,
     is_call,
     operation,
     provider,
     request_model,
     response_model,
-    multiIf(NOT is_call, '', price_model != '', price_model, response_model != '', response_model, request_model) AS model,
+    multiIf(NOT is_call, '', price_model != '', price_model, if((if(response_model != '', response_model, request_model) = '') OR (NOT dictHas('kept_value', (tenant, 'model', ''))) OR dictHas('kept_value', (tenant, 'model', if(response_model != '', response_model, request_model))), if(response_model != '', response_model, request_model), '(other)')) AS model,
     response_id,
     conversation_id,
     user_id,
@@ -2093,9 +2360,9 @@ SELECT
     if(is_reported, '', reason) AS unpriced_reason,
     reported_cost_usd,
     reported_cost_source,
-    team,
-    feature,
-    customer,
+    if((team = '') OR (NOT dictHas('kept_value', (tenant, 'team', ''))) OR dictHas('kept_value', (tenant, 'team', team)), team, '(other)') AS team,
+    if((feature = '') OR (NOT dictHas('kept_value', (tenant, 'feature', ''))) OR dictHas('kept_value', (tenant, 'feature', feature)), feature, '(other)') AS feature,
+    if((customer = '') OR (NOT dictHas('kept_value', (tenant, 'customer', ''))) OR dictHas('kept_value', (tenant, 'customer', customer)), customer, '(other)') AS customer,
     tags,
     attributes,
     resource,
@@ -2280,6 +2547,31 @@ CREATE TABLE rates
 ENGINE = MergeTree
 ORDER BY (book_at, provider, model, service_tier, context_over, valid_from, meter)
 SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8192;
+
+CREATE MATERIALIZED VIEW report_client_losses TO client_reports
+(
+    `tenant` LowCardinality(String),
+    `key` LowCardinality(String),
+    `instance` String,
+    `service` LowCardinality(String),
+    `sequence` UInt64,
+    `reported_at` DateTime64(9, 'UTC'),
+    `ended` UInt64,
+    `delivered` UInt64,
+    `lost` Map(String, UInt64)
+)
+AS SELECT
+    tenant,
+    key,
+    resource['service.instance.id'] AS instance,
+    service,
+    ifNull(toUInt64OrNull(attributes['tollbook.report.sequence']), 0) AS sequence,
+    received_at AS reported_at,
+    ifNull(toUInt64OrNull(attributes['tollbook.report.ended']), 0) AS ended,
+    ifNull(toUInt64OrNull(attributes['tollbook.report.delivered']), 0) AS delivered,
+    CAST(arrayMap(pair -> (substring(pair.1, length('tollbook.report.lost.') + 1), ifNull(toUInt64OrNull(pair.2), 0)), arrayFilter(pair -> startsWith(pair.1, 'tollbook.report.lost.'), CAST(attributes, 'Array(Tuple(String, String))'))), 'Map(String, UInt64)') AS lost
+FROM spans
+WHERE name = 'tollbook.report';
 
 CREATE MATERIALIZED VIEW roll_up_behaviour TO behaviour_hourly
 (

@@ -1,0 +1,12 @@
+-- One entry for each value that a tenant keeps today, and one with the empty value for each dimension that is over its cap.
+CREATE OR REPLACE DICTIONARY kept_value
+(
+    tenant    String,
+    dimension String,
+    value     String,
+    day       Date
+)
+PRIMARY KEY tenant, dimension, value
+SOURCE(CLICKHOUSE(HOST '127.0.0.1' TABLE 'kept_values' WHERE 'day = toDate(now(\'UTC\'))'))
+LAYOUT(COMPLEX_KEY_HASHED())
+LIFETIME(0)
