@@ -54,7 +54,7 @@ def send(
         CollectorAway: Nothing answers there.
         CollectorRefused: The answer is an error.
     """
-    with _answered(api, path, parameters, body, media_type) as answer:
+    with _answered(api, method, path, parameters, body, media_type) as answer:
         return bytes(answer.read())
 
 
@@ -72,7 +72,7 @@ def save(api: str, path: str, file: Path, **parameters: str) -> int:
     """
     beside = file.with_name(f"{file.name}.part")
     try:
-        with _answered(api, path, parameters) as answer, beside.open("wb") as target:
+        with _answered(api, "GET", path, parameters) as answer, beside.open("wb") as target:
             shutil.copyfileobj(answer, target)
             written = target.tell()
         beside.replace(file)
@@ -86,6 +86,7 @@ def save(api: str, path: str, file: Path, **parameters: str) -> int:
 @contextlib.contextmanager
 def _answered(
     api: str,
+    method: str,
     path: str,
     parameters: Mapping[str, str],
     body: str | None = None,
