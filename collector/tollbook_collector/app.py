@@ -43,6 +43,7 @@ from tollbook_collector.intake.signals import LOGS, METRICS, TRACES
 from tollbook_collector.money.allocation import Allocation
 from tollbook_collector.money.copies import EVERY_S as COPIES_EVERY_S
 from tollbook_collector.money.copies import Copies
+from tollbook_collector.money.focus import Focus
 from tollbook_collector.money.late import EVERY_S as LATE_EVERY_S
 from tollbook_collector.money.late import LateCharges
 from tollbook_collector.money.own_book import UnreadablePrices
@@ -85,6 +86,7 @@ SHUTDOWN_S: Final = 10
 SECTIONS: Final[dict[str, type[Section]]] = {
     "allocation": Allocation,
     "budgets": Budgets,
+    "focus": Focus,
     "scrape": Scrapes,
     "detect": DetectSection,
     "routes": Routes,
