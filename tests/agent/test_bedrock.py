@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+import tollbook
+
 boto3 = pytest.importorskip("boto3")
 botocore = pytest.importorskip("botocore")
 
@@ -383,3 +385,20 @@ def test_the_anthropic_librarys_client_for_bedrock_is_of_that_provider(
     assert wire.requests[0][0].startswith(f"/model/{MODEL}/invoke")
     assert_call(span)
     assert_split(span)
+
+
+def test_budgets_hold_and_content_leaves_by_choice(
+    client: Any, wire: Any, collector: Any, delivered: Delivered
+) -> None:
+    tollbook.instrument(service="tests", endpoint=collector.url, content=["prompts", "answers"])
+    wire.say(CONVERSE)
+
+    with tollbook.budget(calls=1):
+        client.converse(**ASK)
+        with pytest.raises(tollbook.BudgetExceeded) as raised:
+            client.converse(**ASK)
+
+    made, _ = delivered()
+    assert raised.value.attempt.input_tokens >= len(SECRET) // 2
+    assert SECRET in made.attributes["gen_ai.input.messages"]
+    assert SECRET in made.attributes["gen_ai.output.messages"]

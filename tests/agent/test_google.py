@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+import tollbook
+
 genai = pytest.importorskip("google.genai")
 # Of the library itself, where aiohttp is installed.
 pytestmark = pytest.mark.filterwarnings("ignore:Inheritance class:DeprecationWarning")
@@ -262,3 +264,22 @@ def test_vertex_counts_the_tokens_of_each_text(wire: Any, delivered: Delivered) 
     assert span.name == "embeddings text-embedding-005"
     assert span.attributes["gen_ai.provider.name"] == "gcp.vertex_ai"
     assert span.attributes["gen_ai.usage.input_tokens"] == 5 + 7
+
+
+def test_budgets_hold_and_content_leaves_by_choice(
+    client: Any, wire: Any, collector: Any, delivered: Delivered
+) -> None:
+    tollbook.instrument(service="tests", endpoint=collector.url, content=["prompts", "answers"])
+    wire.say(answer())
+
+    with tollbook.budget(calls=1):
+        client.models.generate_content(**ASK)
+        with pytest.raises(tollbook.BudgetExceeded) as raised:
+            client.models.generate_content(**ASK)
+
+    made, stopped = delivered()
+    assert raised.value.attempt.input_tokens >= len(SECRET) // 2
+    assert raised.value.attempt.output_tokens == 256
+    assert SECRET in made.attributes["gen_ai.input.messages"]
+    assert SECRET in made.attributes["gen_ai.output.messages"]
+    assert stopped.attributes["error.type"] == "BudgetExceeded"
