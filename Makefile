@@ -1,6 +1,7 @@
 # Everything is installed into .venv; `make` alone lists what there is.
 .DEFAULT_GOAL := help
 PYTHON ?= python3
+PYTHON312 ?= python3.12
 BIN := .venv/bin
 STAMP := .venv/.installed
 FUZZ := .venv-fuzz
@@ -56,7 +57,14 @@ fuzz: $(FUZZ)/bin/python  ## mutate requests and segments for ten minutes each (
 	@cd tests/fuzz && PYTHONPATH=.. ../../$(FUZZ)/bin/python spool.py --corpus ../../.fuzz $(ARGS)
 	@cd tests/fuzz && PYTHONPATH=.. ../../$(FUZZ)/bin/python door.py --corpus ../../.fuzz $(ARGS)
 
-fuzz: $(STAMP)  ## 100,000 hostile calls of the SDK, and 10,000 forks in the middle of things
+bench-prices: $(STAMP)  ## 200 models priced by us, genai-prices and litellm's list (ARGS="--litellm FILE")
+	@$(BIN)/python benchmarks/prices.py $(ARGS)
+
+focus-validator: $(STAMP)  ## let the official validator of FOCUS look at an export (PYTHON312=python3.12)
+	@test -x .venv-focus/bin/focus-validator || { $(PYTHON312) -m venv .venv-focus && .venv-focus/bin/python -m pip install --quiet 'focus-validator==2.2.1' 'pyarrow<22'; }
+	@PYTHONPATH=tests $(BIN)/python benchmarks/focus_validator.py .venv-focus/bin/focus-validator
+
+hostile: $(STAMP)  ## 100,000 hostile calls of the SDK, and 10,000 forks in the middle of things
 	@FUZZ_CALLS=100000 STRESS_FORKS=10000 STRESS_TIMEOUT_S=3600 $(BIN)/python -m pytest -q tests/agent/test_hostile.py tests/agent/test_stress.py
 
 schema: $(STAMP)  ## write sql/schema.sql from the migrations and views
@@ -72,6 +80,6 @@ wheel: $(STAMP)  ## build the sdist and the wheel into dist/
 	@rm -rf dist && $(BIN)/python -m build --no-isolation
 
 clean:
-	@rm -rf .venv dist .pytest_cache .mypy_cache .ruff_cache
+	@rm -rf .venv .venv-focus dist .pytest_cache .mypy_cache .ruff_cache
 
-.PHONY: fuzz help setup demo test test-clients check bench crash soak fuzz schema docs rates wheel clean
+.PHONY: bench-prices focus-validator help setup demo test test-clients check bench crash soak fuzz hostile schema docs rates wheel clean

@@ -90,10 +90,19 @@ class Load:
             due = number * self._spans / spans_per_s if spans_per_s else 0.0
             if due > now:
                 time.sleep(due - now)
-            self._sent += 1
-            self._queue.put(stamped(self._bodies[number % len(self._bodies)], self._sent))
+            self._put()
             number += 1
         return time.monotonic() - started
+
+    def send(self, count: int) -> None:
+        """Send so many requests, and wait for the answers."""
+        for _ in range(count):
+            self._put()
+        self._queue.join()
+
+    def _put(self) -> None:
+        self._sent += 1
+        self._queue.put(stamped(self._bodies[self._sent % len(self._bodies)], self._sent))
 
     def latencies(self) -> list[float]:
         """Return the seconds of the answers since the last time, sorted."""
@@ -125,6 +134,7 @@ class Load:
                 self._latencies.append(took)
                 self.acknowledged += self._spans if answer.status == 200 else 0
                 self.refused += answer.status != 200
+            self._queue.task_done()
 
 
 def sample(running: Running, load: Load, began: float) -> Sample:

@@ -43,6 +43,7 @@ from tollbook_collector.intake.signals import LOGS, METRICS, TRACES
 from tollbook_collector.money.allocation import Allocation
 from tollbook_collector.money.copies import EVERY_S as COPIES_EVERY_S
 from tollbook_collector.money.copies import Copies
+from tollbook_collector.money.focus import Focus
 from tollbook_collector.money.late import EVERY_S as LATE_EVERY_S
 from tollbook_collector.money.late import LateCharges
 from tollbook_collector.money.own_book import UnreadablePrices
@@ -63,6 +64,7 @@ from tollbook_collector.store.client import (
     StoreRefused,
     StoreUnavailable,
 )
+from tollbook_collector.store.damage import LOOK_EVERY_S, DamagedParts
 from tollbook_collector.store.embedded.process import EmbeddedStore
 from tollbook_collector.store.keys import SHARE_S, USE_S, share_keys, share_use
 from tollbook_collector.store.load import INSERTERS, Loader
@@ -84,6 +86,7 @@ SHUTDOWN_S: Final = 10
 SECTIONS: Final[dict[str, type[Section]]] = {
     "allocation": Allocation,
     "budgets": Budgets,
+    "focus": Focus,
     "scrape": Scrapes,
     "detect": DetectSection,
     "routes": Routes,
@@ -142,6 +145,7 @@ class Collector:
         self._policy_file = PolicyFile(settings.policy, SECTIONS)
         self._prices = PriceReader(settings.data / "prices")
         self._unpriced = UnpricedCalls()
+        self._damage = DamagedParts()
         self.spools = {
             name: Spool(
                 settings.data / "spool" / name,
@@ -260,7 +264,7 @@ class Collector:
         for name, loader in self._loaders.items():
             if error := loader.counts().last_error:
                 faults.append(f"the store does not take {name}: {error}")
-        return faults
+        return faults + self._damage.faults()
 
     def doubts(self) -> list[str]:
         """Return what is wrong with what was stored; the collector goes on with its work."""
@@ -298,6 +302,7 @@ class Collector:
         finder = Finder(self._store, lambda: self.policy.section(DetectSection), Findings)
         notice = Notice(self._store, self.incidents, self._troubles)
         return [
+            Duty("look for damage", LOOK_EVERY_S, lambda: self._damage.look(self._store())),
             Duty("detect anomalies", EVERY_S, finder.run),
             Duty("keep ballast", KEEP_BALLAST_S, partial(keep_ballast, self._settings.data)),
             Duty("reload prices", RELOAD_EVERY_S, lambda: self._prices.reload(self._store())),

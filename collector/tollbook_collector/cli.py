@@ -18,11 +18,13 @@ from tollbook_collector.commands import (
     alerts,
     budgets,
     change,
+    export,
     incidents,
     keys,
     ledger,
     prices,
     quarantine,
+    reconcile,
     screens,
     showback,
 )
@@ -51,6 +53,8 @@ app.command()(detect)
 app.add_typer(alerts.app, name="alerts")
 app.add_typer(incidents.app, name="incidents")
 app.add_typer(prices.app, name="prices")
+app.add_typer(export.app, name="export")
+app.command()(reconcile.reconcile)
 app.add_typer(quarantine.commands)
 app.add_typer(ledger.commands)
 app.add_typer(showback.commands)

@@ -15,7 +15,7 @@ import tollbook
 from tollbook.process import PROCESS
 from tollbook.scope import CURRENT, NO_SCOPE
 
-# `make fuzz` makes 100,000 of them.
+# `make hostile` makes 100,000 of them.
 CALLS: Final = int(os.environ.get("FUZZ_CALLS", "3000"))
 
 

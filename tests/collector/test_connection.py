@@ -22,7 +22,7 @@ LONG_S = 30.0
 SHORT_S = 0.3
 BODY = request([Span()])
 HEAD = b"POST /v1/traces HTTP/1.1\r\nhost: a\r\ncontent-type: application/x-protobuf\r\n"
-LOOP_LAG_MAX_S = 0.05
+LOOP_HELD_MAX_S = 0.05
 EMPTY_SPANS = 10_000_000
 
 
@@ -170,13 +170,15 @@ async def test_a_bomb_does_not_hold_the_loop(port: int) -> None:
     scope = b"\x12\x80\xda\xc4\x09" + spans
     bomb = b"\x0a\x85\xda\xc4\x09" + scope
     compressed = await asyncio.to_thread(gzip.compress, bomb, 1)
-    lags: list[float] = []
+    held: list[float] = []
 
     async def probe() -> None:
+        # What the loop's own thread computes between two of its turns: on a busy machine the time
+        # that passes says more of the other programs.
         while True:
-            before = time.perf_counter()
+            before = time.thread_time()
             await asyncio.sleep(0.005)
-            lags.append(time.perf_counter() - before - 0.005)
+            held.append(time.thread_time() - before)
 
     probing = asyncio.create_task(probe())
     answer = await answer_to(port, whole(compressed, b"content-encoding: gzip"))
@@ -185,5 +187,5 @@ async def test_a_bomb_does_not_hold_the_loop(port: int) -> None:
 
     assert answer.startswith(b"HTTP/1.1 413")
     assert plain.startswith(b"HTTP/1.1 413")
-    # One lag may be the machine's own; the door would hold the loop for each of its pieces.
-    assert sorted(lags)[-3] < LOOP_LAG_MAX_S
+    # One turn may be the test's own; the door would hold the loop for each of its pieces.
+    assert sorted(held)[-3] < LOOP_HELD_MAX_S

@@ -138,12 +138,12 @@ def test_what_is_rejected_is_exactly_what_is_wrong(
 )
 def test_a_bomb_of_objects_is_refused_before_they_are_made(body: bytes) -> None:
     before_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    started = time.perf_counter()
+    started = time.process_time()
 
     with pytest.raises(TooLarge):
         examine(TRACES, body)
 
-    assert time.perf_counter() - started < 1.0
+    assert time.process_time() - started < 1.0
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before_kb < 128 * 1024
 
 

@@ -10,7 +10,7 @@ from waiting import wait_until
 
 from tollbook_collector.spool.append import Spool
 from tollbook_collector.spool.quarantine import NotQuarantined, refused, retry
-from tollbook_collector.spool.segment import envelopes
+from tollbook_collector.spool.segment import Envelope, envelopes, header, record
 from tollbook_collector.store.client import ClickHouse, StoreRefused, StoreUnavailable
 from tollbook_collector.store.load import Loader
 
@@ -320,3 +320,20 @@ def test_an_insert_whose_answer_was_lost_is_repeated_and_doubles_nothing(
     (books,) = schema.rows("SELECT received, stored, imbalance FROM books WHERE tenant = 'lost'")
     assert books == (15, 15, 0)
     assert loader.counts().retries >= 1
+
+
+def test_what_fails_in_a_view_or_a_table_behind_it_fails_the_insert(schema: ClickHouse) -> None:
+    """Or the segment would be deleted, and its spans be gone without a word."""
+    body = request([call("openai", "gpt-4o", 10, 1)] * 3)
+    content = header() + record(Envelope("acme", "k", 1, 1, 3, body))
+    schema.command("CREATE TABLE broken (x UInt8) ENGINE = MergeTree ORDER BY x")
+    schema.command("CREATE MATERIALIZED VIEW break TO broken AS SELECT throwIf(1) AS x FROM spans")
+
+    with pytest.raises(StoreRefused, match="throwIf"):
+        schema.insert_segment(content, "a token")
+
+    schema.command("DROP VIEW break")
+    schema.insert_segment(content, "a token")
+    assert schema.rows("SELECT count() FROM spans") == [(3,)]
+    assert schema.rows("SELECT sum(calls) FROM spend_hourly") == [(3,)]
+    assert schema.rows("SELECT imbalance FROM books") == [(0,)]

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from waiting import wait_until
 
 from tollbook_collector.spool.append import Spool, SpoolFailed, SpoolFull
 from tollbook_collector.spool.ballast import keep_ballast
@@ -267,3 +268,16 @@ def test_ballast_is_given_up_on_a_full_disk_and_laid_down_when_there_is_room(
 
     assert laid_down >= 1_000_000
     assert not (tmp_path / "ballast").exists()
+
+
+def test_a_segment_grows_while_nobody_is_free_to_load_it(make_spool: Callable[..., Spool]) -> None:
+    spool = make_spool(segment_age_max_s=0.01)
+    spool.append("acme", "k", b"one", 1).result(LONG_S)
+    first = claimed(spool)  # the loader waits, and is busy from now on
+    spool.append("acme", "k", b"two", 1).result(LONG_S)
+    spool.append("acme", "k", b"three", 1).result(LONG_S)
+
+    wait_until(lambda: spool.counts().waiting_segments == 2)
+
+    assert requests(first) == [b"one"]
+    assert requests(claimed(spool)) == [b"two", b"three"]

@@ -226,3 +226,19 @@ def test_the_roll_ups_add_up_to_the_calls(priced: ClickHouse, insert: Any, tenan
             f"SELECT {columns} FROM {table} WHERE tenant = {{tenant:String}}", {"tenant": tenant}
         )
         assert found == expected
+
+
+def test_spans_of_many_months_are_one_insert(schema: ClickHouse, insert: Any, tenant: str) -> None:
+    """A sender with a broken clock must not stop the line: parts are made by month."""
+    spans = [
+        Span(
+            {"gen_ai.operation.name": "chat"},
+            at=datetime(1971 + n // 12, 1 + n % 12, 1, tzinfo=UTC),
+        )
+        for n in range(150)
+    ]
+
+    insert(schema, spans)
+
+    counted = "SELECT count() FROM spans WHERE tenant = {tenant:String}"
+    assert schema.rows(counted, {"tenant": tenant}) == [(150,)]

@@ -18,6 +18,7 @@ from tollbook_collector.answer.calls import add_calls
 from tollbook_collector.answer.change import add_change
 from tollbook_collector.answer.collected import Collected
 from tollbook_collector.answer.drift import add_drift
+from tollbook_collector.answer.focus import add_focus
 from tollbook_collector.answer.forecast import add_forecast
 from tollbook_collector.answer.guard import SqlRefused
 from tollbook_collector.answer.incidents import add_incidents
@@ -28,6 +29,7 @@ from tollbook_collector.answer.models import add_models
 from tollbook_collector.answer.pages import add_pages
 from tollbook_collector.answer.pages.render import page
 from tollbook_collector.answer.questions import Period, WrongQuestion
+from tollbook_collector.answer.reconcile import add_reconcile
 from tollbook_collector.answer.series import add_series
 from tollbook_collector.answer.tenant import Reader, Tenant, may_read
 from tollbook_collector.store.client import StoreRefused, StoreUnavailable
@@ -54,6 +56,8 @@ def create_api(collector: Collected) -> FastAPI:
     add_drift(api, collector)
     add_series(api, collector)
     add_calls(api, collector)
+    add_focus(api, collector)
+    add_reconcile(api, collector)
     add_models(api, collector)
     add_books(api, collector)
     add_pages(api, collector)

@@ -36,12 +36,14 @@ TABLES: Final = frozenset(
         "outcomes",
         "price_books",
         "rate_cards",
+        "reconciliations",
         "roll_up_differences",
         "runs",
         "spans",
         "spend",
         "spend_hourly",
         "spend_minutely",
+        "token_charges",
         "unpriced_calls",
     }
 )

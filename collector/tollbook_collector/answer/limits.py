@@ -19,7 +19,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from tollbook_collector.answer.budgets import limits, plain
 from tollbook_collector.answer.collected import Collected
-from tollbook_collector.answer.tenant import Tenant
+from tollbook_collector.answer.tenant import SenderTenant, Tenant
 from tollbook_collector.detect.budgets import Dimension, Values
 from tollbook_collector.policy import Section
 from tollbook_collector.settings import OPEN_TENANT
@@ -188,7 +188,7 @@ def add_limits(api: FastAPI, collector: Collected) -> None:
         return {"limits": rows, "kills": switches(tenant, now)}
 
     @api.post("/v1/limits")
-    def lend(tenant: Tenant, asking: Asking) -> dict[str, Any]:
+    def lend(tenant: SenderTenant, asking: Asking) -> dict[str, Any]:
         """Return the limits for one program, each with dollars that it alone may spend."""
         now = datetime.now(UTC)
         rows = limits(collector.store, tenant, now)

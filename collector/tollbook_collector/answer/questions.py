@@ -3,7 +3,7 @@
 The command line, REST and the page ask through here, so there is one query for one question.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -58,6 +58,15 @@ class Answerer(Protocol):
         settings: Mapping[str, Any] | None = None,
     ) -> bytes:
         """Return the answer of a query in one of ClickHouse's output formats."""
+
+    def streamed(
+        self,
+        statement: str,
+        format_name: str,
+        parameters: Mapping[str, Any] | None = None,
+        settings: Mapping[str, Any] | None = None,
+    ) -> Iterator[bytes]:
+        """Yield the answer of a query in one of ClickHouse's output formats, piece by piece."""
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from tollbook_collector.intake.keyring import (
     TooManyFailures,
     presented,
 )
-from tollbook_collector.intake.keys import ADMIN, QUERY, Key
+from tollbook_collector.intake.keys import ADMIN, INGEST, QUERY, Key
 from tollbook_collector.settings import is_loopback
 
 READING: Final = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -54,7 +54,13 @@ def tenant_of_admin(key: Annotated[Key, Depends(admin)]) -> str:
     return key.tenant
 
 
+def tenant_of_sender(request: Request) -> str:
+    """Return the tenant that a program sends for: it asks with the key that it sends with."""
+    return _let_in(request, INGEST).tenant
+
+
 Tenant = Annotated[str, Depends(tenant_of)]
+SenderTenant = Annotated[str, Depends(tenant_of_sender)]
 AdminTenant = Annotated[str, Depends(tenant_of_admin)]
 Reader = Annotated[Key, Depends(reader)]
 Admin = Annotated[Key, Depends(admin)]

@@ -1,7 +1,11 @@
 """Asks a running collector, for the command line."""
 
+import contextlib
 import json
-from http.client import HTTPException
+import shutil
+from collections.abc import Iterator, Mapping
+from http.client import HTTPException, HTTPResponse
+from pathlib import Path
 from typing import Any, Final
 from urllib.error import HTTPError, URLError
 from urllib.parse import urlencode, urlsplit
@@ -58,6 +62,45 @@ def send(
         CollectorAway: Nothing answers there.
         CollectorRefused: The answer is an error.
     """
+    with _answered(api, method, path, parameters, body, media_type, timeout_s) as answer:
+        return bytes(answer.read())
+
+
+def ask_json(api: str, path: str, **parameters: str) -> Any:
+    """Return an answer that is JSON; see `ask`."""
+    return json.loads(ask(api, path, None, "text/plain", TIMEOUT_S, **parameters))
+
+
+def save(api: str, path: str, file: Path, **parameters: str) -> int:
+    """Write an answer to a file, piece by piece, and return its bytes; nothing is left of half one.
+
+    Raises:
+        CollectorAway: Nothing answers there, or it broke off.
+        CollectorRefused: The answer is an error, or the file cannot be written.
+    """
+    beside = file.with_name(f"{file.name}.part")
+    try:
+        with _answered(api, "GET", path, parameters) as answer, beside.open("wb") as target:
+            shutil.copyfileobj(answer, target)
+            written = target.tell()
+        beside.replace(file)
+    except OSError as error:
+        raise CollectorRefused(f"{file} cannot be written: {error}") from error
+    finally:
+        beside.unlink(missing_ok=True)
+    return written
+
+
+@contextlib.contextmanager
+def _answered(
+    api: str,
+    method: str,
+    path: str,
+    parameters: Mapping[str, str],
+    body: str | None = None,
+    media_type: str = "text/plain",
+    timeout_s: float = TIMEOUT_S,
+) -> Iterator[HTTPResponse]:
     url = f"{api.rstrip('/')}{path}?{urlencode(parameters)}"
     if not url.startswith(("http://", "https://")):
         raise CollectorRefused(f"{api!r} is not an address, as in http://127.0.0.1:4319")
@@ -66,8 +109,7 @@ def send(
     if key := AskingSettings().api_key:
         request.add_header("authorization", f"Bearer {key}")
     try:
-        with _opener(url).open(request, timeout=timeout_s) as answer:
-            return bytes(answer.read())
+        opened = _opener(url).open(request, timeout=timeout_s)
     except HTTPError as error:
         said = _reason(error.read(), error.code)
         if error.code == UNAUTHORIZED:
@@ -79,11 +121,11 @@ def send(
             f"no collector answers at {api} ({reason}); start one with `tollbook up`,"
             " or name another with --api"
         ) from error
-
-
-def ask_json(api: str, path: str, **parameters: str) -> Any:
-    """Return an answer that is JSON; see `ask`."""
-    return json.loads(ask(api, path, None, "text/plain", TIMEOUT_S, **parameters))
+    with opened as answer:
+        try:
+            yield answer
+        except (HTTPException, ConnectionError, TimeoutError) as error:
+            raise CollectorAway(f"the answer of {api} broke off: {error}") from error
 
 
 def tell_json(api: str, path: str, body: Any) -> Any:

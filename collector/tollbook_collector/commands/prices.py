@@ -125,11 +125,15 @@ def missing(
     api: Annotated[
         str, typer.Option(envvar="TOLLBOOK_API_URL", help="Address of a collector's API.")
     ] = "http://127.0.0.1:4319",
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """List the models that were called and have no price, most calls first."""
     answer = ask_json(api, "/v1/unpriced", since=since)
+    if as_json:
+        typer.echo(json.dumps(answer))
+        return
     for row in answer["rows"]:
-        typer.echo(f"{row['calls']:>8} {row['provider']} {row['model']}: {row['unpriced_reason']}")
+        typer.echo(f"{row['calls']:>8} {row['provider']} {row['model']}: {row['reason']}")
     if not answer["rows"]:
         typer.echo(f"every model called in the last {since} has a price")
 

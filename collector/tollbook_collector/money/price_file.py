@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
 from tollbook_collector.money.rate import BEGINNING, END
@@ -41,7 +41,10 @@ def amount(value: Any, largest: Decimal) -> Decimal:
     """Return a number that is written as text, from 0 to `largest`."""
     if not isinstance(value, str):
         raise WrongTable(f'{value!r}: write a number as text, "0.1", so that it stays exact')
-    number = Decimal(value)
+    try:
+        number = Decimal(value)
+    except InvalidOperation as error:
+        raise WrongTable(f"{value!r} is not a number") from error
     if not number.is_finite() or not 0 <= number <= largest:
         raise WrongTable(f"{value} is not between 0 and {largest}")
     return number

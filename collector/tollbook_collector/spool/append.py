@@ -40,6 +40,7 @@ from tollbook_collector.spool.files import (
 )
 from tollbook_collector.spool.resends import RESENDS_BYTES, Resends
 from tollbook_collector.spool.room import Room
+from tollbook_collector.spool.seal import SEGMENT_AGE_MAX_S, SEGMENT_BYTES_MAX, Seal
 from tollbook_collector.spool.segment import (
     Envelope,
     Scan,
@@ -49,10 +50,6 @@ from tollbook_collector.spool.segment import (
     scan,
 )
 
-# A segment is one insert. At this size the engine is near its best rate, and uses below 1 GB.
-SEGMENT_BYTES_MAX: Final = 16 * 1024 * 1024
-# How long the first request of a segment waits before it is sealed, so that spans are soon seen.
-SEGMENT_AGE_MAX_S: Final = 0.5
 # Free space that the spool leaves on its disk, so that the store can still merge and delete.
 DISK_FREE_BYTES_MIN: Final = 512 * 1024 * 1024
 # What waits longer is given up and accounted for, so that a store that never comes back costs no
@@ -109,8 +106,7 @@ class Spool:
         sync: Callable[[int], None] = os.fdatasync,
     ) -> None:
         self._directory = directory
-        self._segment_bytes_max = segment_bytes_max
-        self._segment_age_max_s = segment_age_max_s
+        self._due = Seal(segment_bytes_max, segment_age_max_s)
         self._age_max_s = age_max_s
         self._sync = sync
         self._lock_descriptor = lock(directory)
@@ -138,7 +134,6 @@ class Spool:
         self._file = -1
         self._path = directory
         self._content = _NOTHING
-        self._seal_at = 0.0
         self._writer = threading.Thread(target=self._run, name="tollbook-spool", daemon=True)
         self._writer.start()
 
@@ -191,7 +186,10 @@ class Spool:
     def claim(self, timeout_s: float) -> Segment | None:
         """Return the oldest sealed segment that nobody has claimed, waiting for one; None: none."""
         with self._changed:
+            self._due.loaders_waiting += 1
+            self._changed.notify_all()
             self._changed.wait_for(lambda: self._sealed or self._closing, timeout_s)
+            self._due.loaders_waiting -= 1
             if not self._sealed:
                 return None
             segment = self._sealed.popleft()
@@ -376,17 +374,17 @@ class Spool:
         self._seal()
         while True:
             with self._changed:
-                wait_s = None
-                if self._content.requests:
-                    wait_s = max(0.0, self._seal_at - time.monotonic())
-                self._changed.wait_for(lambda: self._pending or self._closing, wait_s)
+                self._changed.wait_for(
+                    lambda: self._pending or self._closing or self._due.is_due(self._content),
+                    self._due.due_in_s(self._content),
+                )
                 group = list(self._pending)
                 self._pending.clear()
                 self._pending_bytes = 0
                 closing = self._closing
             if group:
                 self._commit(group)
-            if self._is_due() or (closing and not group):
+            if self._due.is_due(self._content) or (closing and not group):
                 self._seal()
             if closing and not group:
                 return
@@ -437,7 +435,7 @@ class Spool:
         self._path = self._directory / f"{sequence:020d}{OPEN}"
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
         self._file = os.open(self._path, flags, FILE_MODE)
-        self._seal_at = time.monotonic() + self._segment_age_max_s
+        self._due.begin()
         self._append(header())
         with self._changed:
             self._content = Scan(len(header()), 0, 0, 0, -1, 0)
@@ -468,12 +466,6 @@ class Spool:
         finally:
             for pending in group:
                 pending.durable.set_exception(error)
-
-    def _is_due(self) -> bool:
-        return self._content.requests > 0 and (
-            self._content.intact_bytes >= self._segment_bytes_max
-            or time.monotonic() >= self._seal_at
-        )
 
     def _seal(self) -> None:
         """Close the segment and let it wait to be loaded; after a failure, call it again."""

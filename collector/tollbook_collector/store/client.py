@@ -4,7 +4,9 @@ Statements are the files of `sql/`, or were re-emitted by the guard; values trav
 own parameters. A client is safe to use from several threads.
 """
 
-from collections.abc import Mapping, Sequence
+import contextlib
+import io
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -20,6 +22,8 @@ CONNECT_TIMEOUT_S: Final = 10
 # A statement of ours that takes longer than this is given up; the loader then tries again.
 ANSWER_TIMEOUT_S: Final = 300
 CONNECTIONS_MAX: Final = 16
+# Pieces in which a large answer is passed on.
+STREAM_BYTES: Final = 1 << 18
 
 # What an insert of a segment needs: the engine decodes OTLP itself, from the schema given inline.
 # Dedup needs one block per insert; planning is cheaper without the optimiser and the compiler
@@ -31,6 +35,8 @@ SEGMENT_SETTINGS: Final = {
     "insert_deduplicate": 1,
     "deduplicate_blocks_in_dependent_materialized_views": 1,
     "materialized_views_ignore_errors": 0,
+    # Spans of many months, from a sender with a broken clock, are as many parts and no error.
+    "throw_on_max_partitions_per_insert_block": 0,
     "query_plan_enable_optimizations": 0,
     "compile_expressions": 0,
 }
@@ -182,6 +188,33 @@ class ClickHouse:
                     fmt=format_name,
                 )
             )
+        except ClickHouseError as error:
+            raise _translated(error) from error
+
+    def streamed(
+        self,
+        statement: str,
+        format_name: str,
+        parameters: Mapping[str, Any] | None = None,
+        settings: Mapping[str, Any] | None = None,
+    ) -> Iterator[bytes]:
+        """Yield the answer of a query in one of ClickHouse's output formats, piece by piece.
+
+        Raises:
+            StoreUnavailable: It may succeed later.
+            StoreRefused: It will not.
+        """
+        try:
+            stream = self._client.raw_stream(
+                statement,
+                parameters=dict(parameters or {}),
+                settings=dict(settings or {}),
+                fmt=format_name,
+            )
+            assert isinstance(stream, io.IOBase)
+            with contextlib.closing(stream):
+                while piece := stream.read(STREAM_BYTES):
+                    yield bytes(piece)
         except ClickHouseError as error:
             raise _translated(error) from error
 

@@ -1,19 +1,22 @@
-"""INSERT with data: the body streams into the engine as it arrives."""
+"""INSERT with data: the body is gathered in a file, and the engine reads that.
 
+chDB can have a body streamed in, and that must not be relied on: what fails behind the parser
+there, in a view, for memory, for partitions or for the disk, is lost without an error (measured
+with 4.4.0).
+"""
+
+import tempfile
 from dataclasses import dataclass
 from typing import Any, Final
 
 from tollbook_collector.store.embedded.encoding import Readable
-from tollbook_collector.store.embedded.engine import Handle
+from tollbook_collector.store.embedded.engine import Handle, quote
 from tollbook_collector.store.embedded.failure import QUERY_IS_TOO_LARGE, QueryFailed, from_engine
 from tollbook_collector.store.embedded.limits import MEBIBYTE
 from tollbook_collector.store.embedded.statement import Statement
 
-APPEND_BYTES: Final = MEBIBYTE
-# A record of these formats must not be cut, and nothing but the format's own reader knows where
-# one ends: their bodies reach the engine in one piece. The others may be cut at any byte.
-UNCUT_FORMATS: Final = frozenset({"protobuf", "protobufsingle", "protobuflist"})
-UNCUT_BYTES_MAX: Final = 256 * MEBIBYTE
+READ_BYTES: Final = MEBIBYTE
+BODY_BYTES_MAX: Final = 256 * MEBIBYTE
 
 
 @dataclass(frozen=True)
@@ -35,18 +38,39 @@ def insert(handle: Handle, statement: Statement, first: bytes, rest: Readable) -
     """
     if statement.format is None:
         raise AssertionError("an INSERT with data has a format")
-    whole = statement.format.lower() in UNCUT_FORMATS
-    if whole:
-        first = _gather(first, rest, statement.format)
+    if "SETTINGS" in statement.words:
+        return _stream(handle, statement, first, rest)
+    with tempfile.NamedTemporaryFile(prefix="insert-") as file:
+        if not _gather(file, first, rest):
+            return Written(0, 0)
+        source = b" FROM INFILE " + quote(file.name) + b" COMPRESSION 'none' FORMAT "
+        result = handle.execute(statement.sql + source + statement.format.encode())
+    return Written(result.rows_written(), result.bytes_written())
+
+
+def _gather(file: Any, first: bytes, rest: Readable) -> int:
+    """Write a body into a file and return its size."""
+    size = file.write(first)
+    while piece := rest.read(READ_BYTES):
+        size += file.write(piece)
+        if size > BODY_BYTES_MAX:
+            raise QueryFailed(
+                QUERY_IS_TOO_LARGE,
+                f"The body of an INSERT is larger than {BODY_BYTES_MAX} bytes after "
+                "decompression; send it as several inserts",
+            )
+    file.flush()
+    return int(size)
+
+
+def _stream(handle: Handle, statement: Statement, first: bytes, rest: Readable) -> Written:
+    """Insert by streaming: a file has no place in a statement with settings of its own."""
     try:
         inserter = handle.connection.send_insert(statement.sql, statement.format)
     except RuntimeError as error:
         raise from_engine(str(error)) from None
     try:
-        if first:
-            inserter.append(first)
-        while not whole and (piece := _piece(rest)):
-            inserter.append(piece)
+        inserter.append(first + b"".join(iter(lambda: rest.read(READ_BYTES), b"")))
         result: Any = inserter.finish()
     except RuntimeError as error:
         raise from_engine(str(error)) from None
@@ -54,27 +78,3 @@ def insert(handle: Handle, statement: Statement, first: bytes, rest: Readable) -
         # After finish() this does nothing; before it, the insert leaves nothing behind.
         inserter.cancel()
     return Written(result.rows_written, result.bytes_written)
-
-
-def _piece(source: Readable) -> bytes:
-    """Return about `APPEND_BYTES`: each append costs a hand-over to the engine's parser."""
-    piece = source.read(APPEND_BYTES)
-    if not piece or len(piece) >= APPEND_BYTES // 2:
-        return piece
-    gathered = bytearray(piece)
-    while len(gathered) < APPEND_BYTES and (piece := source.read(APPEND_BYTES - len(gathered))):
-        gathered += piece
-    return bytes(gathered)
-
-
-def _gather(first: bytes, rest: Readable, name: str) -> bytes:
-    gathered = bytearray(first)
-    while piece := rest.read(APPEND_BYTES):
-        gathered += piece
-        if len(gathered) > UNCUT_BYTES_MAX:
-            raise QueryFailed(
-                QUERY_IS_TOO_LARGE,
-                f"The body of an INSERT in FORMAT {name} is larger than {UNCUT_BYTES_MAX} bytes "
-                "after decompression; send it as several inserts",
-            )
-    return bytes(gathered)

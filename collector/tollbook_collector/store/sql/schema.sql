@@ -350,6 +350,26 @@ PARTITION BY toYYYYMM(hour)
 ORDER BY (tenant, hour, service, environment, model, team, feature)
 SETTINGS non_replicated_deduplication_window = 10000, fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8192;
 
+CREATE TABLE bill_lines
+(
+    `tenant` LowCardinality(String) COMMENT 'Whose bill it is',
+    `bill` String COMMENT 'SHA-256 of the files that were read together, in hexadecimal',
+    `line` UInt64 COMMENT 'Number of the line, from 0',
+    `form` LowCardinality(String) COMMENT 'Form of the file: OpenAI costs, FOCUS, …',
+    `day` Date COMMENT 'UTC',
+    `provider` LowCardinality(String) COMMENT 'As the GenAI conventions name it',
+    `model` LowCardinality(String) COMMENT 'As the provider names it',
+    `service_tier` LowCardinality(String) COMMENT 'standard, batch, flex, priority, …',
+    `class` LowCardinality(String) COMMENT 'Class of tokens, as of token_charges; total: all of them; other: no tokens',
+    `quantity` Nullable(Decimal(38, 12)) COMMENT 'Tokens; NULL: the report has none',
+    `amount_usd` Nullable(Decimal(38, 12)) COMMENT 'Cost; NULL: the report has none',
+    `read_at` DateTime64(3, 'UTC') DEFAULT now64(3, 'UTC') COMMENT 'When it was read'
+)
+ENGINE = ReplacingMergeTree
+PARTITION BY toYYYYMM(day)
+ORDER BY (tenant, bill, line)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8192;
+
 CREATE VIEW books
 (
     `tenant` LowCardinality(String) COMMENT 'Whose items they are',
@@ -1358,6 +1378,64 @@ CREATE TABLE entities
 ENGINE = AggregatingMergeTree
 ORDER BY (tenant, kind, entity, of)
 SETTINGS non_replicated_deduplication_window = 10000, fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8192;
+
+CREATE VIEW focus_charges
+(
+    `tenant` LowCardinality(String),
+    `hour` DateTime('UTC'),
+    `provider` LowCardinality(String),
+    `EffectiveCost` Decimal(38, 12),
+    `BilledCost` Decimal(38, 12),
+    `ContractedCost` Decimal(38, 12),
+    `ListCost` Decimal(38, 12),
+    `PricingQuantity` Decimal(38, 12),
+    `PricingUnit` String,
+    `ConsumedQuantity` Decimal(38, 12),
+    `ConsumedUnit` String,
+    `ContractedUnitPrice` Decimal(38, 12),
+    `ListUnitPrice` Decimal(38, 12),
+    `PricingCategory` String,
+    `SkuMeter` String,
+    `SkuId` String,
+    `SkuPriceId` String,
+    `SkuPriceDetails` String,
+    `ChargeDescription` String,
+    `ServiceProviderName` String,
+    `ServiceName` String,
+    `team` LowCardinality(String),
+    `SubAccountId` LowCardinality(Nullable(String)),
+    `SubAccountType` Nullable(String),
+    `Tags` String,
+    `x_Calls` UInt64
+)
+AS SELECT
+    tenant,
+    hour,
+    provider,
+    effective_cost_usd AS EffectiveCost,
+    billed_cost_usd AS BilledCost,
+    contracted_cost_usd AS ContractedCost,
+    list_cost_usd AS ListCost,
+    if(class = 'request', effective_cost_usd, CAST(quantity, 'Decimal(38, 12)') / 1000000) AS PricingQuantity,
+    multiIf(class = 'request', 'Credits', class = 'millisecond', '1000000 Milliseconds', '1000000 Tokens') AS PricingUnit,
+    CAST(quantity, 'Decimal(38, 12)') AS ConsumedQuantity,
+    multiIf(class = 'request', 'Requests', class = 'millisecond', 'Milliseconds', 'Tokens') AS ConsumedUnit,
+    if(class = 'request', toDecimal128(1, 12), assumeNotNull(unit_price_usd) * 1000000) AS ContractedUnitPrice,
+    if(class = 'request', toDecimal128(1, 12), assumeNotNull(list_unit_price_usd) * 1000000) AS ListUnitPrice,
+    if(class = 'request', 'Other', 'Standard') AS PricingCategory,
+    transform(class, ['input', 'cache_read', 'cache_write', 'cache_write_1h', 'input_audio', 'input_image', 'output', 'reasoning', 'output_audio', 'output_image', 'millisecond', 'request'], ['Input Tokens', 'Cache Read Input Tokens', 'Cache Write Input Tokens', 'Cache Write 1h Input Tokens', 'Audio Input Tokens', 'Image Input Tokens', 'Output Tokens', 'Reasoning Output Tokens', 'Audio Output Tokens', 'Image Output Tokens', 'GPU Time', 'Requests'], class) AS SkuMeter,
+    concat(provider, '/', model, '/', class) AS SkuId,
+    concat(if(price_id = '', concat(provider, '/', model, '/reported'), replaceRegexpOne(price_id, '/[0-9]{4}-[0-9]{2}-[0-9]{2}[^/]*', '')), '/', class) AS SkuPriceId,
+    toJSONString(mapFilter((name, value) -> (value != ''), map('x_ModelId', toString(model), 'x_TokenDirection', multiIf((class IN ('request', 'millisecond')), '', (class LIKE 'output%') OR (class = 'reasoning'), 'Output', 'Input'), 'x_TokenCacheAction', multiIf(class = 'cache_read', 'Read', class LIKE 'cache_write%', 'Write', class LIKE 'input%', 'Uncached', ''), 'x_CacheTtl', if(class = 'cache_write_1h', '1h', ''), 'x_Modality', multiIf(class LIKE '%audio', 'Audio', class LIKE '%image', 'Image', (class IN ('request', 'millisecond')), '', 'Text'), 'x_ProcessingTier', toString(service_tier), 'x_ContextOver', extract(price_id, '/([0-9]+)/[0-9]{4}-[0-9]{2}-[0-9]{2}'), 'x_Variant', extract(price_id, '/((?:region|window):[^/]+)'), 'x_CostSource', if(class = 'request', 'provider', '')))) AS SkuPriceDetails,
+    concat(model, ' ', replaceAll(class, '_', ' '), if(service_tier = 'standard', '', concat(' ', service_tier))) AS ChargeDescription,
+    transform(provider, ['openai', 'azure.ai.openai', 'azure.ai.inference', 'anthropic', 'aws.bedrock', 'gcp.gemini', 'gcp.vertex_ai', 'gcp.gen_ai', 'x_ai', 'mistral_ai', 'deepseek', 'groq', 'cohere', 'openrouter', 'together_ai', 'fireworks_ai', 'perplexity', 'moonshot_ai', ''], ['OpenAI', 'Microsoft', 'Microsoft', 'Anthropic', 'AWS', 'Google', 'Google Cloud', 'Google', 'xAI', 'Mistral AI', 'DeepSeek', 'Groq', 'Cohere', 'OpenRouter', 'Together AI', 'Fireworks AI', 'Perplexity', 'Moonshot AI', 'unknown'], toString(provider)) AS ServiceProviderName,
+    transform(provider, ['openai', 'azure.ai.openai', 'azure.ai.inference', 'anthropic', 'aws.bedrock', 'gcp.gemini', 'gcp.vertex_ai', 'gcp.gen_ai', 'x_ai', 'mistral_ai'], ['OpenAI API', 'Azure OpenAI', 'Azure AI Inference', 'Claude API', 'Amazon Bedrock', 'Gemini API', 'Vertex AI', 'Gemini API', 'xAI API', 'Mistral API'], concat(ServiceProviderName, ' API')) AS ServiceName,
+    team,
+    nullIf(toString(team), '') AS SubAccountId,
+    if(team = '', NULL, 'Team') AS SubAccountType,
+    toJSONString(mapFilter((name, value) -> (value != ''), map('service', toString(service), 'environment', toString(environment), 'team', toString(team), 'feature', toString(feature), 'customer', toString(customer), 'operation', toString(operation)))) AS Tags,
+    calls AS x_Calls
+FROM token_charges;
 
 CREATE TABLE incident_history
 (
@@ -2413,6 +2491,49 @@ ENGINE = MergeTree
 ORDER BY book_at
 SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8192;
 
+CREATE VIEW price_cards
+(
+    `price_id` String,
+    `rates_usd_versions` Array(Array(Decimal(38, 12))),
+    `list_usd_versions` Array(Array(Decimal(38, 12)))
+)
+AS SELECT
+    price_id,
+    groupArray(rates_usd) AS rates_usd_versions,
+    groupArray(list_usd) AS list_usd_versions
+FROM
+(
+    SELECT
+        price_id,
+        rates_usd,
+        list_usd,
+        max(book_at) AS last_book_at
+    FROM
+    (
+        SELECT
+            book_at,
+            price_id,
+            mapFromArrays(groupArray(toString(meter)), groupArray(rate_usd)) AS rate,
+            mapFromArrays(groupArray(toString(meter)), groupArray(ifNull(rates.list_usd, rate_usd))) AS listed,
+            [rate['input'], if(mapContains(rate, 'cache_read'), rate['cache_read'], rate['input']), if(mapContains(rate, 'cache_write'), rate['cache_write'], rate['input']), multiIf(mapContains(rate, 'cache_write_1h'), rate['cache_write_1h'], mapContains(rate, 'cache_write'), rate['cache_write'], rate['input']), if(mapContains(rate, 'input_audio'), rate['input_audio'], rate['input']), if(mapContains(rate, 'input_image'), rate['input_image'], rate['input']), rate['output'], if(mapContains(rate, 'reasoning'), rate['reasoning'], rate['output']), if(mapContains(rate, 'output_audio'), rate['output_audio'], rate['output']), if(mapContains(rate, 'output_image'), rate['output_image'], rate['output']), rate['millisecond']] AS rates_usd,
+            [listed['input'], if(mapContains(listed, 'cache_read'), listed['cache_read'], listed['input']), if(mapContains(listed, 'cache_write'), listed['cache_write'], listed['input']), multiIf(mapContains(listed, 'cache_write_1h'), listed['cache_write_1h'], mapContains(listed, 'cache_write'), listed['cache_write'], listed['input']), if(mapContains(listed, 'input_audio'), listed['input_audio'], listed['input']), if(mapContains(listed, 'input_image'), listed['input_image'], listed['input']), listed['output'], if(mapContains(listed, 'reasoning'), listed['reasoning'], listed['output']), if(mapContains(listed, 'output_audio'), listed['output_audio'], listed['output']), if(mapContains(listed, 'output_image'), listed['output_image'], listed['output']), listed['millisecond']] AS list_usd
+        FROM rates
+        WHERE book_at IN (
+            SELECT price_books.book_at
+            FROM price_books
+        )
+        GROUP BY
+            book_at,
+            price_id
+    )
+    GROUP BY
+        price_id,
+        rates_usd,
+        list_usd
+    ORDER BY last_book_at DESC
+)
+GROUP BY price_id;
+
 CREATE TABLE price_windows
 (
     `book_at` DateTime64(3, 'UTC') COMMENT 'The book it belongs to',
@@ -2546,6 +2667,26 @@ CREATE TABLE rates
 )
 ENGINE = MergeTree
 ORDER BY (book_at, provider, model, service_tier, context_over, valid_from, meter)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8192;
+
+CREATE TABLE reconciliations
+(
+    `tenant` LowCardinality(String) COMMENT 'Whose bill it is',
+    `bill` String COMMENT 'SHA-256 of the files that were read together, in hexadecimal',
+    `reconciled_at` DateTime64(6, 'UTC') COMMENT 'When they were compared',
+    `day` Date COMMENT 'UTC',
+    `provider` LowCardinality(String) COMMENT 'As the GenAI conventions name it',
+    `model` LowCardinality(String) COMMENT 'Name in the price book; unknown ones as they came',
+    `service_tier` LowCardinality(String) COMMENT 'standard, batch, flex, priority, …',
+    `class` LowCardinality(String) COMMENT 'Class of tokens, as of token_charges, reasoning within output; total: all of them; other: no tokens',
+    `our_quantity` Decimal(38, 12) COMMENT 'Tokens that were metered',
+    `their_quantity` Nullable(Decimal(38, 12)) COMMENT 'Tokens that were billed; NULL: the bill has none',
+    `our_cost_usd` Decimal(38, 12) COMMENT 'Cost of record of what was metered and has a price',
+    `their_cost_usd` Nullable(Decimal(38, 12)) COMMENT 'Amount that was billed; NULL: the report has none'
+)
+ENGINE = MergeTree
+PARTITION BY toYYYYMM(day)
+ORDER BY (tenant, bill, reconciled_at, day, provider, model, service_tier, class)
 SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8192;
 
 CREATE MATERIALIZED VIEW report_client_losses TO client_reports
@@ -3374,6 +3515,141 @@ ENGINE = SummingMergeTree
 PARTITION BY toYYYYMM(minute)
 ORDER BY (tenant, minute, service, environment, provider, model, operation, team, feature, customer, service_tier)
 SETTINGS non_replicated_deduplication_window = 10000, fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8192;
+
+CREATE VIEW token_charges
+(
+    `tenant` LowCardinality(String),
+    `hour` DateTime('UTC'),
+    `service` LowCardinality(String),
+    `environment` LowCardinality(String),
+    `team` LowCardinality(String),
+    `feature` LowCardinality(String),
+    `customer` LowCardinality(String),
+    `provider` LowCardinality(String),
+    `model` LowCardinality(String),
+    `operation` LowCardinality(String),
+    `service_tier` LowCardinality(String),
+    `price_id` String,
+    `class` String,
+    `quantity` UInt64,
+    `unit_price_usd` Nullable(Decimal(38, 12)),
+    `list_unit_price_usd` Nullable(Decimal(38, 12)),
+    `effective_cost_usd` Decimal(38, 12),
+    `contracted_cost_usd` Decimal(38, 12),
+    `list_cost_usd` Decimal(38, 12),
+    `billed_cost_usd` Decimal(38, 12),
+    `calls` UInt64
+)
+AS SELECT
+    tenant,
+    hour,
+    service,
+    environment,
+    team,
+    feature,
+    customer,
+    provider,
+    model,
+    operation,
+    service_tier,
+    price_id,
+    line.1 AS class,
+    line.2 AS quantity,
+    line.3 AS unit_price_usd,
+    line.4 AS list_unit_price_usd,
+    line.5 AS effective_cost_usd,
+    line.5 AS contracted_cost_usd,
+    line.6 AS list_cost_usd,
+    if(class = 'millisecond', toDecimal128(0, 12), effective_cost_usd) AS billed_cost_usd,
+    calls
+FROM
+(
+    SELECT
+        tenant,
+        hour,
+        service,
+        environment,
+        team,
+        feature,
+        customer,
+        provider,
+        model,
+        operation,
+        service_tier,
+        price_id,
+        calls,
+        arrayJoin(if(version = 0, [tuple('request', calls, CAST(NULL, 'Nullable(Decimal(38, 12))'), CAST(NULL, 'Nullable(Decimal(38, 12))'), cost_usd, cost_usd)], arrayFilter(one -> ((one.2) > 0), arrayMap((class_name, quantity_one, rate_usd, listed_usd) -> tuple(class_name, toUInt64(quantity_one), CAST(rate_usd, 'Nullable(Decimal(38, 12))'), CAST(listed_usd, 'Nullable(Decimal(38, 12))'), quantity_one * rate_usd, quantity_one * listed_usd), ['input', 'cache_read', 'cache_write', 'cache_write_1h', 'input_audio', 'input_image', 'output', 'reasoning', 'output_audio', 'output_image', 'millisecond'], quantities, rates_usd, list_usd)))) AS line
+    FROM
+    (
+        SELECT
+            tenant,
+            hour,
+            service,
+            environment,
+            team,
+            feature,
+            customer,
+            provider,
+            model,
+            operation,
+            service_tier,
+            price_id,
+            version,
+            rates_usd,
+            list_usd,
+            sumForEach(call_quantities) AS quantities,
+            sum(call_cost_usd) AS cost_usd,
+            count() AS calls
+        FROM
+        (
+            SELECT
+                *,
+                arrayFirstIndex(rates_usd_one -> (arraySum(arrayMap((quantity_one, rate_usd) -> (quantity_one * rate_usd), call_quantities, rates_usd_one)) = call_cost_usd), rates_usd_versions) AS version,
+                rates_usd_versions[version] AS rates_usd,
+                list_usd_versions[version] AS list_usd
+            FROM
+            (
+                SELECT
+                    tenant,
+                    toStartOfHour(toDateTime(started_at, 'UTC')) AS hour,
+                    service,
+                    environment,
+                    team,
+                    feature,
+                    customer,
+                    provider,
+                    model,
+                    operation,
+                    service_tier,
+                    calls.price_id AS price_id,
+                    assumeNotNull(calls.cost_usd) AS call_cost_usd,
+                    [toInt64((((ifNull(calls.input_tokens, 0) - calls.cache_read_tokens) - calls.cache_write_tokens) - calls.input_audio_tokens) - calls.input_image_tokens), toInt64(calls.cache_read_tokens), toInt64(calls.cache_write_tokens - calls.cache_write_1h_tokens), toInt64(calls.cache_write_1h_tokens), toInt64(calls.input_audio_tokens), toInt64(calls.input_image_tokens), toInt64(((ifNull(calls.output_tokens, 0) - calls.reasoning_tokens) - calls.output_audio_tokens) - calls.output_image_tokens), toInt64(calls.reasoning_tokens), toInt64(calls.output_audio_tokens), toInt64(calls.output_image_tokens), toInt64(intDiv(calls.duration_ns, 1000000))] AS token_quantities,
+                    if(endsWith(calls.price_id, '/hosted'), arrayConcat(arrayMap(one -> toInt64(0), arraySlice(token_quantities, 1, 10)), [token_quantities[11]]), arrayConcat(arraySlice(token_quantities, 1, 10), [toInt64(0)])) AS call_quantities,
+                    price_cards.rates_usd_versions AS rates_usd_versions,
+                    price_cards.list_usd_versions AS list_usd_versions
+                FROM calls
+                LEFT JOIN price_cards ON price_cards.price_id = calls.price_id
+                WHERE isNotNull(calls.cost_usd)
+            )
+        )
+        GROUP BY
+            tenant,
+            hour,
+            service,
+            environment,
+            team,
+            feature,
+            customer,
+            provider,
+            model,
+            operation,
+            service_tier,
+            price_id,
+            version,
+            rates_usd,
+            list_usd
+    )
+);
 
 CREATE MATERIALIZED VIEW understand TO understood
 (

@@ -1,0 +1,112 @@
+"""Stages: what each step of an insert costs, from decoding to the roll-ups, in CPU time.
+
+The chain of materialised views is cut after each step in a database of its own, and the same
+segments go into all of them in turn, so that whatever else the machine does falls on all alike.
+Printed are CPU microseconds a span of a full segment, and milliseconds of an insert of one request,
+which is planning.
+
+    python benchmarks/stages.py [--spans 17408] [--repeats 4]
+"""
+
+import argparse
+import random
+import statistics
+import tempfile
+import time
+import uuid
+from pathlib import Path
+
+from corpus import requests
+from running import cpu_seconds
+
+from tollbook_collector.money.book import put_in_force
+from tollbook_collector.money.seed import read_book
+from tollbook_collector.spool.segment import Envelope, header, record
+from tollbook_collector.store import sql
+from tollbook_collector.store.client import ClickHouse, StoreAddress
+from tollbook_collector.store.embedded.process import EmbeddedStore
+
+PER_REQUEST = 512
+# After each step these views are dropped, so that the chain ends there.
+CUTS = {
+    "parse": ("decode", "account_traces"),
+    "decode": ("understand", "account_traces"),
+    "understand": ("normalise", "account_traces"),
+    "normalise": ("price", "account_traces"),
+    "price, write": ("roll_up_hours", "roll_up_minutes", "account_traces"),
+    "roll up": (),
+}
+
+
+def segment(bodies: list[bytes]) -> bytes:
+    """Return requests as the spool would hand them to the store."""
+    now = time.time_ns()
+    records = [
+        record(Envelope("bench", "k", now + number, number, PER_REQUEST, body))
+        for number, body in enumerate(bodies)
+    ]
+    return header() + b"".join(records)
+
+
+def stages(
+    store: EmbeddedStore, large: bytes, small: bytes, repeats: int
+) -> dict[str, list[float]]:
+    """Return the CPU seconds of a large and a small insert, by the step at which the chain ends."""
+    databases = {}
+    for step, dropped in CUTS.items():
+        name = f"stages_{uuid.uuid4().hex[:8]}"
+        address = store.address
+        databases[step] = ClickHouse(
+            StoreAddress(address.url, address.user, address.password, name)
+        )
+        sql.migrate(databases[step])
+        put_in_force(databases[step], read_book())
+        databases[step].command("SYSTEM STOP MERGES")
+        for view in dropped:
+            databases[step].command(f"DROP VIEW {view}")
+    assert store.pid is not None
+    found: dict[str, list[list[float]]] = {step: [[], []] for step in CUTS}
+    for round_number in range(repeats + 1):
+        for step, database in databases.items():
+            for size, content in enumerate((large, small)):
+                before = cpu_seconds(store.pid)
+                # Several small ones, because the kernel counts in hundredths of a second.
+                times = 1 if size == 0 else 5
+                for _ in range(times):
+                    database.insert_segment(content, uuid.uuid4().hex)
+                if round_number:
+                    found[step][size].append((cpu_seconds(store.pid) - before) / times)
+    return {step: [statistics.median(each) for each in sizes] for step, sizes in found.items()}
+
+
+def main() -> None:
+    """Run the benchmark and print its table."""
+    arguments = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    arguments.add_argument("--spans", type=int, default=34 * PER_REQUEST)
+    arguments.add_argument("--repeats", type=int, default=4)
+    options, _ = arguments.parse_known_args()
+    bodies = list(requests(random.Random(1), options.spans // PER_REQUEST, PER_REQUEST))
+    spans = len(bodies) * PER_REQUEST
+    with tempfile.TemporaryDirectory(prefix="tollbook-stages-") as directory:
+        store = EmbeddedStore(Path(directory))
+        store.start()
+        try:
+            found = stages(store, segment(bodies), segment(bodies[:1]), options.repeats)
+        finally:
+            store.stop()
+    print(f"CPU of an insert of {spans:,} spans, and of one of {PER_REQUEST}, up to each step:")
+    print("step              us/span    added     ms of a small one    added")
+    last = [0.0, 0.0]
+    for step, (large, small) in found.items():
+        added = [(large - last[0]) / spans * 1e6, (small - last[1]) * 1e3]
+        print(
+            f"{step:<14} {large / spans * 1e6:>10.1f} {added[0]:>8.1f}"
+            f" {small * 1e3:>21.0f} {added[1]:>8.0f}"
+        )
+        last = [large, small]
+
+
+if __name__ == "__main__":
+    main()

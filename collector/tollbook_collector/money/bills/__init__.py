@@ -1,0 +1,1 @@
+"""What providers bill: a reader for each form of export, all to the same lines."""

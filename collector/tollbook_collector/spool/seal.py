@@ -1,0 +1,53 @@
+"""When the segment that is being written is sealed: large enough, or old enough and wanted.
+
+A segment is one insert, and planning an insert costs the store as much as some 10,000 spans. So
+while nobody is free to load it, a segment grows on: a store that is behind catches up by larger
+inserts.
+"""
+
+import time
+from typing import Final
+
+from tollbook_collector.spool.segment import Scan
+
+# At this size the engine is near its best rate, and uses below 1 GB.
+SEGMENT_BYTES_MAX: Final = 48 * 1024 * 1024
+# How long the first request of a segment waits before it is sealed, so that spans are soon seen;
+# and so many times as long while nobody is free to load it.
+SEGMENT_AGE_MAX_S: Final = 0.5
+BEHIND: Final = 60
+
+
+class Seal:
+    """Says when a segment is due.
+
+    Args:
+        bytes_max: Bytes at which it is.
+        age_max_s: Seconds after which it is, when a loader waits for it; else BEHIND times that.
+    """
+
+    def __init__(self, bytes_max: int, age_max_s: float) -> None:
+        self._bytes_max = bytes_max
+        self._age_max_s = age_max_s
+        self._wanted_at = 0.0
+        self.loaders_waiting = 0
+
+    def begin(self) -> None:
+        """Note that a segment was begun now."""
+        self._wanted_at = time.monotonic() + self._age_max_s
+
+    def is_due(self, content: Scan) -> bool:
+        """Return whether a segment with this content is to be sealed now."""
+        if not content.requests or content.intact_bytes >= self._bytes_max:
+            return content.requests > 0
+        behind_s = 0.0 if self.loaders_waiting else (BEHIND - 1) * self._age_max_s
+        return time.monotonic() >= self._wanted_at + behind_s
+
+    def due_in_s(self, content: Scan) -> float | None:
+        """Return after how long to ask again, if nothing else happens; None: never."""
+        if not content.requests:
+            return None
+        wanted_in_s = self._wanted_at - time.monotonic()
+        if wanted_in_s > 0:
+            return wanted_in_s
+        return max(0.0, wanted_in_s + (BEHIND - 1) * self._age_max_s)

@@ -1,0 +1,55 @@
+-- One row for each rate card that ever was, under its price_id: the rates of its versions, the newest first.
+-- A class without a rate of its own has that of the class it is part of; the order of the classes is that of the view token_charges.
+CREATE OR REPLACE VIEW price_cards AS
+SELECT
+    price_id,
+    groupArray(rates_usd) AS rates_usd_versions,
+    groupArray(list_usd) AS list_usd_versions
+FROM
+(
+    SELECT
+        price_id,
+        rates_usd,
+        list_usd,
+        max(book_at) AS last_book_at
+    FROM
+    (
+        SELECT
+            book_at,
+            price_id,
+            mapFromArrays(groupArray(toString(meter)), groupArray(rate_usd)) AS rate,
+            mapFromArrays(groupArray(toString(meter)), groupArray(ifNull(rates.list_usd, rate_usd))) AS listed,
+            [
+                rate['input'],
+                if(mapContains(rate, 'cache_read'), rate['cache_read'], rate['input']),
+                if(mapContains(rate, 'cache_write'), rate['cache_write'], rate['input']),
+                multiIf(mapContains(rate, 'cache_write_1h'), rate['cache_write_1h'], mapContains(rate, 'cache_write'), rate['cache_write'], rate['input']),
+                if(mapContains(rate, 'input_audio'), rate['input_audio'], rate['input']),
+                if(mapContains(rate, 'input_image'), rate['input_image'], rate['input']),
+                rate['output'],
+                if(mapContains(rate, 'reasoning'), rate['reasoning'], rate['output']),
+                if(mapContains(rate, 'output_audio'), rate['output_audio'], rate['output']),
+                if(mapContains(rate, 'output_image'), rate['output_image'], rate['output']),
+                rate['millisecond']
+            ] AS rates_usd,
+            [
+                listed['input'],
+                if(mapContains(listed, 'cache_read'), listed['cache_read'], listed['input']),
+                if(mapContains(listed, 'cache_write'), listed['cache_write'], listed['input']),
+                multiIf(mapContains(listed, 'cache_write_1h'), listed['cache_write_1h'], mapContains(listed, 'cache_write'), listed['cache_write'], listed['input']),
+                if(mapContains(listed, 'input_audio'), listed['input_audio'], listed['input']),
+                if(mapContains(listed, 'input_image'), listed['input_image'], listed['input']),
+                listed['output'],
+                if(mapContains(listed, 'reasoning'), listed['reasoning'], listed['output']),
+                if(mapContains(listed, 'output_audio'), listed['output_audio'], listed['output']),
+                if(mapContains(listed, 'output_image'), listed['output_image'], listed['output']),
+                listed['millisecond']
+            ] AS list_usd
+        FROM rates
+        WHERE book_at IN (SELECT price_books.book_at FROM price_books)
+        GROUP BY book_at, price_id
+    )
+    GROUP BY price_id, rates_usd, list_usd
+    ORDER BY last_book_at DESC
+)
+GROUP BY price_id
