@@ -108,7 +108,7 @@ def test_a_key_says_the_tenant() -> None:
 def test_every_refusal_says_the_same() -> None:
     good, _ = new_key(PEPPER, "acme", (INGEST,))
     expired, expired_token = new_key(
-        PEPPER, "acme", (INGEST,), expires_at=NOW + timedelta(seconds=60)
+        PEPPER, "acme", (INGEST,), expires_at=datetime.now(UTC) + timedelta(seconds=60)
     )
     expired = changed(expired, expires_at=NOW)
     revoked, revoked_token = new_key(PEPPER, "acme", (INGEST,))
@@ -212,8 +212,9 @@ def test_a_rotated_key_and_its_successor_are_both_valid_for_the_overlap(
         "checkout",
         limits,
     )
-    assert (new.replaces, keys[old.id].state(NOW)) == (old.id, "active")
-    assert keys[old.id].state(NOW + timedelta(hours=1, minutes=1)) == "expired"
+    now = datetime.now(UTC)
+    assert (new.replaces, keys[old.id].state(now)) == (old.id, "active")
+    assert keys[old.id].state(now + timedelta(hours=1, minutes=1)) == "expired"
 
 
 def test_one_tenant_cannot_touch_the_keys_of_another(desk: KeyDesk) -> None:

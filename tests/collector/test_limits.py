@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from tollbook_collector.answer import limits as limits_module
 from tollbook_collector.answer.limits import LEASE_S, Asking, Kills, Lender, Used, add_limits
-from tollbook_collector.answer.tenant import tenant_of
+from tollbook_collector.answer.tenant import tenant_of, tenant_of_sender
 from tollbook_collector.detect.budget_watch import BudgetWatch
 from tollbook_collector.detect.budgets import Budget
 from tollbook_collector.policy import Policy, UnreadablePolicy
@@ -115,6 +115,7 @@ def client(priced: ClickHouse, tenant: str, tmp_path: Path) -> TestClient:
     api = FastAPI()
     collector: Any = SimpleNamespace(store=priced, policy=policy)
     api.dependency_overrides[tenant_of] = lambda: tenant
+    api.dependency_overrides[tenant_of_sender] = lambda: tenant
     add_limits(api, collector)
     return TestClient(api)
 
@@ -125,7 +126,7 @@ def test_the_routes_tell_budgets_with_their_leases_and_the_switches_in_force(
     budget = Budget(
         name="team", tenant=tenant, usd=Decimal(8), hard=True, where={"team": ("search",)}
     )
-    BudgetWatch(lambda: priced, [budget]).watch()
+    BudgetWatch(lambda: priced, lambda: [budget]).watch()
 
     shown = client.get("/v1/limits").json()
     said = client.post("/v1/limits", json={"program": "p"}).json()
