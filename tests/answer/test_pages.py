@@ -206,8 +206,10 @@ def test_the_keyboard_goes_to_pages_and_shows_its_keys(opened: Opened, spans: li
     page = opened("/")
 
     page.keyboard.press("?")
-    assert page.get_by_role("dialog", name="Keys").is_visible()
+    keys = page.get_by_role("dialog", name="Keys")
+    keys.wait_for(state="visible")
     page.keyboard.press("Escape")
+    keys.wait_for(state="detached")
     page.keyboard.press("g")
     page.keyboard.press("m")
     page.wait_for_url("**/models")
