@@ -2,13 +2,16 @@
 
 import os
 from collections.abc import Callable
+from importlib.util import find_spec
 from typing import Any
 
 import pytest
 
+# Where it is not installed, no other test may run with what is set for it.
+if find_spec("crewai") is None:
+    pytest.skip("could not import 'crewai'", allow_module_level=True)
 os.environ.update({"CREWAI_DISABLE_TELEMETRY": "true", "OTEL_SDK_DISABLED": "true"})
 os.environ["CREWAI_TRACING_ENABLED"] = "false"
-crewai = pytest.importorskip("crewai")
 from crewai import LLM, Agent, Crew, Task
 from crewai.tools import tool
 
