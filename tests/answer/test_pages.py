@@ -205,16 +205,16 @@ def test_a_table_is_saved_as_csv_with_exact_money(opened: Opened, spans: list[Sp
 def test_the_keyboard_goes_to_pages_and_shows_its_keys(opened: Opened, spans: list[Span]) -> None:
     page = opened("/")
 
+    page.keyboard.press("g")
+    page.keyboard.press("m")
+    page.wait_for_url("**/models")
+    assert "models in the last 7 days" in heading(page)
+
     page.keyboard.press("?")
     keys = page.get_by_role("dialog", name="Keys")
     keys.wait_for(state="visible")
     page.keyboard.press("Escape")
     keys.wait_for(state="detached")
-    page.keyboard.press("g")
-    page.keyboard.press("m")
-    page.wait_for_url("**/models")
-
-    assert "models in the last 7 days" in heading(page)
 
 
 def test_the_choice_of_dark_or_light_is_kept(opened: Opened, spans: list[Span]) -> None:
