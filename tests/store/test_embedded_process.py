@@ -225,7 +225,7 @@ def test_stopping_finishes_an_insert_that_runs(tmp_path: Path) -> None:
         assert inserting.result().status == 200
     with EmbeddedStore(tmp_path / "store") as again:
         counted = exchange(again)("POST", b"SELECT count() FROM last").body
-    assert counted == b"30\n"
+    assert counted == b"60\n"
 
 
 def test_it_keeps_its_rows_and_its_password_over_a_stop(tmp_path: Path) -> None:
