@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from conftest import Insert
 from fastapi.testclient import TestClient
 from otlp_requests import Span, call
 
+from tollbook_collector.money.copies import search
 from tollbook_collector.store.client import ClickHouse
 
 NOW = datetime.now(UTC) - timedelta(minutes=10)
@@ -149,6 +151,30 @@ def test_spans_that_are_each_others_parents_are_shown_all_the_same(
     rows = api.get(f"/v1/traces/{TRACE.hex()}").json()["rows"]
 
     assert {row["name"] for row in rows} == {"a", "b"}
+
+
+def test_a_copy_of_a_call_costs_nothing_wherever_it_is_shown(
+    api: TestClient, priced: ClickHouse, insert: Insert
+) -> None:
+    def seen(span: bytes, seconds: int) -> Span:
+        at = NOW + timedelta(seconds=seconds)
+        sent = call("openai", "gpt-5-mini", 1000, 10, at, gen_ai__response__id="resp-" + "7" * 24)
+        return replace(sent, span_id=span, trace_id=TRACE, scope=span.decode())
+
+    insert(priced, [seen(b"original", 0), seen(b"the copy", 1)])
+    search(priced)
+
+    shown = {row["span"]: row for row in listed(api)}
+    original, copy = shown[b"original".hex()], shown[b"the copy".hex()]
+    alone = api.get(f"/v1/calls/{copy['trace']}/{copy['span']}").json()
+    (model,) = api.get("/v1/models").json()["rows"]
+    spans = api.get(f"/v1/traces/{TRACE.hex()}").json()["rows"]
+    # USD for a million tokens: 0.25 input, 2 output: 1000 * 0.00000025 + 10 * 0.000002
+    assert Decimal(original["cost_usd"]) == Decimal("0.00027")
+    assert (copy["cost_usd"], copy["price_status"]) == (None, "not_billable")
+    assert (alone["cost_usd"], alone["dedup_of"]) == (None, original["span"])
+    assert (model["calls"], Decimal(model["cost_usd"])) == (1, Decimal("0.00027"))
+    assert [span["cost_usd"] for span in spans] == [original["cost_usd"], None]
 
 
 @pytest.mark.parametrize(

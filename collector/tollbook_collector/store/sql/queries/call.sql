@@ -1,4 +1,7 @@
--- The row of one model call: what it was, what it used and what it cost. trace: 32 hexadecimal digits; span: 16.
+-- The row of one model call: what it was, what it used and what it cost; a copy of another call has no cost and says of which. trace: 32 hexadecimal digits; span: 16.
+WITH
+    tollbook_copy_key(tenant, spans.trace_id, spans.span_id, received_at) AS copy,
+    copy IN (SELECT copies.copy_key FROM copies) AS is_copy
 SELECT
     lower(hex(trace_id)) AS trace,
     lower(hex(span_id)) AS span,
@@ -33,10 +36,11 @@ SELECT
     output_image_tokens,
     usage_complete,
     usage_fixups,
-    cost_usd,
-    price_id,
-    price_status,
-    unpriced_reason,
+    if(is_copy, lower(hex(dictGet('original_of_copy', 'dedup_of', copy))), '') AS dedup_of,
+    if(is_copy, NULL, spans.cost_usd) AS cost_usd,
+    if(is_copy, '', spans.price_id) AS price_id,
+    if(is_copy, 'not_billable', spans.price_status) AS price_status,
+    if(is_copy, '', spans.unpriced_reason) AS unpriced_reason,
     reported_cost_usd,
     reported_cost_source,
     team,

@@ -1,6 +1,7 @@
--- One row for each model call from since to until that the filters let through, newest first (or dearest, slowest: order).
+-- One row for each model call from since to until that the filters let through, newest first (or dearest, slowest: order); a copy of another call has no cost.
 -- models, services, teams, features, customers: values wanted, empty for all; only: failed, unpriced or empty; order: time, cost or duration;
 -- after_ns, after_span: the last row of the page before, for order time; skip: rows before the page, for the other orders; limit: rows at most.
+WITH tollbook_copy_key(tenant, spans.trace_id, spans.span_id, received_at) IN (SELECT copies.copy_key FROM copies) AS is_copy
 SELECT
     lower(hex(trace_id)) AS trace,
     lower(hex(span_id)) AS span,
@@ -20,9 +21,9 @@ SELECT
     input_tokens,
     cache_read_tokens,
     output_tokens,
-    cost_usd,
-    price_status,
-    unpriced_reason
+    if(is_copy, NULL, spans.cost_usd) AS charged_usd,
+    if(is_copy, 'not_billable', spans.price_status) AS status,
+    if(is_copy, '', spans.unpriced_reason) AS reason
 FROM spans
 WHERE tenant = {tenant:String}
     AND is_call
@@ -34,11 +35,11 @@ WHERE tenant = {tenant:String}
     AND (empty({features:Array(String)}) OR has({features:Array(String)}, feature))
     AND (empty({customers:Array(String)}) OR has({customers:Array(String)}, customer))
     AND ({only:String} != 'failed' OR status_code = 2)
-    AND ({only:String} != 'unpriced' OR (price_status = 'unpriced' AND unpriced_reason != 'failed'))
+    AND ({only:String} != 'unpriced' OR (status = 'unpriced' AND reason != 'failed'))
     AND ({order:String} != 'time' OR empty({after_span:String})
         OR (toUnixTimestamp64Nano(started_at), span_id) < ({after_ns:Int64}, toFixedString(unhex({after_span:String}), 8)))
 ORDER BY
-    if({order:String} = 'cost', ifNull(spans.cost_usd, toDecimal128(0, 12)), toDecimal128(0, 12)) DESC,
+    if({order:String} = 'cost', ifNull(charged_usd, toDecimal128(0, 12)), toDecimal128(0, 12)) DESC,
     if({order:String} = 'duration', duration_ns, 0) DESC,
     started_at DESC,
     span_id DESC

@@ -1,4 +1,4 @@
--- One row for each model, most called first: how long its successful calls took, in milliseconds, from since to until.
+-- One row for each model, most called first: how long its successful calls took, in milliseconds, from since to until; copies of calls are left out.
 SELECT
     provider,
     model,
@@ -14,6 +14,7 @@ WHERE tenant = {tenant:String}
     AND status_code != 2
     AND started_at >= {since:DateTime('UTC')}
     AND started_at < {until:DateTime('UTC')}
+    AND tollbook_copy_key(tenant, trace_id, span_id, received_at) NOT IN (SELECT copy_key FROM copies)
 GROUP BY provider, model
 ORDER BY calls DESC, provider, model
 LIMIT {limit:UInt32}

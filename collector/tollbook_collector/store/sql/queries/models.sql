@@ -1,4 +1,4 @@
--- One row for each model, dearest first: what its calls cost, how long they took and how often they failed, from since to until.
+-- One row for each model, dearest first: what its calls cost, how long they took and how often they failed, from since to until; copies of calls are left out.
 SELECT
     provider,
     model,
@@ -18,6 +18,7 @@ WHERE tenant = {tenant:String}
     AND is_call
     AND started_at >= {since:DateTime('UTC')}
     AND started_at < {until:DateTime('UTC')}
+    AND tollbook_copy_key(tenant, trace_id, span_id, received_at) NOT IN (SELECT copy_key FROM copies)
 GROUP BY provider, model
 ORDER BY sum(ifNull(spans.cost_usd, toDecimal128(0, 12))) DESC, calls DESC, provider, model
 LIMIT {limit:UInt32}

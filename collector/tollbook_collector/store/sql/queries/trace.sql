@@ -1,4 +1,4 @@
--- One row for each span of a trace, as it started: what it was, what it used and what it cost.
+-- One row for each span of a trace, as it started: what it was, what it used and what it cost; a copy of another call has no cost.
 -- trace: 32 hexadecimal digits; limit: rows at most.
 SELECT
     lower(hex(span_id)) AS span,
@@ -17,7 +17,7 @@ SELECT
     input_tokens,
     cache_read_tokens,
     output_tokens,
-    cost_usd,
+    if(tollbook_copy_key(tenant, spans.trace_id, spans.span_id, received_at) IN (SELECT copies.copy_key FROM copies), NULL, spans.cost_usd) AS charged_usd,
     unpriced_reason
 FROM spans
 WHERE tenant = {tenant:String}
