@@ -111,10 +111,17 @@ def spend_series(
     if not 1 <= top <= TOP_MAX:
         raise WrongQuestion(f"top is {top}, it may be 1 to {TOP_MAX}")
     bucket_s = bucket_of(period)
-    name = "spend_series" if bucket_s % HOUR_S == 0 else "spend_series_minutely"
-    parameters = {**period.parameters(tenant), "by": by, "bucket_s": bucket_s, "top": top}
+    by_hour = bucket_s % HOUR_S == 0
+    parameters = {
+        **period.parameters(tenant),
+        "roll_up": "spend_hourly" if by_hour else "spend_minutely",
+        "instant": "hour" if by_hour else "minute",
+        "by": by,
+        "bucket_s": bucket_s,
+        "top": top,
+    }
     del parameters["limit"]
-    rows = store.rows(sql.read(f"queries/{name}"), parameters)
+    rows = store.rows(sql.read("queries/spend_series"), parameters)
     return Series(
         bucket_s,
         [

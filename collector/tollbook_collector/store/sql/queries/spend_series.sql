@@ -1,10 +1,10 @@
 -- One row for each bucket of time and value of a dimension: its calls and cost; all but the dearest values are together as (other).
--- by: a dimension, or empty for all calls as one; bucket_s: seconds of a bucket, whole hours; since, until: as in spend; top: values that are shown by name.
+-- by: a dimension, or empty for all calls as one; roll_up, instant: spend_hourly and hour, or spend_minutely and minute; bucket_s: seconds of a bucket, whole ones of these; since, until: as in spend; top: values that are shown by name.
 WITH
     costs AS
     (
         SELECT
-            toDateTime(intDiv(toUnixTimestamp(hour), {bucket_s:UInt32}) * {bucket_s:UInt32}, 'UTC') AS bucket,
+            toDateTime(intDiv(toUnixTimestamp({instant:Identifier}), {bucket_s:UInt32}) * {bucket_s:UInt32}, 'UTC') AS bucket,
             multiIf(
                 {by:String} = 'service', service,
                 {by:String} = 'environment', environment,
@@ -16,13 +16,13 @@ WITH
                 {by:String} = 'customer', customer,
                 {by:String} = 'service_tier', service_tier,
                 '') AS value,
-            sum(spend_hourly.calls) AS calls,
-            sum(spend_hourly.errors) AS errors,
-            sum(spend_hourly.cost_usd) AS cost_usd
-        FROM spend_hourly
+            sum(roll_up.calls) AS calls,
+            sum(roll_up.errors) AS errors,
+            sum(roll_up.cost_usd) AS cost_usd
+        FROM {roll_up:Identifier} AS roll_up
         WHERE tenant = {tenant:String}
-            AND hour >= toStartOfHour({since:DateTime('UTC')})
-            AND hour < {until:DateTime('UTC')}
+            AND {instant:Identifier} >= toStartOfHour({since:DateTime('UTC')})
+            AND {instant:Identifier} < {until:DateTime('UTC')}
         GROUP BY bucket, value
     ),
     dearest AS
