@@ -117,7 +117,8 @@ class Explainer:
         after: dict[str, Use] = {}
         before: dict[str, Use] = {}
         rows = self._store.rows(
-            sql.read(f"queries/explain_sums_{self._tier.table}"), {**parameters, "weeks": WEEKS}
+            sql.read("queries/explain_sums"),
+            {**parameters, **self._tier.rolled_up, "weeks": WEEKS},
         )
         periods = max((int(row[-1]) for row in rows), default=0)
         for is_after, model, calls, tokens_in, cached, tokens_out, cost, _ in rows:
@@ -134,8 +135,8 @@ class Explainer:
 
     def _ranked(self, parameters: dict[str, Any], delta: Decimal) -> list[dict[str, Any]]:
         rows = self._store.rows(
-            sql.read(f"queries/explain_dimensions_{self._tier.table}"),
-            {**parameters, "weeks": WEEKS, "limit": 1000},
+            sql.read("queries/explain_dimensions"),
+            {**parameters, **self._tier.rolled_up, "weeks": WEEKS, "limit": 1000},
         )
         total_before = sum((row[2] for row in rows if row[0] == "service"), Decimal(0))
         total_after = sum((row[3] for row in rows if row[0] == "service"), Decimal(0))

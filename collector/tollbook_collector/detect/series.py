@@ -21,7 +21,7 @@ from tollbook_collector.store import sql
 
 # What of a series is read, in days: what is remembered, and the days that are judged again.
 DAY_S: Final = 86_400
-# Order of the answer of queries/series_rows_*.sql after the names and slots.
+# Order of the answer of queries/series_rows after the names and slots.
 SUMS: Final = (SPEND, REQUESTS, TOKENS_INPUT, TOKENS_OUTPUT, TOKENS_CACHED, ERRORS)
 
 
@@ -73,6 +73,14 @@ class TierOf:
     def grid(self) -> Grid:
         """Return the grid on which it is judged."""
         return grid_of(DAY_S // self.slot_s)
+
+    @property
+    def rolled_up(self) -> dict[str, str]:
+        """Return the parameters that name its roll-up and the column with the instants."""
+        return {
+            "roll_up": f"series_{self.table}",
+            "instant": "minute" if self.table == "minutely" else "hour",
+        }
 
 
 MINUTE: Final = TierOf(
@@ -192,13 +200,14 @@ def read_block(
     count = -int(-(until - begins_at).total_seconds() // tier.slot_s)
     parameters = {
         **_of(tenant, names, until),
+        **tier.rolled_up,
         "since": _at(begins_at),
         "until": _at(until),
         "slot_s": tier.slot_s,
         "chosen": list(chosen),
         "limit": limit,
     }
-    answer = store.rows(sql.read(f"queries/series_rows_{tier.table}"), parameters)
+    answer = store.rows(sql.read("queries/series_rows"), parameters)
     rows = np.zeros((len(answer), len(COLUMNS), count))
     entities, first_rows = [], []
     for number, (one, two, three, _, slots, *sums) in enumerate(answer):

@@ -1,17 +1,18 @@
 -- One row for each value of each dimension of a series: dollars in the mean of the weeks before, and now.
+-- roll_up, instant: series_hourly and hour, or series_minutely and minute, for slots of whole ones.
 WITH greatest((
-    SELECT uniqExact(intDiv(toUnixTimestamp({until:DateTime('UTC')}) - 1 - toUnixTimestamp(minute), 604800))
-    FROM series_minutely
+    SELECT uniqExact(intDiv(toUnixTimestamp({until:DateTime('UTC')}) - 1 - toUnixTimestamp({instant:Identifier}), 604800))
+    FROM {roll_up:Identifier} AS roll_up
     WHERE tenant = {tenant:String}
-        AND minute < {since:DateTime('UTC')}
-        AND minute >= {since:DateTime('UTC')} - toIntervalWeek({weeks:UInt8})
+        AND {instant:Identifier} < {since:DateTime('UTC')}
+        AND {instant:Identifier} >= {since:DateTime('UTC')} - toIntervalWeek({weeks:UInt8})
         AND [tollbook_dimension({first:String}, service, environment, version, provider, model, response_model, team, feature, customer, key, run), tollbook_dimension({second:String}, service, environment, version, provider, model, response_model, team, feature, customer, key, run), tollbook_dimension({third:String}, service, environment, version, provider, model, response_model, team, feature, customer, key, run)] = {entities:Array(String)}), 1) AS weeks_known
 SELECT
     named.1 AS dimension,
     named.2 AS entity,
-    sumIf(series_minutely.cost_usd, week > 0) / weeks_known AS before_usd,
-    sumIf(series_minutely.cost_usd, week = 0) AS after_usd
-FROM series_minutely
+    sumIf(roll_up.cost_usd, week > 0) / weeks_known AS before_usd,
+    sumIf(roll_up.cost_usd, week = 0) AS after_usd
+FROM {roll_up:Identifier} AS roll_up
 ARRAY JOIN range({weeks:UInt8} + 1) AS week
 ARRAY JOIN [
     ('service', toString(service)),
@@ -25,10 +26,10 @@ ARRAY JOIN [
     ('version', toString(version))
 ] AS named
 WHERE tenant = {tenant:String}
-    AND toUnixTimestamp(minute) >= toUnixTimestamp({since:DateTime('UTC')}) - 604800 * week
-        AND toUnixTimestamp(minute) < toUnixTimestamp({until:DateTime('UTC')}) - 604800 * week
-        AND minute >= {since:DateTime('UTC')} - toIntervalWeek({weeks:UInt8})
-        AND minute < {until:DateTime('UTC')}
+    AND toUnixTimestamp({instant:Identifier}) >= toUnixTimestamp({since:DateTime('UTC')}) - 604800 * week
+        AND toUnixTimestamp({instant:Identifier}) < toUnixTimestamp({until:DateTime('UTC')}) - 604800 * week
+        AND {instant:Identifier} >= {since:DateTime('UTC')} - toIntervalWeek({weeks:UInt8})
+        AND {instant:Identifier} < {until:DateTime('UTC')}
     AND [tollbook_dimension({first:String}, service, environment, version, provider, model, response_model, team, feature, customer, key, run), tollbook_dimension({second:String}, service, environment, version, provider, model, response_model, team, feature, customer, key, run), tollbook_dimension({third:String}, service, environment, version, provider, model, response_model, team, feature, customer, key, run)] = {entities:Array(String)}
 GROUP BY dimension, entity
 ORDER BY abs(after_usd - before_usd) DESC, dimension, entity

@@ -1,6 +1,6 @@
 -- One row for each series: the values of its dimensions, and for each slot in which it had calls the slot's number and sums.
--- For slots of an hour or a day.
 -- first, second, third: the dimensions, empty: fewer; chosen: numbers of series, empty: all; a slot is slot_s seconds, 0 begins at since.
+-- roll_up, instant: series_hourly and hour, or series_minutely and minute, for slots of whole ones.
 SELECT
     entity_1,
     entity_2,
@@ -19,17 +19,17 @@ FROM
         tollbook_dimension({first:String}, service, environment, version, provider, model, response_model, team, feature, customer, key, run) AS entity_1,
         tollbook_dimension({second:String}, service, environment, version, provider, model, response_model, team, feature, customer, key, run) AS entity_2,
         tollbook_dimension({third:String}, service, environment, version, provider, model, response_model, team, feature, customer, key, run) AS entity_3,
-        intDiv(toUnixTimestamp(hour) - toUnixTimestamp({since:DateTime('UTC')}), {slot_s:UInt32}) AS slot,
-        toFloat64(sum(series_hourly.cost_usd)) AS slot_cost_usd,
-        sum(series_hourly.calls) AS slot_calls,
-        sum(series_hourly.input_tokens) AS slot_input_tokens,
-        sum(series_hourly.output_tokens) AS slot_output_tokens,
-        sum(series_hourly.cache_read_tokens) AS slot_cached_tokens,
-        sum(series_hourly.errors) AS slot_errors
-    FROM series_hourly
+        intDiv(toUnixTimestamp({instant:Identifier}) - toUnixTimestamp({since:DateTime('UTC')}), {slot_s:UInt32}) AS slot,
+        toFloat64(sum(roll_up.cost_usd)) AS slot_cost_usd,
+        sum(roll_up.calls) AS slot_calls,
+        sum(roll_up.input_tokens) AS slot_input_tokens,
+        sum(roll_up.output_tokens) AS slot_output_tokens,
+        sum(roll_up.cache_read_tokens) AS slot_cached_tokens,
+        sum(roll_up.errors) AS slot_errors
+    FROM {roll_up:Identifier} AS roll_up
     WHERE tenant = {tenant:String}
-        AND hour >= {since:DateTime('UTC')}
-        AND hour < {until:DateTime('UTC')}
+        AND {instant:Identifier} >= {since:DateTime('UTC')}
+        AND {instant:Identifier} < {until:DateTime('UTC')}
         AND ({first:String} = '' OR entity_1 != '')
         AND ({second:String} = '' OR entity_2 != '')
         AND ({third:String} = '' OR entity_3 != '')
