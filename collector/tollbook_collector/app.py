@@ -2,6 +2,8 @@
 
 import contextlib
 import logging
+import socket
+import threading
 import time
 import uuid
 from collections.abc import Sequence
@@ -67,6 +69,7 @@ from tollbook_collector.store.open import Store
 # start.
 DRAIN_S: Final = 14.0
 DUTIES_END_S: Final = 4.0
+LEASE_ENDS_S: Final = 1.0
 INSERTS_END_S: Final = 9.0
 KEEP_BALLAST_S: Final = 1.0
 DAY_S: Final = 24 * 3600
@@ -169,7 +172,10 @@ class Collector:
         """Load what is in the spool and stop everything, within DRAIN_S."""
         started = time.monotonic()
         self._duties.stop(DUTIES_END_S)
-        self._lease.release()
+        # A store that hangs is not waited for: the lease then runs out.
+        giving_up = threading.Thread(target=self._lease.release, daemon=True)
+        giving_up.start()
+        giving_up.join(LEASE_ENDS_S)
         self.alerts.close()
         for name, loader in self._loaders.items():
             if not self.spools[name].wait_empty(_left(started, INSERTS_END_S)):
