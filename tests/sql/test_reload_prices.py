@@ -167,8 +167,7 @@ def data_of_the_library() -> str:
                 "name": provider,
                 "api_pattern": "x",
                 "models": [
-                    {"id": m, "match": {"equals": m}, "prices": prices}
-                    for m in sorted(names)
+                    {"id": m, "match": {"equals": m}, "prices": prices} for m in sorted(names)
                 ],
             }
             for provider, names in models.items()
