@@ -359,6 +359,7 @@ class Collector:
                 settings.clickhouse_user,
                 settings.clickhouse_password,
                 settings.clickhouse_database,
+                settings.clickhouse_cluster,
             )
         self.embedded = EmbeddedStore(settings.data / "store")
         self.embedded.start()

@@ -25,6 +25,7 @@ from tollbook_collector.commands import (
     reconcile,
     screens,
     showback,
+    store,
 )
 from tollbook_collector.commands.anomalies import anomalies, detect
 from tollbook_collector.commands.ask import CollectorAway, CollectorRefused, ask, ask_json
@@ -60,6 +61,7 @@ app.add_typer(showback.commands)
 app.add_typer(change.commands)
 app.command()(budgets.budgets)
 app.add_typer(keys.commands)
+app.add_typer(store.commands)
 app.command()(budgets.forecast)
 console = Console()
 errors = Console(stderr=True)
@@ -124,7 +126,7 @@ def up(
     from tollbook_collector.serve import KeysNeeded, TlsUnusable, serve
     from tollbook_collector.spool.files import SpoolInUse
     from tollbook_collector.spool.segment import NewerSegment
-    from tollbook_collector.store.client import StoreRefused
+    from tollbook_collector.store.client import ServerTooOld, StoreRefused
     from tollbook_collector.store.embedded.directory import AlreadyOwned, SecretExposed
     from tollbook_collector.store.embedded.process import StoreFailedToStart
     from tollbook_collector.store.sql import EditedMigration, NewerDatabase
@@ -140,6 +142,7 @@ def up(
         NewerDatabase,
         NewerSegment,
         SecretExposed,
+        ServerTooOld,
         SpoolInUse,
         StoreFailedToStart,
         StoreRefused,
@@ -222,18 +225,6 @@ def doctor(data: Data = None, api: Api = DEFAULT_API) -> None:
             console.print("     ", Text(finding.remedy, style="dim"), soft_wrap=True)
     if any(finding.verdict == "bad" for finding in findings):
         raise typer.Exit(EXIT_FAILED)
-
-
-@app.command()
-def store(
-    path: Annotated[Path, typer.Option(help="Directory of the embedded store.")],
-    listen: Annotated[str, typer.Option(help="HOST:PORT.")] = "127.0.0.1:8123",
-) -> None:
-    """Run the embedded store alone, for any tool that speaks to ClickHouse."""
-    from tollbook_collector.store.embedded.standalone import serve
-
-    log_to()
-    raise typer.Exit(serve(path, listen))
 
 
 @app.command()

@@ -80,7 +80,7 @@ class Store:
 
     def _connect(self) -> None:
         clickhouse = ClickHouse(self._address)
-        applied = sql.migrate(clickhouse)
+        applied = sql.migrate(clickhouse, clickhouse.cluster)
         if applied:
             log.info("applied %d files of SQL", len(applied))
         self._prepare(clickhouse)
