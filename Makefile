@@ -5,6 +5,8 @@ PYTHON312 ?= python3.12
 BIN := .venv/bin
 STAMP := .venv/.installed
 FUZZ := .venv-fuzz
+# A third of a test's time is waiting, so one worker more than there are processors.
+WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 14
@@ -22,8 +24,8 @@ setup: $(STAMP)
 demo: $(STAMP)  ## replay a real trace through real clients and show what it cost (ARGS="--exit --calls 5000")
 	@$(BIN)/tollbook demo $(ARGS)
 
-test: $(STAMP)  ## run all tests (ARGS="-k spool")
-	@$(BIN)/python -m pytest -q $(ARGS)
+test: $(STAMP)  ## run all tests (ARGS="-k spool" WORKERS=0)
+	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 test-clients: $(STAMP)  ## run the tests of all client libraries, an environment each (ARGS="groq cohere-minimum")
 	@$(BIN)/python tests/client_environments.py $(ARGS)

@@ -67,6 +67,7 @@ from tollbook_collector.store.client import (
 from tollbook_collector.store.damage import LOOK_EVERY_S, DamagedParts
 from tollbook_collector.store.embedded.process import EmbeddedStore
 from tollbook_collector.store.keys import SHARE_S, USE_S, share_keys, share_use
+from tollbook_collector.store.lease import RENEW_S, Lease
 from tollbook_collector.store.load import INSERTERS, Loader
 from tollbook_collector.store.open import Store
 
@@ -100,6 +101,8 @@ NOTICE_S: Final = 5.0
 # From the incident to the outbox, and from there to the receiver.
 PLAN_S: Final = 2.0
 DELIVER_S: Final = 1.0
+# Names the lease under which one collector does the duties that are done alone.
+DUTIES: Final = "duties"
 
 log = logging.getLogger(__name__)
 
@@ -139,6 +142,8 @@ class Collector:
         self.allowance = Allowance()
         self.gate = Gate(self.keyring, self.allowance)
         self._run_id = uuid.uuid4().hex
+        holder, shared = f"{socket.gethostname()} {self._run_id[:8]}", bool(settings.clickhouse_url)
+        self._lease = Lease(self._store, DUTIES, holder, shared)
         self._books = Books(self._store)
         self._cardinality = Cardinality(self._store)
         self.canary = Canary(self._store, self.keyring.canary_token, self._is_waiting)
@@ -164,7 +169,7 @@ class Collector:
         self._loaders: dict[str, Loader] = {}
         self.incidents = Incidents(self._store)
         self.alerts = Deliver(self._store, self._webhooks, self._routes)
-        self._duties = Duties([*self._list_duties(), *self._list_intake_duties()])
+        self._duties = Duties([*self._list_duties(), *self._list_intake_duties()], self._lease.held)
 
     def open_store(self) -> None:
         """Start the embedded store or connect to the configured one, and begin to load.
@@ -186,6 +191,7 @@ class Collector:
     def close(self) -> None:
         """Load what is in the spool, for DRAIN_S at most, and stop everything."""
         self._duties.stop()
+        self._lease.release()
         self.alerts.close()
         deadline = time.monotonic() + DRAIN_S
         for name, loader in self._loaders.items():
@@ -247,6 +253,7 @@ class Collector:
             "prices": self._prices.status(),
             "unpriced_calls": self._unpriced.counts(),
             "notes": self.notes(),
+            "duties_done_by": self._lease.holder,
             "store_restarts": self.embedded.restarts if self.embedded else 0,
         }
 
@@ -279,6 +286,7 @@ class Collector:
             Duty("scrape metrics", LOOK_S, self._scraper.scrape),
             Duty("cap dimensions", CARDINALITY_S, self._cardinality.look),
             Duty("check the books", CHECK_S, self._books.check),
+            Duty("keep the lease", RENEW_S, self._lease.keep),
             *([Duty("send the canary", every_s, self.canary.sing)] if every_s else []),
         ]
 
@@ -298,26 +306,26 @@ class Collector:
         return in_force(self.policy.section(Routes).entries, self._webhooks())
 
     def _list_duties(self) -> list[Duty]:
-        """Return what the collector does again and again; a line each."""
+        """Return what the collector does again and again; a line each.
+
+        True at the end of one: of several collectors at a store, the one with the lease does it.
+        """
         finder = Finder(self._store, lambda: self.policy.section(DetectSection), Findings)
+        budgets = BudgetWatch(self._store, self._budgets)
         notice = Notice(self._store, self.incidents, self._troubles)
         return [
             Duty("look for damage", LOOK_EVERY_S, lambda: self._damage.look(self._store())),
-            Duty("detect anomalies", EVERY_S, finder.run),
+            Duty("detect anomalies", EVERY_S, finder.run, True),
             Duty("keep ballast", KEEP_BALLAST_S, partial(keep_ballast, self._settings.data)),
             Duty("reload prices", RELOAD_EVERY_S, lambda: self._prices.reload(self._store())),
             Duty("reload tollbook.toml", RELOAD_EVERY_S, self._policy_file.reload),
-            Duty(
-                "count unpriced calls",
-                COUNT_EVERY_S,
-                lambda: self._unpriced.count(self._store()),
-            ),
-            Duty("watch budgets", WATCH_BUDGETS_S, BudgetWatch(self._store, self._budgets).watch),
-            Duty("notice findings", NOTICE_S, notice.look),
-            Duty("plan alerts", PLAN_S, Plan(self._store, self._routes).plan),
-            Duty("deliver alerts", DELIVER_S, self.alerts.deliver),
-            Duty("find copies", COPIES_EVERY_S, Copies(self._store).search),
-            Duty("book late charges", LATE_EVERY_S, LateCharges(self._store).book),
+            Duty("count unpriced", COUNT_EVERY_S, lambda: self._unpriced.count(self._store())),
+            Duty("watch budgets", WATCH_BUDGETS_S, budgets.watch, True),
+            Duty("notice findings", NOTICE_S, notice.look, True),
+            Duty("plan alerts", PLAN_S, Plan(self._store, self._routes).plan, True),
+            Duty("deliver alerts", DELIVER_S, self.alerts.deliver, True),
+            Duty("find copies", COPIES_EVERY_S, Copies(self._store).search, True),
+            Duty("book late charges", LATE_EVERY_S, LateCharges(self._store).book, True),
         ]
 
     def share_keys(self) -> None:

@@ -189,9 +189,9 @@ def test_a_page_of_another_site_cannot_act_on_an_incident(
     path = f"/incidents/{told.incident}/resolve"
 
     foreign = api.post(path, headers={"sec-fetch-site": "cross-site"}, follow_redirects=False)
-    rebound = api.post(path, headers={"host": "evil.example"}, follow_redirects=False)
+    framed = api.post(path, headers={"origin": "http://evil.example"}, follow_redirects=False)
 
-    assert (foreign.status_code, rebound.status_code) == (403, 403)
+    assert (foreign.status_code, framed.status_code) == (403, 403)
     assert incidents(priced, tenant, "all")[0]["status"] == "open"
 
 

@@ -6,7 +6,9 @@ from dataclasses import asdict
 from typing import Annotated, Any, Final
 
 from fastapi import Body, FastAPI, Query, Request
+from fastapi.exception_handlers import http_exception_handler
 from fastapi.responses import JSONResponse, Response
+from starlette.exceptions import HTTPException
 
 from tollbook_collector import prometheus
 from tollbook_collector.answer import questions
@@ -25,6 +27,7 @@ from tollbook_collector.answer.incidents import add_incidents
 from tollbook_collector.answer.keys import add_keys
 from tollbook_collector.answer.ledger import add_ledger
 from tollbook_collector.answer.limits import add_limits
+from tollbook_collector.answer.login import add_login
 from tollbook_collector.answer.models import add_models
 from tollbook_collector.answer.pages import add_pages
 from tollbook_collector.answer.pages.render import page
@@ -32,7 +35,7 @@ from tollbook_collector.answer.questions import Period, WrongQuestion
 from tollbook_collector.answer.reconcile import add_reconcile
 from tollbook_collector.answer.runs import add_runs
 from tollbook_collector.answer.series import add_series
-from tollbook_collector.answer.tenant import Reader, Tenant, may_read
+from tollbook_collector.answer.tenant import AnalystTenant, Reader, Tenant, may_read
 from tollbook_collector.store.client import StoreRefused, StoreUnavailable
 
 MEDIA_TYPES: Final = {
@@ -52,6 +55,7 @@ def create_api(collector: Collected) -> FastAPI:
     _add_errors(api)
     _add_health(api, collector)
     _add_questions(api, collector)
+    add_login(api, collector.keyring)
     add_keys(api, collector)
     add_anomalies(api, collector)
     add_drift(api, collector)
@@ -86,6 +90,17 @@ def _add_errors(api: FastAPI) -> None:
     api.add_exception_handler(SqlRefused, answer(400))
     api.add_exception_handler(StoreRefused, answer(400))
     api.add_exception_handler(StoreUnavailable, answer(503))
+    api.add_exception_handler(HTTPException, _refuse)
+
+
+async def _refuse(request: Request, error: Exception) -> Response:
+    """Say no to a browser on a page, to a program in JSON."""
+    assert isinstance(error, HTTPException)
+    wants_page = "text/html" in request.headers.get("accept", "")
+    if request.url.path.startswith("/v1/") or not wants_page or error.status_code < 400:
+        return await http_exception_handler(request, error)
+    context = {"title": "No answer", "message": str(error.detail)}
+    return page(request, "nothing", context, error.status_code)
 
 
 def _add_health(api: FastAPI, collector: Collected) -> None:
@@ -168,7 +183,7 @@ def _add_questions(api: FastAPI, collector: Collected) -> None:
 
     @api.post("/v1/sql")
     def run_sql(
-        tenant: Tenant,
+        tenant: AnalystTenant,
         text: Annotated[str, Body(media_type="text/plain")],
         format: Annotated[str, Query()] = "json",
     ) -> Response:

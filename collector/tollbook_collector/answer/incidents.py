@@ -13,7 +13,7 @@ from tollbook_collector.alert.incident import Incident, WrongStep
 from tollbook_collector.alert.incidents import Incidents, UnknownIncident
 from tollbook_collector.answer.budgets import plain
 from tollbook_collector.answer.questions import Answerer, Period, WrongQuestion
-from tollbook_collector.answer.tenant import Tenant
+from tollbook_collector.answer.tenant import Analyst, Tenant, name_of
 from tollbook_collector.store import sql
 
 ROWS_MAX: Final = 1_000
@@ -137,7 +137,7 @@ def add_incidents(api: FastAPI, collector: Handling) -> None:
 
     @api.post("/v1/incidents/{incident}/{action}")
     def act(
-        tenant: Tenant,
+        analyst: Analyst,
         incident: str,
         action: str,
         note: Annotated[str, Body()] = "",
@@ -145,8 +145,8 @@ def add_incidents(api: FastAPI, collector: Handling) -> None:
         value: Annotated[str, Body()] = "",
     ) -> dict[str, Any]:
         """Do something with an incident: acknowledge, resolve, snooze, note, owner, feedback."""
-        step = step_of(action, actor or "somebody", note, value)
-        after = collector.incidents.act(tenant, incident, step)
+        step = step_of(action, actor or name_of(analyst), note, value)
+        after = collector.incidents.act(analyst.tenant, incident, step)
         return {"incident": after.incident, "status": after.status, "sequence": after.sequence}
 
 

@@ -17,7 +17,7 @@ from tollbook_collector.answer.incidents import history, incidents, step_of
 from tollbook_collector.answer.pages.chart import history_chart
 from tollbook_collector.answer.pages.render import page
 from tollbook_collector.answer.series import hourly
-from tollbook_collector.answer.tenant import AdminTenant, Tenant
+from tollbook_collector.answer.tenant import Analyst, Tenant, name_of
 
 STATUSES: Final = ("open", "resolved", "all")
 AROUND: Final = timedelta(days=7)
@@ -65,17 +65,16 @@ def add_incidents(api: FastAPI, collector: Collected) -> None:
 
     @api.post("/incidents/{incident}/{action}", include_in_schema=False)
     def act(
-        tenant: AdminTenant,
+        analyst: Analyst,
         incident: str,
         action: str,
         note: Annotated[str, Form()] = "",
-        actor: Annotated[str, Form()] = "",
         value: Annotated[str, Form()] = "",
     ) -> Response:
-        step = step_of(action, actor or "somebody", note, value)
+        step = step_of(action, name_of(analyst), note, value)
         back = f"/incidents/{incident}"
         try:
-            collector.incidents.act(tenant, incident, step)
+            collector.incidents.act(analyst.tenant, incident, step)
         except (UnknownIncident, WrongStep) as error:
             return RedirectResponse(f"{back}?wrong={_quoted(str(error.args[0]))}", 303)
         return RedirectResponse(back, 303)

@@ -16,6 +16,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.staticfiles import StaticFiles
 
 from tollbook_collector.answer.pages import words
+from tollbook_collector.answer.tenant import csrf_of, name_of, role_of, who
 
 POLICY: Final = "; ".join(
     [
@@ -94,7 +95,11 @@ def page(
         context: What the template shows.
         status: Of HTTP.
     """
+    key = who(request)
     text = _environment.get_template(f"{template}.html").render(
+        csrf=csrf_of(request),
+        person=name_of(key) if key and key.id else "",
+        role=role_of(key) if key else "",
         path=request.url.path,
         query=dict(request.query_params),
         navigation=NAVIGATION,
