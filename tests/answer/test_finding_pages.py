@@ -137,8 +137,12 @@ def test_an_incident_explains_itself_and_is_taken_and_judged_on_its_page(
         "decomposition_usd": {"requests": "44", "cache": "-3"},
         "dimensions": [
             {
-                "dimension": "feature", "value": "draft", "explains": 0.9,
-                "before_usd": "2", "after_usd": "43", "delta_usd": "41",
+                "dimension": "feature",
+                "value": "draft",
+                "explains": 0.9,
+                "before_usd": "2",
+                "after_usd": "43",
+                "delta_usd": "41",
             }
         ],
         "first_calls": [f"{TRACE.hex()}/{'01' * 8}"],
@@ -205,7 +209,7 @@ def test_budgets_say_which_will_not_last(opened: Opened, priced: ClickHouse, ten
     assert page.locator("h1").inner_text() == "1 budget is exceeded, and 1 other will not last."
     assert page.locator("tbody th").all_inner_texts() == ["teams hard", "teams hard"]
     # 41 - 40 = 1 over, 40 - 30 = 10 left.
-    assert page.locator("tbody td:nth-child(7)").all_inner_texts() == [
+    assert page.locator("tbody td:nth-child(8)").all_inner_texts() == [
         "\N{MINUS SIGN}$1.00",
         "$10.00",
     ]
