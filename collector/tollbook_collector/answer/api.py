@@ -133,6 +133,12 @@ def _add_health(api: FastAPI, collector: Collected) -> None:
         }
         return JSONResponse(body, answered)
 
+    @api.get("/live")
+    async def live() -> Response:
+        """Say whether spans are taken, which they are also while the store is away."""
+        taken = collector.takes_spans
+        return JSONResponse({"live": taken}, 200 if taken else 503)
+
     @api.get("/ready")
     async def ready(request: Request) -> Response:
         """Say whether spans are taken and questions answered, by asking one."""
