@@ -77,10 +77,10 @@ class Duties:
         for thread in self._threads:
             thread.start()
 
-    def stop(self) -> None:
-        """Begin no further round, and wait STOP_S for those that run."""
+    def stop(self, seconds: float = STOP_S) -> None:
+        """Begin no further round, and wait so many seconds for those that run."""
         self._stopping.set()
-        deadline = time.monotonic() + STOP_S
+        deadline = time.monotonic() + seconds
         for thread in self._threads:
             if thread.is_alive():
                 thread.join(max(0.0, deadline - time.monotonic()))

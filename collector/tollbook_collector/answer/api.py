@@ -33,6 +33,7 @@ from tollbook_collector.answer.pages import add_pages
 from tollbook_collector.answer.pages.render import page
 from tollbook_collector.answer.questions import Period, WrongQuestion
 from tollbook_collector.answer.reconcile import add_reconcile
+from tollbook_collector.answer.runs import add_runs
 from tollbook_collector.answer.series import add_series
 from tollbook_collector.answer.tenant import AnalystTenant, Reader, Tenant, may_read
 from tollbook_collector.answer.user_sql import SqlIsOff, UserSql
@@ -61,6 +62,7 @@ def create_api(collector: Collected) -> FastAPI:
     add_drift(api, collector)
     add_series(api, collector)
     add_calls(api, collector)
+    add_runs(api, collector)
     add_focus(api, collector)
     add_reconcile(api, collector)
     add_models(api, collector)
@@ -132,6 +134,12 @@ def _add_health(api: FastAPI, collector: Collected) -> None:
             **collector.status(),
         }
         return JSONResponse(body, answered)
+
+    @api.get("/live")
+    async def live() -> Response:
+        """Say whether spans are taken, which they are also while the store is away."""
+        taken = collector.takes_spans
+        return JSONResponse({"live": taken}, 200 if taken else 503)
 
     @api.get("/ready")
     async def ready(request: Request) -> Response:

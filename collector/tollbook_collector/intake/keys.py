@@ -194,6 +194,25 @@ def new_key(
     return key, token
 
 
+def given_key(pepper: Pepper, token: str) -> Key:
+    """Return what is kept of a key that the settings give; any other version of it is a later one.
+
+    Raises:
+        WrongKeyRequest: It has not the form of a key.
+    """
+    key_id = id_of(token)
+    if not key_id:
+        raise WrongKeyRequest(
+            "TOLLBOOK_FIRST_KEY has not the form of a key; make one with"
+            " `tollbook keys create --data $(mktemp -d) --tenant '*' --scope admin`"
+        )
+    # The same on every collector, so that they agree without asking each other.
+    made_at = datetime.fromtimestamp(0, UTC)
+    return Key(
+        key_id, EVERY_TENANT, "first key", (ADMIN,), pepper.digest(token), pepper.id, made_at
+    )
+
+
 def changed(key: Key, **changes: Any) -> Key:
     """Return a later version of a key; later than the last one whatever the clock says."""
     return replace(key, **changes, changed_at=max(time.time_ns(), key.changed_at + 1))
