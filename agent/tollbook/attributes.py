@@ -57,7 +57,16 @@ USAGE_IMAGE_OUTPUT_TOKENS: Final = "gen_ai.usage.image.output_tokens"  # int, of
 # What is billed beside tokens.
 USAGE_INPUT_AUDIO_SECONDS: Final = "tollbook.usage.input_audio_seconds"  # double
 USAGE_WEB_SEARCH_REQUESTS: Final = "tollbook.usage.web_search_requests"  # int
+USAGE_FILE_SEARCH_REQUESTS: Final = "tollbook.usage.file_search_requests"  # int
+USAGE_CODE_SESSIONS: Final = "tollbook.usage.code_sessions"  # int, containers that code ran in
 USAGE_SEARCH_UNITS: Final = "tollbook.usage.search_units"  # int, of a ranking
+USAGE_INPUT_CHARACTERS: Final = "tollbook.usage.input_characters"  # int, that were spoken
+USAGE_IMAGES: Final = "tollbook.usage.images"  # int, that were made
+USAGE_PAGES: Final = "tollbook.usage.pages"  # int, that were read
+# What the price of a unit depends on; the conventions have no names, the first two are OpenLIT's.
+REQUEST_IMAGE_QUALITY: Final = "gen_ai.request.image_quality"  # string
+REQUEST_IMAGE_SIZE: Final = "gen_ai.request.image_size"  # string: 1024x1024
+REQUEST_SEARCH_CONTEXT_SIZE: Final = "tollbook.request.search_context_size"  # string: low, high
 # False when the stream ended before the provider had reported the whole usage.
 USAGE_COMPLETE: Final = "tollbook.usage.complete"  # bool, only when false
 # True when the provider said no usage, and what is here was counted from the text by tollbook.

@@ -12,14 +12,14 @@ NO_CONTENT: Final[Mapping[str, str]] = MappingProxyType({})
 class Usage:
     """Tokens of one call, as the provider counted them; None is unknown, never zero.
 
-    Totals are inclusive: every other number is part of `input_tokens` or `output_tokens`.
+    Totals are inclusive: every other number of tokens is part of `input_tokens` or `output_tokens`.
 
     Attributes:
         input_tokens: All input, cached or not.
         cache_read_tokens: Of the input, read from the provider's cache.
         cache_write_tokens: Of the input, written to the cache.
         cache_write_5m_tokens: Of the writes, those kept for 5 minutes.
-        cache_write_1h_tokens: Of the writes, those kept for an hour.
+        cache_write_1h_tokens: Of the writes, those kept long: an hour, of OpenAI 12 hours.
         input_audio_tokens: Of the input, audio.
         input_image_tokens: Of the input, images.
         output_tokens: All output, reasoning too.
@@ -28,7 +28,15 @@ class Usage:
         output_image_tokens: Of the output, images.
         input_audio_seconds: Length of the audio, for models that are billed by it.
         web_search_requests: Searches that the provider made for the call and bills apart.
+        file_search_requests: Searches of stored files that the provider bills apart.
+        code_sessions: Containers that the provider ran code in and bills apart.
         search_units: Searches that a ranking of documents is billed by.
+        input_characters: Characters that were spoken, for models that are billed by them.
+        images: Images that were made.
+        image_quality: Of them, in the provider's word: low, hd.
+        image_size: Of them: 1024x1024.
+        pages: Pages of a document that were read.
+        search_context_size: How much a search was asked to read: low, medium, high.
         reported_cost_usd: What the provider says that it charges, in decimal digits.
     """
 
@@ -45,7 +53,15 @@ class Usage:
     output_image_tokens: int | None = None
     input_audio_seconds: float | None = None
     web_search_requests: int | None = None
+    file_search_requests: int | None = None
+    code_sessions: int | None = None
     search_units: int | None = None
+    input_characters: int | None = None
+    images: int | None = None
+    image_quality: str | None = None
+    image_size: str | None = None
+    pages: int | None = None
+    search_context_size: str | None = None
     reported_cost_usd: str | None = None
 
 

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from tollbook.model_call import Call, Usage
 from tollbook.tally import RATES_UNREADABLE, Losses
+from tollbook.units import FEES, billed, has_no_rate, units_of
 
 RATES_PATH: Final = Path(__file__).with_name("rates.json")
 STANDARD: Final = "standard"
@@ -46,7 +47,7 @@ class Card:
         context_over: Holds for calls with more input tokens than this; 0 holds for all.
         valid_from_ns: Unix time in nanoseconds from which it holds.
         valid_to_ns: Unix time in nanoseconds from which it does not any more, or None.
-        rates: USD per token by class of tokens.
+        rates: USD per token by class of tokens, and for one of each unit beside them.
     """
 
     price_id: str
@@ -173,8 +174,6 @@ class PriceBook:
             return Cost(Decimal(usage.reported_cost_usd), None, PROVIDER)
         if not call.response.usage_complete:
             return None
-        if usage.output_tokens is None and call.operation not in WITHOUT_OUTPUT:
-            return None
         try:
             return self._cost(call, usage)
         except (KeyError, TypeError, ValueError, ArithmeticError, re.error):
@@ -186,7 +185,8 @@ class PriceBook:
             model = self.find(call.provider, name) if name else None
             if model is not None:
                 card = choose(model, call, usage.input_tokens or 0)
-                usd = amount(card, usage) if card is not None else None
+                is_whole = usage.output_tokens is not None or call.operation in WITHOUT_OUTPUT
+                usd = amount(card, usage, is_whole) if card is not None else None
                 return Cost(usd, card.price_id) if card is not None and usd is not None else None
         return None
 
@@ -248,26 +248,44 @@ def choose(model: Model, call: Call, input_tokens: int) -> Card | None:
     return next(of_variant, card)
 
 
-def amount(card: Card, usage: Usage) -> Decimal | None:
-    """Return what tokens cost by a card in USD, None where a rate or a total is unknown."""
-    quantities = disjoint(usage)
-    if quantities is None:
+def amount(card: Card, usage: Usage, is_whole: bool = True) -> Decimal | None:
+    """Return what a call costs by a card in USD, None where a rate or a count is unknown.
+
+    Args:
+        card: Its rates.
+        usage: Tokens, and what is billed beside them.
+        is_whole: Whether the output is known, or there is none.
+    """
+    units = units_of(usage)
+    if units is None:
         return None
+    has_token_rates = "input" in card.rates or "output" in card.rates
+    if any(has_no_rate(unit, card.rates, has_token_rates) for unit, n in units.items() if n):
+        return None
+    has_tokens = usage.input_tokens is not None or usage.output_tokens is not None
+    quantities = {meter: n for meter, n in billed(units, card.rates, has_tokens) if n}
+    is_measured = any(meter.partition(":")[0] not in FEES for meter in quantities)
+    if not is_measured and (usage.input_tokens is None or not is_whole):
+        return None
+    # What is measured by a card without rates for tokens has its tokens with it.
+    if has_token_rates or not is_measured:
+        tokens = disjoint(usage)
+        if tokens is None:
+            return None
+        quantities.update(tokens)
     total = Decimal(0)
-    for token_class, tokens in quantities.items():
-        if tokens == 0:
+    for meter, count in quantities.items():
+        if count == 0:
             continue
-        rate = card.rate(token_class)
+        rate = card.rate(meter)
         if rate is None:
             return None
-        total = EXACT.add(total, EXACT.multiply(Decimal(tokens), rate))
+        total = EXACT.add(total, EXACT.multiply(Decimal(count), rate))
     return total
 
 
 def disjoint(usage: Usage) -> Mapping[str, int] | None:
     """Return the tokens by class, each in exactly one; None where the numbers contradict."""
-    if usage.input_tokens is None:
-        return None
     written_1h = usage.cache_write_1h_tokens or 0
     written = max(usage.cache_write_tokens or 0, written_1h)
     read, audio_in = usage.cache_read_tokens or 0, usage.input_audio_tokens or 0
@@ -275,7 +293,7 @@ def disjoint(usage: Usage) -> Mapping[str, int] | None:
     output, audio_out = usage.output_tokens or 0, usage.output_audio_tokens or 0
     reasoning = usage.reasoning_tokens or 0
     quantities = {
-        "input": usage.input_tokens - read - written - audio_in - image_in,
+        "input": (usage.input_tokens or 0) - read - written - audio_in - image_in,
         "cache_read": read,
         "cache_write": written - written_1h,
         "cache_write_1h": written_1h,

@@ -225,7 +225,7 @@ def response_attributes(call: Call) -> Iterable[tuple[str, Value | None]]:
         yield names.USAGE_ESTIMATED, True
 
 
-def usage_attributes(usage: Usage) -> Iterable[tuple[str, int | float | None]]:
+def usage_attributes(usage: Usage) -> Iterable[tuple[str, Value | None]]:
     """Yield the tokens; a zero is a zero, and what the provider did not say is left out."""
     yield names.USAGE_INPUT_TOKENS, usage.input_tokens
     yield names.USAGE_CACHE_READ_INPUT_TOKENS, usage.cache_read_tokens
@@ -241,7 +241,15 @@ def usage_attributes(usage: Usage) -> Iterable[tuple[str, int | float | None]]:
     yield names.USAGE_IMAGE_OUTPUT_TOKENS, usage.output_image_tokens
     yield names.USAGE_INPUT_AUDIO_SECONDS, usage.input_audio_seconds
     yield names.USAGE_WEB_SEARCH_REQUESTS, usage.web_search_requests
+    yield names.USAGE_FILE_SEARCH_REQUESTS, usage.file_search_requests
+    yield names.USAGE_CODE_SESSIONS, usage.code_sessions
     yield names.USAGE_SEARCH_UNITS, usage.search_units
+    yield names.USAGE_INPUT_CHARACTERS, usage.input_characters
+    yield names.USAGE_IMAGES, usage.images
+    yield names.REQUEST_IMAGE_QUALITY, usage.image_quality
+    yield names.REQUEST_IMAGE_SIZE, usage.image_size
+    yield names.USAGE_PAGES, usage.pages
+    yield names.REQUEST_SEARCH_CONTEXT_SIZE, usage.search_context_size
 
 
 def cost_attributes(cost: Cost) -> Iterable[tuple[str, str | float | None]]:

@@ -1,18 +1,15 @@
 """The collector: the only place where the parts are joined, in the order of a call's path."""
 
-import asyncio
 import contextlib
 import logging
-import signal
 import socket
+import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict
 from functools import partial
 from typing import Any, Final
-
-import uvicorn
 
 from tollbook_collector.alert.deliver import Deliver
 from tollbook_collector.alert.incidents import Incidents
@@ -20,7 +17,6 @@ from tollbook_collector.alert.notice import Notice
 from tollbook_collector.alert.plan import Plan
 from tollbook_collector.alert.routes import Route, Routes, in_force
 from tollbook_collector.alert.webhooks import Webhook, Webhooks
-from tollbook_collector.answer.api import create_api
 from tollbook_collector.answer.limits import Kills
 from tollbook_collector.answer.questions import Answerer
 from tollbook_collector.detect.budget_watch import BudgetWatch
@@ -31,10 +27,7 @@ from tollbook_collector.detect.section import DetectSection
 from tollbook_collector.duties import Duties, Duty
 from tollbook_collector.intake.accept import Door
 from tollbook_collector.intake.allowance import Allowance
-from tollbook_collector.intake.connection import Connection
 from tollbook_collector.intake.gate import Gate
-from tollbook_collector.intake.grpc import AddressInUse, GrpcDoor
-from tollbook_collector.intake.http import HttpDoor
 from tollbook_collector.intake.key_desk import KeyDesk
 from tollbook_collector.intake.key_file import KeyFile
 from tollbook_collector.intake.keyring import Keyring
@@ -51,7 +44,7 @@ from tollbook_collector.money.reload import RELOAD_EVERY_S, PriceReader
 from tollbook_collector.money.rerate import LedgerStore
 from tollbook_collector.money.unpriced import COUNT_EVERY_S, UnpricedCalls
 from tollbook_collector.policy import Policy, PolicyFile, Section
-from tollbook_collector.settings import Settings, is_loopback, split_address
+from tollbook_collector.settings import Settings
 from tollbook_collector.spool.append import Spool
 from tollbook_collector.spool.ballast import keep_ballast
 from tollbook_collector.store.books import CHECK_S, Books
@@ -67,20 +60,21 @@ from tollbook_collector.store.client import (
 from tollbook_collector.store.damage import LOOK_EVERY_S, DamagedParts
 from tollbook_collector.store.embedded.process import EmbeddedStore
 from tollbook_collector.store.keys import SHARE_S, USE_S, share_keys, share_use
+from tollbook_collector.store.lease import RENEW_S, Lease
 from tollbook_collector.store.load import INSERTERS, Loader
 from tollbook_collector.store.open import Store
 
-# What is still in the spool when the collector stops is loaded for so long, then at the next start.
-DRAIN_S: Final = 10.0
-BACKLOG_CONNECTIONS: Final = 512
-# More connections at a time are answered 503.
-CONNECTIONS_MAX: Final = 1024
-KEEP_ALIVE_S: Final = 5
+# From the last span that is taken to the end of the process: with the requests under way
+# (LISTENING_ENDS_S of serve.py) no more than 20 s. What is left in the spool is loaded at the next
+# start.
+DRAIN_S: Final = 14.0
+DUTIES_END_S: Final = 4.0
+LEASE_ENDS_S: Final = 1.0
+INSERTS_END_S: Final = 9.0
 KEEP_BALLAST_S: Final = 1.0
 DAY_S: Final = 24 * 3600
 # Of the bytes that may wait for the store.
 SPOOL_SHARES: Final = {TRACES.name: 1.0, LOGS.name: 0.25, METRICS.name: 0.25}
-SHUTDOWN_S: Final = 10
 
 # The sections of tollbook.toml, each obeyed by the room that its model is from.
 SECTIONS: Final[dict[str, type[Section]]] = {
@@ -100,23 +94,10 @@ NOTICE_S: Final = 5.0
 # From the incident to the outbox, and from there to the receiver.
 PLAN_S: Final = 2.0
 DELIVER_S: Final = 1.0
+# Names the lease under which one collector does the duties that are done alone.
+DUTIES: Final = "duties"
 
 log = logging.getLogger(__name__)
-
-
-class KeysNeeded(Exception):
-    """The collector would listen to other machines, and has no keys by which to let them in."""
-
-
-@dataclass(frozen=True)
-class Addresses:
-    """Where a running collector can be reached."""
-
-    otlp_http: str
-    otlp_grpc: str
-    api: str
-    store: str
-    open: bool
 
 
 class Collector:
@@ -134,11 +115,15 @@ class Collector:
         self._settings = settings
         self._key_file = KeyFile(settings.data / "keys", settings.key_pepper)
         self.key_desk = KeyDesk(self._key_file)
+        if settings.first_key:
+            self.key_desk.admit(settings.first_key)
         self.keyring = Keyring(self._key_file.pepper())
         self.keyring.put(self._key_file.keys())
         self.allowance = Allowance()
         self.gate = Gate(self.keyring, self.allowance)
         self._run_id = uuid.uuid4().hex
+        holder, shared = f"{socket.gethostname()} {self._run_id[:8]}", bool(settings.clickhouse_url)
+        self._lease = Lease(self._store, DUTIES, holder, shared)
         self._books = Books(self._store)
         self._cardinality = Cardinality(self._store)
         self.canary = Canary(self._store, self.keyring.canary_token, self._is_waiting)
@@ -164,7 +149,7 @@ class Collector:
         self._loaders: dict[str, Loader] = {}
         self.incidents = Incidents(self._store)
         self.alerts = Deliver(self._store, self._webhooks, self._routes)
-        self._duties = Duties([*self._list_duties(), *self._list_intake_duties()])
+        self._duties = Duties([*self._list_duties(), *self._list_intake_duties()], self._lease.held)
 
     def open_store(self) -> None:
         """Start the embedded store or connect to the configured one, and begin to load.
@@ -184,21 +169,26 @@ class Collector:
         self._duties.start()
 
     def close(self) -> None:
-        """Load what is in the spool, for DRAIN_S at most, and stop everything."""
-        self._duties.stop()
+        """Load what is in the spool and stop everything, within DRAIN_S."""
+        started = time.monotonic()
+        self._duties.stop(DUTIES_END_S)
+        # A store that hangs is not waited for: the lease then runs out.
+        giving_up = threading.Thread(target=self._lease.release, daemon=True)
+        giving_up.start()
+        giving_up.join(LEASE_ENDS_S)
         self.alerts.close()
-        deadline = time.monotonic() + DRAIN_S
         for name, loader in self._loaders.items():
-            if not self.spools[name].wait_empty(max(0.0, deadline - time.monotonic())):
+            if not self.spools[name].wait_empty(_left(started, INSERTS_END_S)):
                 log.warning("the rest of the spool of %s is loaded at the next start", name)
-            loader.stop()
+            if not loader.stop(_left(started, INSERTS_END_S)):
+                log.warning("an insert of %s goes on; it is made sure of at the next start", name)
         self.door.close()
         for spool in self.spools.values():
             spool.close()
         if self._opened is not None:
-            self._opened.close()
+            self._opened.close(_left(started, INSERTS_END_S))
         if self.embedded is not None:
-            self.embedded.stop()
+            self.embedded.stop(_left(started, DRAIN_S))
 
     @property
     def policy(self) -> Policy:
@@ -220,6 +210,11 @@ class Collector:
     def allocation(self) -> Allocation:
         """The rules of allocation in force."""
         return self.policy.section(Allocation)
+
+    @property
+    def takes_spans(self) -> bool:
+        """Whether no spool is broken."""
+        return not any(spool.broken for spool in self.spools.values())
 
     @property
     def user_sql(self) -> bool:
@@ -247,6 +242,7 @@ class Collector:
             "prices": self._prices.status(),
             "unpriced_calls": self._unpriced.counts(),
             "notes": self.notes(),
+            "duties_done_by": self._lease.holder,
             "store_restarts": self.embedded.restarts if self.embedded else 0,
         }
 
@@ -279,6 +275,7 @@ class Collector:
             Duty("scrape metrics", LOOK_S, self._scraper.scrape),
             Duty("cap dimensions", CARDINALITY_S, self._cardinality.look),
             Duty("check the books", CHECK_S, self._books.check),
+            Duty("keep the lease", RENEW_S, self._lease.keep),
             *([Duty("send the canary", every_s, self.canary.sing)] if every_s else []),
         ]
 
@@ -298,26 +295,26 @@ class Collector:
         return in_force(self.policy.section(Routes).entries, self._webhooks())
 
     def _list_duties(self) -> list[Duty]:
-        """Return what the collector does again and again; a line each."""
+        """Return what the collector does again and again; a line each.
+
+        True at the end of one: of several collectors at a store, the one with the lease does it.
+        """
         finder = Finder(self._store, lambda: self.policy.section(DetectSection), Findings)
+        budgets = BudgetWatch(self._store, self._budgets)
         notice = Notice(self._store, self.incidents, self._troubles)
         return [
             Duty("look for damage", LOOK_EVERY_S, lambda: self._damage.look(self._store())),
-            Duty("detect anomalies", EVERY_S, finder.run),
+            Duty("detect anomalies", EVERY_S, finder.run, True),
             Duty("keep ballast", KEEP_BALLAST_S, partial(keep_ballast, self._settings.data)),
             Duty("reload prices", RELOAD_EVERY_S, lambda: self._prices.reload(self._store())),
             Duty("reload tollbook.toml", RELOAD_EVERY_S, self._policy_file.reload),
-            Duty(
-                "count unpriced calls",
-                COUNT_EVERY_S,
-                lambda: self._unpriced.count(self._store()),
-            ),
-            Duty("watch budgets", WATCH_BUDGETS_S, BudgetWatch(self._store, self._budgets).watch),
-            Duty("notice findings", NOTICE_S, notice.look),
-            Duty("plan alerts", PLAN_S, Plan(self._store, self._routes).plan),
-            Duty("deliver alerts", DELIVER_S, self.alerts.deliver),
-            Duty("find copies", COPIES_EVERY_S, Copies(self._store).search),
-            Duty("book late charges", LATE_EVERY_S, LateCharges(self._store).book),
+            Duty("count unpriced", COUNT_EVERY_S, lambda: self._unpriced.count(self._store())),
+            Duty("watch budgets", WATCH_BUDGETS_S, budgets.watch, True),
+            Duty("notice findings", NOTICE_S, notice.look, True),
+            Duty("plan alerts", PLAN_S, Plan(self._store, self._routes).plan, True),
+            Duty("deliver alerts", DELIVER_S, self.alerts.deliver, True),
+            Duty("find copies", COPIES_EVERY_S, Copies(self._store).search, True),
+            Duty("book late charges", LATE_EVERY_S, LateCharges(self._store).book, True),
         ]
 
     def share_keys(self) -> None:
@@ -371,120 +368,6 @@ class Collector:
         )
 
 
-async def serve(settings: Settings, on_ready: Callable[[Addresses], None]) -> None:
-    """Run a collector until SIGTERM or SIGINT.
-
-    Args:
-        settings: What it is told.
-        on_ready: Called once everything listens and the store answers or is being tried.
-
-    Raises:
-        AddressInUse: A port belongs to another program; nothing was started.
-        KeysNeeded: An address is not this machine's own, and there are no keys.
-    """
-    http_socket = _listen(settings.otlp_http)
-    api_socket = _listen(settings.api)
-    collector = Collector(settings)
-    try:
-        if collector.keyring.open and not settings.clickhouse_url:
-            # The disk knows all keys of an embedded store.
-            _refuse_other_machines(settings)
-        await asyncio.to_thread(collector.open_store)
-        if collector.keyring.open:
-            _refuse_other_machines(settings)
-        grpc = GrpcDoor(collector.door, collector.gate, settings.otlp_grpc)
-        grpc_port = await grpc.start()
-        door = HttpDoor(collector.door, collector.gate)
-        collector.canary.attach(door, asyncio.get_running_loop())
-        servers = [
-            _server(door),
-            _server(create_api(collector)),
-        ]
-        stopping = _stop_on_signal()
-        tasks = [
-            asyncio.create_task(server.serve([listener]))
-            for server, listener in zip(servers, (http_socket, api_socket), strict=True)
-        ]
-        grpc_host, _ = split_address(settings.otlp_grpc)
-        store = collector.embedded.address.url if collector.embedded else settings.clickhouse_url
-        on_ready(
-            Addresses(
-                _url(http_socket),
-                f"{grpc_host}:{grpc_port}",
-                _url(api_socket),
-                store,
-                collector.keyring.open,
-            )
-        )
-        await stopping.wait()
-        await grpc.stop()
-        for server in servers:
-            server.should_exit = True
-        await asyncio.gather(*tasks)
-    finally:
-        await asyncio.to_thread(collector.close)
-
-
-def _refuse_other_machines(settings: Settings) -> None:
-    for address in (settings.otlp_http, settings.otlp_grpc, settings.api):
-        if not is_loopback(address):
-            raise KeysNeeded(
-                f"{address} can be reached from other machines, and there are no keys by which to"
-                f" let them in: make one with `tollbook keys create --data {settings.data}"
-                " --tenant NAME --scope ingest`, or listen on 127.0.0.1"
-            )
-
-
-class _QuietServer(uvicorn.Server):
-    """A server that leaves signals to the collector, of which it is one of two."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-
-def _server(application: Any) -> uvicorn.Server:
-    return _QuietServer(
-        uvicorn.Config(
-            application,
-            http=Connection,
-            limit_concurrency=CONNECTIONS_MAX,
-            ws="none",
-            lifespan="off",
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            timeout_keep_alive=KEEP_ALIVE_S,
-            timeout_graceful_shutdown=SHUTDOWN_S,
-        )
-    )
-
-
-def _listen(address: str) -> socket.socket:
-    host, port = split_address(address)
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((host, port))
-    except OSError as error:
-        listener.close()
-        raise AddressInUse(
-            f"cannot listen on {address}: {error.strerror}; is another collector running?"
-            " Choose other ports with --otlp-http, --otlp-grpc and --api"
-        ) from error
-    listener.listen(BACKLOG_CONNECTIONS)
-    return listener
-
-
-def _url(listener: socket.socket) -> str:
-    host, port = listener.getsockname()[:2]
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-
-
-def _stop_on_signal() -> asyncio.Event:
-    stopping = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stopping.set)
-    return stopping
+def _left(started: float, seconds: float) -> float:
+    """Return what is left of a time that began at `started`, at least a moment."""
+    return max(0.1, started + seconds - time.monotonic())

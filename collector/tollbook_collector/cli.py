@@ -2,8 +2,6 @@
 
 import asyncio
 import json
-import logging
-import os
 import sys
 from functools import partial
 from pathlib import Path
@@ -31,10 +29,11 @@ from tollbook_collector.commands import (
 from tollbook_collector.commands.anomalies import anomalies, detect
 from tollbook_collector.commands.ask import CollectorAway, CollectorRefused, ask, ask_json
 from tollbook_collector.commands.drift import app as drift
+from tollbook_collector.logs import log_to
 from tollbook_collector.settings import Settings
 
 if TYPE_CHECKING:
-    from tollbook_collector.app import Addresses
+    from tollbook_collector.serve import Addresses
 
 DEFAULT_API: Final = "http://127.0.0.1:4319"
 DEMO_DATA: Final = Path("tollbook-data/demo")
@@ -104,13 +103,25 @@ def up(
     otlp_grpc: OtlpGrpc = None,
     api: ApiAddress = None,
     clickhouse_url: ClickHouseUrl = None,
+    log_format: Annotated[str | None, typer.Option(help="text or json. [text]")] = None,
 ) -> None:
     """Start a collector, with its embedded store unless a ClickHouse is named."""
-    from tollbook_collector.app import KeysNeeded, serve
+    settings = _settings(
+        data=data,
+        otlp_http=otlp_http,
+        otlp_grpc=otlp_grpc,
+        api=api,
+        clickhouse_url=clickhouse_url,
+        log_format=log_format,
+    )
+
+    log_to(form=settings.log_format, level=settings.log_level)
     from tollbook_collector.intake.grpc import AddressInUse
     from tollbook_collector.intake.key_file import KeyFileUnusable
+    from tollbook_collector.intake.keys import WrongKeyRequest
     from tollbook_collector.money.own_book import UnreadablePrices
     from tollbook_collector.policy import UnreadablePolicy
+    from tollbook_collector.serve import KeysNeeded, TlsUnusable, serve
     from tollbook_collector.spool.files import SpoolInUse
     from tollbook_collector.spool.segment import NewerSegment
     from tollbook_collector.store.client import StoreRefused
@@ -118,15 +129,6 @@ def up(
     from tollbook_collector.store.embedded.process import StoreFailedToStart
     from tollbook_collector.store.sql import EditedMigration, NewerDatabase
 
-    settings = _settings(
-        data=data,
-        otlp_http=otlp_http,
-        otlp_grpc=otlp_grpc,
-        api=api,
-        clickhouse_url=clickhouse_url,
-    )
-
-    _log_to_stderr()
     try:
         asyncio.run(serve(settings, partial(_show_start, settings.data)))
     except (
@@ -141,8 +143,10 @@ def up(
         SpoolInUse,
         StoreFailedToStart,
         StoreRefused,
+        TlsUnusable,
         UnreadablePolicy,
         UnreadablePrices,
+        WrongKeyRequest,
     ) as failure:
         _fail(str(failure))
         raise typer.Exit(EXIT_FAILED) from None
@@ -228,7 +232,7 @@ def store(
     """Run the embedded store alone, for any tool that speaks to ClickHouse."""
     from tollbook_collector.store.embedded.standalone import serve
 
-    _log_to_stderr()
+    log_to()
     raise typer.Exit(serve(path, listen))
 
 
@@ -277,11 +281,3 @@ def _rows(answer: dict[str, Any]) -> tuple[Any, list[str]]:
 
 def _fail(message: str) -> None:
     errors.print(Text(f"tollbook: {message}", style="red"), soft_wrap=True)
-
-
-def _log_to_stderr() -> None:
-    logging.basicConfig(
-        level=os.environ.get("TOLLBOOK_LOG_LEVEL", "WARNING").upper(),
-        format="%(asctime)s %(levelname)s %(name)s %(message)s",
-        stream=sys.stderr,
-    )

@@ -13,6 +13,8 @@ from typing import Final
 
 # A duty is told to end and then waited for so long; what it writes is safe to be cut off.
 STOP_S: Final = 10.0
+# A duty that another collector does is looked at again after this, or after its own time if less.
+LEAD_LOOK_S: Final = 2.0
 
 log = logging.getLogger(__name__)
 
@@ -25,11 +27,13 @@ class Duty:
         name: Names it in /health, /metrics and the log; a verb and a noun, as `reload prices`.
         every_s: Seconds from the end of one round to the start of the next.
         run: One round. It may raise; StoreUnavailable is expected while the store is away.
+        alone: Of several collectors at one store, one does it at a time.
     """
 
     name: str
     every_s: float
     run: Callable[[], None]
+    alone: bool = False
 
 
 @dataclass(frozen=True)
@@ -54,9 +58,11 @@ class Duties:
 
     Args:
         duties: Each begins its first round at `start`.
+        leads: Whether this collector does the duties that one does alone; asked before each round.
     """
 
-    def __init__(self, duties: Sequence[Duty]) -> None:
+    def __init__(self, duties: Sequence[Duty], leads: Callable[[], bool] = lambda: True) -> None:
+        self._leads = leads
         self._stopping = threading.Event()
         self._counts = {duty.name: DutyCounts() for duty in duties}
         self._threads = [
@@ -71,10 +77,10 @@ class Duties:
         for thread in self._threads:
             thread.start()
 
-    def stop(self) -> None:
-        """Begin no further round, and wait STOP_S for those that run."""
+    def stop(self, seconds: float = STOP_S) -> None:
+        """Begin no further round, and wait so many seconds for those that run."""
         self._stopping.set()
-        deadline = time.monotonic() + STOP_S
+        deadline = time.monotonic() + seconds
         for thread in self._threads:
             if thread.is_alive():
                 thread.join(max(0.0, deadline - time.monotonic()))
@@ -85,6 +91,9 @@ class Duties:
 
     def _repeat(self, duty: Duty) -> None:
         while not self._stopping.is_set():
+            if duty.alone and not self._leads():
+                self._stopping.wait(min(duty.every_s, LEAD_LOOK_S))
+                continue
             self._run(duty)
             self._stopping.wait(duty.every_s)
 

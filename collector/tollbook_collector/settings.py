@@ -2,9 +2,9 @@
 
 import ipaddress
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 GIBIBYTE: Final = 1024**3
@@ -35,8 +35,19 @@ class Settings(BaseSettings):
         clickhouse_user: Its user.
         clickhouse_password: That user's password.
         clickhouse_database: The database for tollbook's tables.
+        clickhouse_cluster: Name of a cluster in that server's configuration: tables are replicated
+            and spread over it; empty: the server stands alone.
         key_pepper: 32 bytes in hexadecimal under which keys are hashed, the same for all collectors
             of a fleet; empty: a random one, kept in the data directory.
+        log_level: What is written to standard error: DEBUG, INFO, WARNING or ERROR, and above.
+        log_format: text for people, json for machines.
+        tls_certificate: File of the certificate for all three ports, PEM; empty: no TLS.
+        tls_key: File of its key, PEM.
+        tls_client_ca: File of the authorities that sign senders' certificates, PEM; those who send
+            OTLP must then have one. Empty: they need none.
+        proxies: Addresses or networks of proxies, by commas, whose X-Forwarded-For is believed.
+        first_key: A key that manages the keys of all tenants from the first start on, as `tollbook
+            keys create` prints one; empty: none.
         canary_every_s: Seconds between two spans of the collector's own that it looks for in its
             store; 0: it sends none.
         spool_bytes_max: Bytes that wait for the store before requests are refused.
@@ -54,7 +65,17 @@ class Settings(BaseSettings):
     clickhouse_user: str = "default"
     clickhouse_password: str = Field(default="", repr=False)
     clickhouse_database: str = Field(default="tollbook", pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")
+    clickhouse_cluster: str = Field(default="", pattern=r"^([A-Za-z_][A-Za-z0-9_-]*)?$")
     key_pepper: str = Field(default="", repr=False)
+    log_level: Annotated[
+        Literal["DEBUG", "INFO", "WARNING", "ERROR"], BeforeValidator(lambda v: str(v).upper())
+    ] = "WARNING"
+    log_format: Literal["text", "json"] = "text"
+    tls_certificate: str = ""
+    tls_key: str = ""
+    tls_client_ca: str = ""
+    proxies: str = ""
+    first_key: str = Field(default="", repr=False)
     canary_every_s: float = Field(default=15.0, ge=0, le=3_600)
     spool_bytes_max: int = Field(default=4 * GIBIBYTE, ge=64 * 1024 * 1024)
     spool_age_max_days: float = Field(default=30, gt=0, le=3650)

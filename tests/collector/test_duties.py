@@ -54,3 +54,24 @@ def test_a_duty_in_its_pause_ends_at_once() -> None:
     duties.stop()
 
     assert duties.counts()["rest"].rounds == 1
+
+
+def test_a_duty_that_one_collector_does_alone_waits_for_its_turn() -> None:
+    asked, ran, everyones = threading.Event(), threading.Event(), threading.Event()
+    turn = threading.Event()
+
+    def leads() -> bool:
+        asked.set()
+        return turn.is_set()
+
+    listed = [Duty("tell people", 0.0, ran.set, alone=True), Duty("rest", 0.0, everyones.set)]
+    duties = Duties(listed, leads)
+    duties.start()
+    assert asked.wait(TIMEOUT_S)
+    assert everyones.wait(TIMEOUT_S)
+    before = duties.counts()["tell people"].rounds
+    turn.set()
+    assert ran.wait(TIMEOUT_S)
+    duties.stop()
+
+    assert before == 0

@@ -157,7 +157,7 @@ def test_questions_need_a_key_that_may_read(tenants: Tenants, path: str) -> None
     assert http(url, x_api_key=tenants.query["acme"])[0] == 200
 
 
-def test_a_browser_is_asked_for_the_key_and_lets_no_other_site_use_it(tenants: Tenants) -> None:
+def test_a_password_is_a_key_that_no_other_site_can_use(tenants: Tenants) -> None:
     url = tenants.collector.api
     password = base64.b64encode(b"any:" + tenants.query["acme"].encode()).decode()
     basic = {"authorization": f"Basic {password}"}
@@ -165,7 +165,7 @@ def test_a_browser_is_asked_for_the_key_and_lets_no_other_site_use_it(tenants: T
     asked = http(f"{url}/v1/spend", accept="text/html")
     foreign = {"sec_fetch_site": "cross-site", "content_type": "text/plain"}
 
-    assert (asked[0], asked[2]["www-authenticate"]) == (401, 'Basic realm="tollbook"')
+    assert asked[0] in NOT_LET_IN
     assert http(f"{url}/v1/spend", **basic)[0] == 200
     assert http(f"{url}/v1/sql", body=b"SELECT 1 AS one", **basic, **foreign)[0] == 403
 

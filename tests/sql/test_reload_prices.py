@@ -154,9 +154,12 @@ def data_of_the_library() -> str:
     ids = {name: key for key, names in CANONICAL_PROVIDERS.items() for name in names}
     models: dict[str, set[str]] = {}
     for path in own_files():
-        for factor in tomllib.loads(path.read_text()).get("factor", []):
-            for provider in factor["providers"]:
-                models.setdefault(ids.get(provider, provider), set()).update(factor["models"])
+        document = tomllib.loads(path.read_text())
+        for table in (*document.get("factor", []), *document.get("meter", [])):
+            for provider in table["providers"]:
+                names = models.setdefault(ids.get(provider, provider), set())
+                names.update(table.get("models", []))
+    prices = {"input_mtok": 1, "cache_write_mtok": 1, "output_mtok": 2}
     return json.dumps(
         [
             {
@@ -164,8 +167,7 @@ def data_of_the_library() -> str:
                 "name": provider,
                 "api_pattern": "x",
                 "models": [
-                    {"id": m, "match": {"equals": m}, "prices": {"input_mtok": 1, "output_mtok": 2}}
-                    for m in sorted(names)
+                    {"id": m, "match": {"equals": m}, "prices": prices} for m in sorted(names)
                 ],
             }
             for provider, names in models.items()

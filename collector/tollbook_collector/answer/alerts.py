@@ -9,7 +9,7 @@ from fastapi.responses import JSONResponse, Response
 from tollbook_collector.alert.deliver import Deliver, UnknownWebhook
 from tollbook_collector.answer.budgets import plain
 from tollbook_collector.answer.questions import Answerer, WrongQuestion
-from tollbook_collector.answer.tenant import Tenant
+from tollbook_collector.answer.tenant import AnalystTenant, Tenant
 from tollbook_collector.store import sql
 
 ROWS_MAX: Final = 500
@@ -91,13 +91,13 @@ def add_alerts(api: FastAPI, collector: Sending) -> None:
         return {**_shown(found[0]), "tries": [_shown(row) for row in tries]}
 
     @api.post("/v1/alerts/test")
-    def test(tenant: Tenant, webhook: Annotated[str, Body(embed=True)]) -> dict[str, Any]:
+    def test(tenant: AnalystTenant, webhook: Annotated[str, Body(embed=True)]) -> dict[str, Any]:
         """Send a test to a webhook and return what came of it."""
         outcome = collector.alerts.test(webhook, tenant)
         return {"webhook": webhook, "delivered": outcome.delivered, **asdict(outcome)}
 
     @api.post("/v1/alerts/replay")
-    def replay(tenant: Tenant, message: Annotated[str, Body(embed=True)]) -> dict[str, Any]:
+    def replay(tenant: AnalystTenant, message: Annotated[str, Body(embed=True)]) -> dict[str, Any]:
         """Try dead messages again: those whose ids begin so, or all."""
         begins = "" if message == "all" else message
         return {"messages": collector.alerts.replay(tenant, begins)}

@@ -6,7 +6,9 @@ from dataclasses import asdict
 from typing import Annotated, Any, Final
 
 from fastapi import Body, FastAPI, Query, Request
+from fastapi.exception_handlers import http_exception_handler
 from fastapi.responses import JSONResponse, Response
+from starlette.exceptions import HTTPException
 
 from tollbook_collector import prometheus
 from tollbook_collector.answer import questions
@@ -25,13 +27,16 @@ from tollbook_collector.answer.incidents import add_incidents
 from tollbook_collector.answer.keys import add_keys
 from tollbook_collector.answer.ledger import add_ledger
 from tollbook_collector.answer.limits import add_limits
+from tollbook_collector.answer.login import add_login
 from tollbook_collector.answer.models import add_models
 from tollbook_collector.answer.pages import add_pages
 from tollbook_collector.answer.pages.render import page
 from tollbook_collector.answer.questions import Period, WrongQuestion
 from tollbook_collector.answer.reconcile import add_reconcile
+from tollbook_collector.answer.runs import add_runs
 from tollbook_collector.answer.series import add_series
-from tollbook_collector.answer.tenant import Reader, Tenant, may_read
+from tollbook_collector.answer.tenant import AnalystTenant, Reader, Tenant, may_read
+from tollbook_collector.answer.user_sql import SqlIsOff, UserSql
 from tollbook_collector.store.client import StoreRefused, StoreUnavailable
 
 MEDIA_TYPES: Final = {
@@ -51,11 +56,13 @@ def create_api(collector: Collected) -> FastAPI:
     _add_errors(api)
     _add_health(api, collector)
     _add_questions(api, collector)
+    add_login(api, collector.keyring)
     add_keys(api, collector)
     add_anomalies(api, collector)
     add_drift(api, collector)
     add_series(api, collector)
     add_calls(api, collector)
+    add_runs(api, collector)
     add_focus(api, collector)
     add_reconcile(api, collector)
     add_models(api, collector)
@@ -82,8 +89,20 @@ def _add_errors(api: FastAPI) -> None:
 
     api.add_exception_handler(WrongQuestion, answer(400))
     api.add_exception_handler(SqlRefused, answer(400))
+    api.add_exception_handler(SqlIsOff, answer(403))
     api.add_exception_handler(StoreRefused, answer(400))
     api.add_exception_handler(StoreUnavailable, answer(503))
+    api.add_exception_handler(HTTPException, _refuse)
+
+
+async def _refuse(request: Request, error: Exception) -> Response:
+    """Say no to a browser on a page, to a program in JSON."""
+    assert isinstance(error, HTTPException)
+    wants_page = "text/html" in request.headers.get("accept", "")
+    if request.url.path.startswith("/v1/") or not wants_page or error.status_code < 400:
+        return await http_exception_handler(request, error)
+    context = {"title": "No answer", "message": str(error.detail)}
+    return page(request, "nothing", context, error.status_code)
 
 
 def _add_health(api: FastAPI, collector: Collected) -> None:
@@ -116,6 +135,12 @@ def _add_health(api: FastAPI, collector: Collected) -> None:
         }
         return JSONResponse(body, answered)
 
+    @api.get("/live")
+    async def live() -> Response:
+        """Say whether spans are taken, which they are also while the store is away."""
+        taken = collector.takes_spans
+        return JSONResponse({"live": taken}, 200 if taken else 503)
+
     @api.get("/ready")
     async def ready(request: Request) -> Response:
         """Say whether spans are taken and questions answered, by asking one."""
@@ -139,6 +164,8 @@ def _add_health(api: FastAPI, collector: Collected) -> None:
 
 
 def _add_questions(api: FastAPI, collector: Collected) -> None:
+    user_sql = UserSql(collector)
+
     @api.get("/v1/spend")
     def spend(tenant: Tenant, by: str = "model", since: str = "7d") -> dict[str, Any]:
         """Return spend by one or more dimensions, dearest first, and its total."""
@@ -166,18 +193,12 @@ def _add_questions(api: FastAPI, collector: Collected) -> None:
 
     @api.post("/v1/sql")
     def run_sql(
-        tenant: Tenant,
+        tenant: AnalystTenant,
         text: Annotated[str, Body(media_type="text/plain")],
         format: Annotated[str, Query()] = "json",
     ) -> Response:
         """Run one SELECT over the tables of the tenant and return its rows."""
-        if not collector.user_sql:
-            message = (
-                "SQL of users is off: the embedded store runs without its sandbox, because this"
-                " kernel has no Landlock; use a ClickHouse of your own with --clickhouse-url"
-            )
-            return JSONResponse({"error": message}, 403)
-        body = questions.run_sql(collector.store, tenant, text, format)
+        body = user_sql.run(tenant, text, format)
         return Response(body, media_type=MEDIA_TYPES[format])
 
 

@@ -42,6 +42,10 @@ class Collected(Protocol):
         """The rules of allocation in force."""
 
     @property
+    def takes_spans(self) -> bool:
+        """Whether the spool can be written to."""
+
+    @property
     def user_sql(self) -> bool:
         """Whether statements of users may reach the store."""
 

@@ -13,7 +13,7 @@ from tollbook_collector.alert.incident import Incident, WrongStep
 from tollbook_collector.alert.incidents import Incidents, UnknownIncident
 from tollbook_collector.answer.budgets import plain
 from tollbook_collector.answer.questions import Answerer, Period, WrongQuestion
-from tollbook_collector.answer.tenant import Tenant
+from tollbook_collector.answer.tenant import Analyst, Tenant, name_of
 from tollbook_collector.store import sql
 
 ROWS_MAX: Final = 1_000
@@ -137,7 +137,7 @@ def add_incidents(api: FastAPI, collector: Handling) -> None:
 
     @api.post("/v1/incidents/{incident}/{action}")
     def act(
-        tenant: Tenant,
+        analyst: Analyst,
         incident: str,
         action: str,
         note: Annotated[str, Body()] = "",
@@ -145,14 +145,25 @@ def add_incidents(api: FastAPI, collector: Handling) -> None:
         value: Annotated[str, Body()] = "",
     ) -> dict[str, Any]:
         """Do something with an incident: acknowledge, resolve, snooze, note, owner, feedback."""
-        step = _step(action, actor or "somebody", note, value)
-        after = collector.incidents.act(tenant, incident, step)
+        step = step_of(action, actor or name_of(analyst), note, value)
+        after = collector.incidents.act(analyst.tenant, incident, step)
         return {"incident": after.incident, "status": after.status, "sequence": after.sequence}
 
 
-def _step(
+def step_of(
     action: str, actor: str, note: str, value: str
 ) -> Callable[[Incident, datetime], Incident]:
+    """Return what an action does to an incident.
+
+    Args:
+        action: acknowledge, resolve, snooze, note, owner or feedback.
+        actor: Who does it.
+        note: Words for the history.
+        value: How long it sleeps (8h), who has it, or what it was: expected, real or planned.
+
+    Raises:
+        WrongQuestion: There is no such action, or no such length of time.
+    """
     known: dict[str, Callable[[Incident, datetime], Incident]] = {
         "acknowledge": lambda i, now: steps.acknowledged(i, now, actor, note),
         "resolve": lambda i, now: steps.resolved(i, now, actor, note),

@@ -29,7 +29,7 @@ class NewKey(BaseModel):
 
     Attributes:
         tenant: Whose data it is for; empty: the asking key's own tenant.
-        scopes: Some of ingest, query, admin.
+        scopes: Some of ingest, view, query, admin.
         name: For people.
         expires_in_s: Seconds until it ends; None: never.
         requests_per_s: Requests a second; 0: no limit. So the others.

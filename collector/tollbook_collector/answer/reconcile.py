@@ -10,7 +10,7 @@ from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from tollbook_collector.answer.collected import Collected
-from tollbook_collector.answer.tenant import Tenant
+from tollbook_collector.answer.tenant import AnalystTenant
 from tollbook_collector.money.bills.bill import WrongBill
 from tollbook_collector.money.reconcile import reconcile
 
@@ -39,7 +39,7 @@ def add_reconcile(api: FastAPI, collector: Collected) -> None:
     """Add the route."""
 
     @api.post("/v1/reconcile")
-    async def compare(tenant: Tenant, request: Request) -> Response:
+    async def compare(tenant: AnalystTenant, request: Request) -> Response:
         """Read a bill, compare it with what was metered, and rank the causes of differences."""
         body = bytearray()
         async for piece in request.stream():

@@ -1,16 +1,30 @@
 """Who asks, and whose data they may see: the one guard of REST, pages, SQL and the keys.
 
 The tenant comes from the key that a request carries, never from what it says: as
-`authorization: Bearer KEY` or `x-api-key: KEY`, or as the password of Basic authentication, which
-is how a browser is let in. A collector without keys is open, to this machine only.
+`authorization: Bearer KEY` or `x-api-key: KEY`, as the password of Basic authentication, or as the
+session of somebody who signed in. A collector without keys is open, to this machine only.
+
+Three roles, each with all that the one before may:
+
+    Viewer   the scope `view`: reads pages and REST
+    Analyst  the scope `query`: asks in SQL, handles incidents and alerts
+    Admin    the scope `admin`: keys, ledger, audit
+
+What a browser adds by itself (a session, a password, or nothing where no key is needed) proves
+nothing about who made the request: what changes something must come from our own pages, and with a
+session carry its CSRF token, as the form field `csrf` or the header `x-csrf-token`.
 """
 
 import base64
 import binascii
+import hmac
 from typing import Annotated, Any, Final
+from urllib.parse import quote, urlsplit
 
 from fastapi import Depends, FastAPI, HTTPException, Request
 
+from tollbook_collector.answer import session as sessions
+from tollbook_collector.answer.session import Session
 from tollbook_collector.intake.allowance import Allowance, AllowanceSpent
 from tollbook_collector.intake.keyring import (
     Keyring,
@@ -19,33 +33,51 @@ from tollbook_collector.intake.keyring import (
     TooManyFailures,
     presented,
 )
-from tollbook_collector.intake.keys import ADMIN, INGEST, QUERY, Key
+from tollbook_collector.intake.keys import ADMIN, INGEST, QUERY, VIEW, Key
 from tollbook_collector.settings import is_loopback
 
 READING: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 # What a browser says of a request that one of our own pages, or its user, made.
 OWN_SITE: Final = frozenset({"same-origin", "none"})
+CSRF_FIELD: Final = "csrf"
+CSRF_HEADER: Final = "x-csrf-token"
+ROLES: Final = {ADMIN: "admin", QUERY: "analyst", VIEW: "viewer"}
 
 
-def reader(request: Request) -> Key:
+async def viewer(request: Request) -> Key:
     """Return the key by which a request may read."""
-    return _let_in(request, QUERY)
+    return await _let_in_to_act(request, VIEW)
 
 
-def admin(request: Request) -> Key:
+async def analyst(request: Request) -> Key:
+    """Return the key by which a request may ask in SQL and handle incidents."""
+    return await _let_in_to_act(request, QUERY)
+
+
+async def admin(request: Request) -> Key:
     """Return the key by which a request may manage keys.
 
     An open collector has to be asked by the name of this machine: a page of another site that had
     its own name pointed here would otherwise make itself a key.
     """
-    key = _let_in(request, ADMIN)
+    key = await _let_in_to_act(request, ADMIN)
     if not key.id and not is_loopback(_host(request)):
         raise HTTPException(403, "without keys, keys are managed by way of 127.0.0.1 alone")
     return key
 
 
-def tenant_of(key: Annotated[Key, Depends(reader)]) -> str:
+async def sender(request: Request) -> Key:
+    """Return the key by which a program sends."""
+    return await _let_in_to_act(request, INGEST)
+
+
+def tenant_of(key: Annotated[Key, Depends(viewer)]) -> str:
     """Return the tenant that the request was let in for."""
+    return key.tenant
+
+
+def tenant_of_analyst(key: Annotated[Key, Depends(analyst)]) -> str:
+    """Return the tenant whose incidents the request may handle."""
     return key.tenant
 
 
@@ -54,52 +86,144 @@ def tenant_of_admin(key: Annotated[Key, Depends(admin)]) -> str:
     return key.tenant
 
 
-def tenant_of_sender(request: Request) -> str:
+def tenant_of_sender(key: Annotated[Key, Depends(sender)]) -> str:
     """Return the tenant that a program sends for: it asks with the key that it sends with."""
-    return _let_in(request, INGEST).tenant
+    return key.tenant
 
 
 Tenant = Annotated[str, Depends(tenant_of)]
 SenderTenant = Annotated[str, Depends(tenant_of_sender)]
+AnalystTenant = Annotated[str, Depends(tenant_of_analyst)]
 AdminTenant = Annotated[str, Depends(tenant_of_admin)]
-Reader = Annotated[Key, Depends(reader)]
+Reader = Annotated[Key, Depends(viewer)]
+Analyst = Annotated[Key, Depends(analyst)]
 Admin = Annotated[Key, Depends(admin)]
 
 
 def may_read(request: Request) -> bool:
     """Return whether a request could read, without counting it against anybody."""
     try:
-        _let_in(request, QUERY)
+        _let_in(request, VIEW)
     except HTTPException:
         return False
     return True
+
+
+def who(request: Request) -> Key | None:
+    """Return the key that a request was let in by; None: it was not, or not yet."""
+    key = getattr(request.state, "key", None)
+    return key if isinstance(key, Key) else None
+
+
+def role_of(key: Key) -> str:
+    """Return the highest role of a key; empty: it only sends."""
+    return next((role for scope, role in ROLES.items() if key.allows(scope)), "")
+
+
+def name_of(key: Key) -> str:
+    """Return how a key is called in what people read: `finops (Ab3dEf9h)`, or `somebody`."""
+    return f"{key.name} ({key.id})" if key.name and key.id else key.id or "somebody"
+
+
+def csrf_of(request: Request) -> str:
+    """Return the CSRF token for the forms of a page; empty: no session, none is needed."""
+    session = session_of(request)
+    return sessions.csrf_token(_parts(request.app)[0].pepper, session) if session else ""
+
+
+def session_of(request: Request) -> Session | None:
+    """Return the session whose cookie a request carries; None: none that counts."""
+    ring, _ = _parts(request.app)
+    for name in (sessions.SECURE_COOKIE, sessions.PLAIN_COOKIE):
+        if cookie := request.cookies.get(name):
+            session = sessions.unsealed(ring.pepper, cookie)
+            if session and session not in request.app.state.ended_sessions:
+                return session
+    return None
+
+
+def refuse_other_sites(request: Request) -> None:
+    """Refuse what a page of another site made a browser send; programs say nothing of a site."""
+    site = request.headers.get("sec-fetch-site", "none")
+    origin = request.headers.get("origin", "")
+    host = request.headers.get("host", "")
+    if site not in OWN_SITE or (origin and urlsplit(origin).netloc.lower() != host.lower()):
+        said = origin if site in OWN_SITE else site
+        raise HTTPException(403, f"a page of another site ({said}) may not do this")
+
+
+async def _let_in_to_act(request: Request, scope: str) -> Key:
+    key = _let_in(request, scope)
+    session = getattr(request.state, "session", None)
+    if request.method not in READING and isinstance(session, Session):
+        wanted = sessions.csrf_token(_parts(request.app)[0].pepper, session)
+        if not hmac.compare_digest((await _csrf_given(request)).encode(), wanted.encode()):
+            raise HTTPException(
+                403,
+                "the form's token is not that of your session: load the page again"
+                f" (programs send a key, or the token as {CSRF_HEADER})",
+            )
+    return key
+
+
+async def _csrf_given(request: Request) -> str:
+    if given := request.headers.get(CSRF_HEADER):
+        return given
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind not in ("application/x-www-form-urlencoded", "multipart/form-data"):
+        return ""
+    field = (await request.form()).get(CSRF_FIELD)
+    return field if isinstance(field, str) else ""
 
 
 def _let_in(request: Request, scope: str) -> Key:
     ring, allowance = _parts(request.app)
     headers = request.headers
     authorization = headers.get("authorization", "")
-    token = presented(authorization, headers.get("x-api-key", ""))
-    if not token and authorization.lower().startswith("basic "):
-        token = _password(authorization)
-        # A browser adds the password to what any site makes it send.
-        site = headers.get("sec-fetch-site", "none")
-        if request.method not in READING and site not in OWN_SITE:
-            raise HTTPException(403, f"a page of another site ({site}) may not do this")
+    token, session = presented(authorization, headers.get("x-api-key", "")), None
+    if not token:
+        if authorization.lower().startswith("basic "):
+            token = password_in(authorization)
+        elif not ring.open:
+            session = session_of(request)
+        # A browser adds a password, a session or the run of this machine to what any site sends.
+        if request.method not in READING:
+            refuse_other_sites(request)
     source = request.client.host if request.client else ""
     try:
-        key = ring.check(token, scope, source)
+        key = _key_of_session(request, session, scope) if session else None
+        if key is None:
+            key, session = ring.check(token, scope, source), None
         allowance.take_request(key)
     except NotLetIn as error:
-        scheme = "Basic" if "text/html" in headers.get("accept", "") else "Bearer"
-        challenge = {"www-authenticate": f'{scheme} realm="tollbook"'}
+        if _is_browsing(request):
+            asked = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+            raise HTTPException(
+                303, str(error), {"location": f"/login?next={quote(asked, safe='')}"}
+            ) from error
+        challenge = {"www-authenticate": 'Bearer realm="tollbook"'}
         raise HTTPException(401, str(error), challenge) from error
     except ScopeMissing as error:
         raise HTTPException(403, str(error)) from error
     except (AllowanceSpent, TooManyFailures) as error:
         after = {"retry-after": str(error.retry_after_s)}
         raise HTTPException(429, str(error), after) from error
+    request.state.key, request.state.session = key, session
     return key
+
+
+def _key_of_session(request: Request, session: Session, scope: str) -> Key | None:
+    """Return what a session stands for; None: what let it in is gone."""
+    ring, _ = _parts(request.app)
+    key = ring.active(session.key)
+    if key is not None and not key.allows(scope):
+        raise ScopeMissing(f"your role is {role_of(key)}; this needs {ROLES.get(scope, scope)}")
+    return key
+
+
+def _is_browsing(request: Request) -> bool:
+    wants_page = "text/html" in request.headers.get("accept", "")
+    return wants_page and not request.url.path.startswith("/v1/")
 
 
 def _parts(api: FastAPI) -> tuple[Keyring, Allowance]:
@@ -110,7 +234,8 @@ def _parts(api: FastAPI) -> tuple[Keyring, Allowance]:
     return ring, allowance
 
 
-def _password(authorization: str) -> str:
+def password_in(authorization: str) -> str:
+    """Return the password of Basic authentication; empty: there is none."""
     try:
         given = base64.b64decode(authorization[len("basic ") :], validate=True).decode()
     except (binascii.Error, UnicodeDecodeError):

@@ -47,7 +47,8 @@ def create(
         str, typer.Option(help="Whose data; * manages the keys of all. [of the asking key]")
     ] = "",
     scope: Annotated[
-        list[str] | None, typer.Option(help="ingest, query or admin; again for more. [ingest]")
+        list[str] | None,
+        typer.Option(help="ingest, view, query or admin; again for more. [ingest]"),
     ] = None,
     name: Annotated[str, typer.Option(help="For people.")] = "",
     expires: Annotated[str, typer.Option(help="As 12h, 90d, 52w. [never]")] = "",

@@ -15,7 +15,7 @@ from tollbook_collector.commands.ask import ask_json
 from tollbook_collector.money.changes import JUMP_MAX, accept, changes, jumps
 from tollbook_collector.money.cost import Asked, ImpossibleUsage, cost
 from tollbook_collector.money.own_book import UnreadablePrices, completed
-from tollbook_collector.money.rate import Book
+from tollbook_collector.money.rate import Book, Rate, is_unit
 from tollbook_collector.money.seed import SNAPSHOT, read_book
 
 EXIT_FAILED: Final = 1
@@ -38,7 +38,9 @@ def cost_command(
     model: Annotated[str, typer.Argument(help="As the provider names it.")],
     usage: Annotated[
         str,
-        typer.Option(help="Tokens, as input=10000,cache_read=6000,output=2000; totals inclusive."),
+        typer.Option(
+            help="As input=10000,cache_read=6000,output=2000,web_search=1; totals inclusive."
+        ),
     ],
     at: At = None,
     tier: Annotated[str, typer.Option(help="Tier that served it.")] = "standard",
@@ -88,7 +90,7 @@ def show(
     at: At = None,
     prices: Own = DEFAULT_OWN,
 ) -> None:
-    """Print the rates of a model, in USD per million tokens, with their source."""
+    """Print the rates of a model, USD per million tokens or for one unit, with their source."""
     instant = _instant(at) if at else None
     rates = [
         rate
@@ -100,9 +102,15 @@ def show(
         _leave(f"the book has no rates of {provider} {model}; try: tollbook prices find", 1)
     for price_id in dict.fromkeys(rate.price_id for rate in rates):
         card = [rate for rate in rates if rate.price_id == price_id]
-        amounts = " ".join(f"{r.meter}={_plain(r.rate_usd * 1_000_000)}" for r in card)
+        amounts = " ".join(_amount(rate) for rate in card)
         until = "" if card[0].valid_to.year > 2100 else f" until {card[0].valid_to:%Y-%m-%d}"
         typer.echo(f"{price_id}{until}\n  {amounts}\n  {card[0].source}")
+
+
+def _amount(rate: Rate) -> str:
+    if is_unit(rate.meter):
+        return f"{rate.meter}={_plain(rate.rate_usd)}/unit"
+    return f"{rate.meter}={_plain(rate.rate_usd * 1_000_000)}"
 
 
 @app.command()
@@ -276,7 +284,7 @@ def _instant(text: str | None) -> datetime:
 def _usage(text: str) -> dict[str, int]:
     usage: dict[str, int] = {}
     for part in text.split(","):
-        pair = re.fullmatch(r"\s*(\w+)=(\d+)\s*", part)
+        pair = re.fullmatch(r"\s*([\w:/.-]+)=(\d+)\s*", part)
         if pair is None or pair[1] in usage:
             raise ImpossibleUsage(f"{part!r}: write usage as input=10000,output=2000, each once")
         usage[pair[1]] = int(pair[2])

@@ -11,10 +11,10 @@ import sys
 from dataclasses import asdict
 from typing import Any
 
-from tollbook_collector.app import Addresses, serve
 from tollbook_collector.demo.lifeline import end_with_parent
 from tollbook_collector.intake.grpc import AddressInUse
 from tollbook_collector.intake.key_file import KeyFileUnusable
+from tollbook_collector.serve import Addresses, serve
 from tollbook_collector.settings import Settings
 from tollbook_collector.spool.files import SpoolInUse
 from tollbook_collector.spool.segment import NewerSegment

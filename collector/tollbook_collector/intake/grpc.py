@@ -1,6 +1,7 @@
 """OTLP over gRPC: Export of the three services, on raw bytes, with the same fates as over HTTP."""
 
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import grpc
@@ -17,7 +18,6 @@ from tollbook_collector.intake.signals import SIGNALS, Signal
 from tollbook_collector.intake.status import RESOURCE_EXHAUSTED, UNAVAILABLE, Status, retry_after_s
 from tollbook_collector.spool.append import SpoolFailed, SpoolFull
 
-STOP_GRACE_S: Final = 5.0
 METADATA_BYTES_MAX: Final = 32 * 1024
 CONNECTION_IDLE_MAX_MS: Final = 600_000
 STATUS_DETAILS: Final = "grpc-status-details-bin"
@@ -27,6 +27,27 @@ class AddressInUse(Exception):
     """A port that the collector should listen on belongs to another program."""
 
 
+@dataclass(frozen=True)
+class GrpcTls:
+    """What TLS needs, in PEM.
+
+    Args:
+        certificate: With the chain behind it.
+        key: Of the certificate.
+        client_ca: Who must have signed the certificates of senders; empty: they need none.
+    """
+
+    certificate: bytes
+    key: bytes = field(repr=False)
+    client_ca: bytes = b""
+
+    def credentials(self) -> Any:
+        """Return it as gRPC takes it."""
+        return grpc.ssl_server_credentials(
+            [(self.key, self.certificate)], self.client_ca or None, bool(self.client_ca)
+        )
+
+
 class GrpcDoor:
     """The gRPC server.
 
@@ -34,9 +55,11 @@ class GrpcDoor:
         door: What takes the requests.
         gate: What lets senders in.
         address: Where it listens, HOST:PORT.
+        tls: By which certificate; None: without TLS.
     """
 
-    def __init__(self, door: Door, gate: Gate, address: str) -> None:
+    def __init__(self, door: Door, gate: Gate, address: str, tls: GrpcTls | None = None) -> None:
+        self._tls = tls
         self._door = door
         self._gate = gate
         self._address = address
@@ -61,15 +84,18 @@ class GrpcDoor:
             AddressInUse: Another program listens there.
         """
         try:
-            port = self._server.add_insecure_port(self._address)
+            if self._tls is not None:
+                port = self._server.add_secure_port(self._address, self._tls.credentials())
+            else:
+                port = self._server.add_insecure_port(self._address)
         except RuntimeError as error:
             raise AddressInUse(f"cannot listen on {self._address} for gRPC: {error}") from error
         await self._server.start()
         return int(port)
 
-    async def stop(self) -> None:
-        """Stop, after the requests under way."""
-        await self._server.stop(STOP_GRACE_S)
+    async def stop(self, grace_s: float = 5.0) -> None:
+        """Stop, after the requests under way, which have so many seconds."""
+        await self._server.stop(grace_s)
 
     def _exporting(self, signal: Signal) -> Callable[[bytes, Any], Awaitable[bytes]]:
         async def export(request: bytes, context: Any) -> bytes:

@@ -11,6 +11,7 @@ from tollbook_collector.intake.keys import (
     Limits,
     WrongKeyRequest,
     changed,
+    given_key,
     new_key,
 )
 
@@ -59,6 +60,17 @@ class KeyDesk:
         key, token = new_key(self._file.pepper(), tenant, scopes, name, expires_at, limits)
         self._file.merge({key.id: key})
         return key, token
+
+    def admit(self, token: str) -> None:
+        """Let a key in that was made elsewhere, to manage the keys of all tenants.
+
+        What the desk, or any collector of the fleet, changed of it since then holds: a revoked one
+        stays revoked.
+
+        Raises:
+            WrongKeyRequest: It has not the form of a key.
+        """
+        self._file.merge({(key := given_key(self._file.pepper(), token)).id: key})
 
     def rotate(self, key_id: str, tenant: str, overlap: timedelta) -> tuple[Key, str]:
         """Return a key that takes the place of another one, which goes on for a while.

@@ -128,6 +128,11 @@ class Keyring:
             )
         return key
 
+    def active(self, key_id: str) -> Key | None:
+        """Return the key of an id; None: there is none that is valid now."""
+        key = self._keys.get(key_id)
+        return key if key is not None and key.state(datetime.now(UTC)) == "active" else None
+
     def refused(self) -> dict[str, int]:
         """Return how many requests were not let in since the start, by reason."""
         with self._lock:

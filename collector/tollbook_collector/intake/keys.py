@@ -27,9 +27,12 @@ TENANT: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 EVERY_TENANT: Final = "*"
 NAME_CHARACTERS_MAX: Final = 100
 INGEST: Final = "ingest"
+VIEW: Final = "view"
 QUERY: Final = "query"
 ADMIN: Final = "admin"
-SCOPES: Final = (INGEST, QUERY, ADMIN)
+SCOPES: Final = (INGEST, VIEW, QUERY, ADMIN)
+# What else a scope may: who asks in SQL reads pages, who manages keys does both.
+INCLUDED: Final = {QUERY: (VIEW,), ADMIN: (QUERY, VIEW)}
 
 _ALPHABET: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _FORM: Final = re.compile(
@@ -65,7 +68,7 @@ class Key:
         id: Public.
         tenant: Whose data it writes and reads.
         name: For people, as `checkout in production`.
-        scopes: What it may do: ingest, query (reading), admin (keys; reads too).
+        scopes: What it may do: ingest, view (pages, REST), query (SQL too), admin (keys too).
         digest: HMAC-SHA-256 of the key, hexadecimal.
         pepper_id: Names the pepper that the digest was made with.
         created_at: When.
@@ -90,8 +93,8 @@ class Key:
     changed_at: int = 0
 
     def allows(self, scope: str) -> bool:
-        """Return whether it has a scope; admin reads as well."""
-        return scope in self.scopes or (scope == QUERY and ADMIN in self.scopes)
+        """Return whether it has a scope, or one that includes it."""
+        return any(scope == own or scope in INCLUDED.get(own, ()) for own in self.scopes)
 
     def state(self, now: datetime) -> str:
         """Return active, expired or revoked."""
@@ -189,6 +192,25 @@ def new_key(
         changed_at=time.time_ns(),
     )
     return key, token
+
+
+def given_key(pepper: Pepper, token: str) -> Key:
+    """Return what is kept of a key that the settings give; any other version of it is a later one.
+
+    Raises:
+        WrongKeyRequest: It has not the form of a key.
+    """
+    key_id = id_of(token)
+    if not key_id:
+        raise WrongKeyRequest(
+            "TOLLBOOK_FIRST_KEY has not the form of a key; make one with"
+            " `tollbook keys create --data $(mktemp -d) --tenant '*' --scope admin`"
+        )
+    # The same on every collector, so that they agree without asking each other.
+    made_at = datetime.fromtimestamp(0, UTC)
+    return Key(
+        key_id, EVERY_TENANT, "first key", (ADMIN,), pepper.digest(token), pepper.id, made_at
+    )
 
 
 def changed(key: Key, **changes: Any) -> Key:

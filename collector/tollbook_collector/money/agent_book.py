@@ -24,6 +24,7 @@ PROVIDERS: Final = (
     "groq",
     "mistral_ai",
     "openai",
+    "perplexity",
     "together_ai",
     "x_ai",
 )

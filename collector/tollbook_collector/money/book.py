@@ -19,6 +19,7 @@ DICTIONARIES: Final = (
     "context_steps_by_model",
     "windows_by_model",
     "rate_card_by_call",
+    "unit_rates_by_card",
 )
 
 

@@ -13,7 +13,7 @@ JUMP_MAX: Final = 100
 
 
 def changes(before: Book, after: Book) -> Iterator[str]:
-    """Yield a line for each rate that is added, changed or gone, in USD per million tokens."""
+    """Yield a line for each rate that is added, changed or gone, in USD per million."""
     old, new = _by_key(before), _by_key(after)
     for key in sorted(old.keys() | new.keys()):
         was, now = old.get(key), new.get(key)

@@ -13,23 +13,17 @@ from typing import Final
 
 from tollbook_collector.money.exchange import ExchangeRates, pieces
 from tollbook_collector.money.price_file import (
-    USD_PER_MILLION_MAX,
     Table,
     WrongTable,
     amount,
     currency,
     refuse_unknown,
+    token_rates,
+    unit_rates,
     validity,
     words,
 )
-from tollbook_collector.money.rate import (
-    CONTRACT,
-    METERS,
-    RATE_SCALE,
-    Book,
-    Rate,
-    usd_per_token,
-)
+from tollbook_collector.money.rate import CONTRACT, RATE_SCALE, Book, Rate
 
 NAMES: Final = frozenset(
     {
@@ -38,6 +32,7 @@ NAMES: Final = frozenset(
         "service_tiers",
         "discount",
         "per_million",
+        "per_unit",
         "currency",
         "valid_from",
         "valid_to",
@@ -83,15 +78,14 @@ def with_contract(book: Book, table: Table, source: str, exchange: ExchangeRates
 
 def _agreed(table: Table) -> Decimal | Mapping[str, Decimal]:
     """Return the factor upon the list, or the rates per token by meter in the table's currency."""
-    prices = table.get("per_million")
-    if (prices is None) == ("discount" not in table):
-        raise WrongTable("needs either a discount, as 0.15 for 15 %, or per_million")
-    if prices is None:
+    is_agreed = "per_million" in table or "per_unit" in table
+    if is_agreed == ("discount" in table):
+        raise WrongTable("needs either a discount, as 0.15 for 15 %, or per_million and per_unit")
+    if not is_agreed:
         return 1 - amount(table["discount"], Decimal(1))
-    if unknown := [meter for meter in prices if meter not in METERS]:
-        raise WrongTable(f"{unknown[0]} is not a meter; there are {', '.join(METERS)}")
     return {
-        meter: usd_per_token(amount(text, USD_PER_MILLION_MAX)) for meter, text in prices.items()
+        **token_rates(table.get("per_million", {})),
+        **unit_rates(table.get("per_unit", {})),
     }
 
 

@@ -1,7 +1,8 @@
 """What a call costs by a price book, in Python: for the command line, and to check SQL against.
 
 Calls are priced in SQL; this is the same rule in exact decimals, held equal by tests. Tokens fall
-into disjoint classes, each with one rate; a class without a rate costs what it is part of.
+into disjoint classes, each with one rate; a class without a rate costs what it is part of. What is
+billed beside tokens (searches, images, seconds of audio, …) has a rate for each unit.
 """
 
 import re
@@ -11,7 +12,17 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Final
 
-from tollbook_collector.money.rate import MILLISECOND, STANDARD, UNCONVERTED, Book, Rate
+from tollbook_collector.money.price_file import LONG_WRITE, UNIT
+from tollbook_collector.money.rate import (
+    FEES,
+    MILLISECOND,
+    STANDARD,
+    UNCONVERTED,
+    UNITS,
+    Book,
+    Rate,
+    is_unit,
+)
 
 # The class that a class is part of, and whose rate it has where it has none.
 PARENTS: Final = {
@@ -41,7 +52,8 @@ class Asked:
         provider: As the GenAI conventions name it.
         model: As the provider names it.
         at: When it started, UTC.
-        usage: Tokens by meter; input and output are totals, the others parts of them.
+        usage: Tokens by meter; input and output are totals, the others parts of them. Beside
+            them units, as web_search, or image:hd/1024x1024 with a detail.
         service_tier: The tier that served it; batch for a batch.
         region: Where it was processed; empty: anywhere.
         duration_ms: How long it took, for models that are priced by time.
@@ -63,7 +75,7 @@ class Cost:
     Args:
         status: priced, tier_fallback or unpriced.
         cost_usd: None: unknown.
-        parts: USD by class of tokens; they add up to the cost.
+        parts: USD by class of tokens and by unit; they add up to the cost.
         price_id: The rate card; empty: none.
         model: Name in the price book; empty: not in it.
         reason: Why it is unpriced; empty: it is priced.
@@ -85,7 +97,7 @@ def cost(book: Book, asked: Asked) -> Cost:
     Raises:
         ImpossibleUsage: Parts are greater than their whole, or a number is out of range.
     """
-    quantities = disjoint(asked.usage)
+    quantities, units = disjoint(asked.usage), units_of(asked.usage)
     model = find(book, asked.provider, asked.model)
     if not model:
         return Cost("unpriced", reason="unknown_model")
@@ -107,12 +119,22 @@ def cost(book: Book, asked: Asked) -> Cost:
     parts: dict[str, Decimal] = {}
     if by_meter.get(MILLISECOND):
         parts[MILLISECOND] = asked.duration_ms * by_meter[MILLISECOND]
+    has_tokens = "input" in asked.usage or "output" in asked.usage
+    billed = unit_quantities(units, by_meter, has_tokens)
+    has_token_rates = "input" in by_meter or "output" in by_meter
+    if any(has_no_rate(unit, by_meter, has_token_rates) for unit, count in units.items() if count):
+        return Cost("unpriced", model=model, reason="no_rate")
+    # What is measured by a card without rates for tokens has its tokens with it.
+    is_measured = any(count and meter.partition(":")[0] not in FEES for meter, count in billed)
+    if units and not has_tokens and not is_measured:
+        return Cost("unpriced", model=model, reason="no_usage")
     for meter, tokens in quantities.items():
         price = _rate(by_meter, meter)
-        if tokens and price is None:
+        if tokens and price is None and (has_token_rates or not is_measured):
             return Cost("unpriced", model=model, reason="no_rate")
         if tokens and price is not None:
             parts[meter] = tokens * price
+    parts.update({meter: count * by_meter[meter] for meter, count in billed if count})
     total = sum(parts.values(), Decimal(0))
     return Cost(status, total, parts, card[0].price_id, model, "", card[0].source)
 
@@ -130,18 +152,65 @@ def find(book: Book, provider: str, name: str) -> str:
     )
 
 
+def units_of(usage: Mapping[str, int]) -> dict[str, int]:
+    """Return what of a usage is billed beside tokens."""
+    return {meter: count for meter, count in usage.items() if is_unit(meter)}
+
+
+def unit_quantities(
+    units: Mapping[str, int], rates: Mapping[str, Decimal], has_tokens: bool
+) -> list[tuple[str, int]]:
+    """Return each meter of a card beside those of tokens, with how many of it a call is billed for.
+
+    A unit with a detail is billed by the meter of that detail, and where the card has none by the
+    meter without. An image is billed by tokens where there are tokens; a request is billed once.
+
+    Args:
+        units: Of the call.
+        rates: Of the card, by meter.
+        has_tokens: Whether the call says its tokens.
+    """
+    billed: list[tuple[str, int]] = []
+    for meter in filter(is_unit, rates):
+        count = sum(n for unit, n in units.items() if meter_of(unit, rates) == meter)
+        if meter == "request_fee":
+            said = (unit for unit in units if unit.startswith("request_fee:"))
+            count = int(all(unit not in rates for unit in said))
+        elif has_tokens and meter.startswith("image"):
+            count = 0
+        billed.append((meter, count))
+    return billed
+
+
+def meter_of(unit: str, rates: Mapping[str, Decimal]) -> str:
+    """Return the meter that a unit is billed by: its own, or that without its detail."""
+    return unit if unit in rates else unit.partition(":")[0]
+
+
+def has_no_rate(unit: str, rates: Mapping[str, Decimal], has_token_rates: bool) -> bool:
+    """Return whether a unit that was used leaves the cost unknown."""
+    name = unit.partition(":")[0]
+    if unit.startswith("request_fee:") or meter_of(unit, rates) in rates:
+        return False
+    return name in FEES or not has_token_rates
+
+
 def disjoint(usage: Mapping[str, int]) -> dict[str, int]:
-    """Return the tokens by class, each token in exactly one.
+    """Return the tokens by class, each token in exactly one; units beside them are left out.
 
     Raises:
         ImpossibleUsage: There is an unknown meter, a number out of range, or too large a part.
     """
-    for meter, tokens in usage.items():
-        if meter not in METERS:
-            raise ImpossibleUsage(f"{meter} is not a meter; there are {', '.join(METERS)}")
+    for name, tokens in usage.items():
+        meter = LONG_WRITE.get(name, name)
+        if meter not in METERS and not (is_unit(meter) and UNIT.match(meter)):
+            raise ImpossibleUsage(
+                f"{meter} is not a meter; there are {', '.join((*METERS, *UNITS))}"
+            )
         if not 0 <= tokens <= TOKENS_MAX:
             raise ImpossibleUsage(f"{meter}={tokens} is not between 0 and {TOKENS_MAX}")
     full = {meter: usage.get(meter, 0) for meter in METERS}
+    full["cache_write_1h"] += sum(usage.get(name, 0) for name in LONG_WRITE)
     # Writes of an hour may be given beside the others or as part of a total of writes.
     if full["cache_write"] < full["cache_write_1h"]:
         full["cache_write"] += full["cache_write_1h"]

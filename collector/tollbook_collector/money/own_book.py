@@ -3,9 +3,11 @@
 A file has `source_url`, `verified_at` and `confidence`, and any number of
 
     [[model]]     provider, model, optionally match (a regular expression for the whole name), and
-                  [[model.card]] with per_million by meter; they replace all its cards before
+                  [[model.card]] with per_million, and per_unit for what is billed beside tokens, by
+                  meter; they replace all its cards before
     [[factor]]    providers, models and a factor upon their standard cards, for a service_tier, or
                   for a variant: region:us, or window:peak with weekdays and hours_utc
+    [[meter]]     what cards of others have not: a unit beside tokens, a cache write; see meter.py
     [[hosted]]    a model on machines of one's own, by the hour of a GPU; see hosted.py
     [[alias]]     provider, match and model: another name for it, as of an Azure deployment
     [[contract]]  what was agreed below the list; see contract.py
@@ -26,28 +28,29 @@ from typing import Any, Final
 from tollbook_collector.money.contract import with_contract
 from tollbook_collector.money.exchange import ExchangeRates, in_usd, merged, read_exchange
 from tollbook_collector.money.hosted import read_hosted
+from tollbook_collector.money.meter import with_meter
 from tollbook_collector.money.price_file import (
-    USD_PER_MILLION_MAX,
     Table,
     WrongTable,
     amount,
     currency,
     refuse_unknown,
+    token_rates,
+    unit_rates,
     validity,
     whole,
     word,
     words,
 )
 from tollbook_collector.money.rate import (
-    METERS,
     RATE_SCALE,
     STANDARD,
     Book,
     ModelPattern,
     Rate,
     Window,
+    is_unit,
     price_id,
-    usd_per_token,
 )
 
 DIRECTORY: Final = Path(__file__).with_name("book")
@@ -56,7 +59,7 @@ HOURS: Final = re.compile(r"^([01]\d|2[0-3]):([0-5]\d)-([01]\d|2[0-4]):([0-5]\d)
 FILE_BYTES_MAX: Final = 4 << 20
 HEADINGS: Final = frozenset({"source_url", "verified_at", "confidence"})
 # In the order in which they apply within a file; contracts lie over the list of all files.
-LISTED: Final = ("model", "factor", "hosted", "alias")
+LISTED: Final = ("model", "meter", "factor", "hosted", "alias")
 KINDS: Final = frozenset({*LISTED, "contract", "exchange"})
 PERIOD: Final = frozenset({"valid_from", "valid_to"})
 CARD_NAMES: Final = PERIOD | {
@@ -65,6 +68,7 @@ CARD_NAMES: Final = PERIOD | {
     "currency",
     "per_million",
     "usd_per_million",
+    "per_unit",
 }
 FACTOR_NAMES: Final = PERIOD | {
     "providers",
@@ -236,12 +240,13 @@ def _card(provider: str, model: str, card: Table, source: str) -> Iterator[tuple
     name = currency(card)
     if "usd_per_million" in card and name != "USD":
         raise WrongTable(f"usd_per_million in {name}: write per_million")
-    prices = card["usd_per_million"] if "usd_per_million" in card else card["per_million"]
-    if "input" not in prices and "output" not in prices:
+    tokens = card.get("usd_per_million", card.get("per_million", {}))
+    prices = {**token_rates(tokens), **unit_rates(card.get("per_unit", {}))}
+    if not prices:
+        raise WrongTable("has neither per_million nor per_unit")
+    if tokens and "input" not in prices and "output" not in prices:
         raise WrongTable("per_million has neither input nor output")
-    for meter, text in prices.items():
-        if meter not in METERS:
-            raise WrongTable(f"{meter} is not a meter; there are {', '.join(METERS)}")
+    for meter, rate_usd in prices.items():
         rate = Rate(
             price_id=price_id(provider, model, tier, context_over, start),
             provider=provider,
@@ -249,7 +254,7 @@ def _card(provider: str, model: str, card: Table, source: str) -> Iterator[tuple
             service_tier=tier,
             context_over=context_over,
             meter=meter,
-            rate_usd=usd_per_token(amount(text, USD_PER_MILLION_MAX)),
+            rate_usd=rate_usd,
             valid_from=start,
             valid_to=end,
             source=source,
@@ -303,7 +308,10 @@ def _multiplied(
         price_id=price_id(rate.provider, rate.model, name, rate.context_over, start, *suffixes),
         service_tier=name,
         variant=variant,
-        rate_usd=(rate.rate_usd * factor).quantize(RATE_SCALE, ROUND_HALF_EVEN),
+        # A search costs the same in every tier and region.
+        rate_usd=rate.rate_usd
+        if is_unit(rate.meter)
+        else (rate.rate_usd * factor).quantize(RATE_SCALE, ROUND_HALF_EVEN),
         valid_from=start,
         source=source,
     )
@@ -338,6 +346,7 @@ def _check_overlaps(rates: list[Rate]) -> None:
 
 APPLY: Final[dict[str, Apply]] = {
     "model": _with_model,
+    "meter": with_meter,
     "factor": _with_factor,
     "hosted": _with_hosted,
     "alias": _with_alias,

@@ -3,13 +3,26 @@
 import re
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
-from decimal import Decimal, InvalidOperation
+from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation
 from typing import Any, Final
 
-from tollbook_collector.money.rate import BEGINNING, END
+from tollbook_collector.money.rate import (
+    BEGINNING,
+    END,
+    METERS,
+    RATE_SCALE,
+    UNITS,
+    is_unit,
+    usd_per_token,
+)
 
 # A dearer price than this is a slip of the decimal point.
 USD_PER_MILLION_MAX: Final = Decimal(1_000_000)
+USD_PER_UNIT_MAX: Final = Decimal(1_000)
+# Where a provider's cache writes with the long life are called by another time.
+LONG_WRITE: Final = {"cache_write_12h": "cache_write_1h"}
+# The detail of a unit, as the engine keeps it: image:hd/1024x1024.
+UNIT: Final = re.compile(r"^[a-z_]+(:[a-z0-9/.-]{1,40})?$")
 # What Python's regular expressions have and the engine's have not.
 NOT_RE2: Final = re.compile(r"\(\?(?:[=!<]|P=|\()|\\[1-9]")
 CURRENCY: Final = re.compile(r"^[A-Z]{3}$")
@@ -48,6 +61,31 @@ def amount(value: Any, largest: Decimal) -> Decimal:
     if not number.is_finite() or not 0 <= number <= largest:
         raise WrongTable(f"{value} is not between 0 and {largest}")
     return number
+
+
+def token_rates(prices: Mapping[str, Any]) -> dict[str, Decimal]:
+    """Return rates per token by meter from prices per million tokens."""
+    rates = {}
+    for name, text in prices.items():
+        meter = LONG_WRITE.get(name, name)
+        if meter not in METERS:
+            raise WrongTable(f"{name} is not a meter; there are {', '.join(METERS)}")
+        rates[meter] = usd_per_token(amount(text, USD_PER_MILLION_MAX))
+    return rates
+
+
+def unit_rates(prices: Mapping[str, Any]) -> dict[str, Decimal]:
+    """Return rates of what is billed beside tokens, by meter, from prices for one unit."""
+    rates = {}
+    for meter, text in prices.items():
+        if not is_unit(meter) or not UNIT.match(meter):
+            raise WrongTable(
+                f"{meter} is not a unit; there are {', '.join(UNITS)},"
+                " and these with a detail, as image:hd/1024x1024"
+            )
+        price = amount(text, USD_PER_UNIT_MAX)
+        rates[meter] = price.quantize(RATE_SCALE, ROUND_HALF_EVEN)
+    return rates
 
 
 def currency(table: Table) -> str:

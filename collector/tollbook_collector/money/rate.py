@@ -23,6 +23,10 @@ METERS: Final = (
     "output_audio",
     "output_image",
 )
+# What is billed beside tokens, by unit; a meter may have a detail: image:hd/1024x1024. The fees
+# come with tokens, and so does a call; the others measure what has a cost without them.
+FEES: Final = ("request_fee", "web_search", "file_search", "code_session")
+UNITS: Final = (*FEES, "search_unit", "audio_second", "character", "page", "image")
 # Meters of their own kind: a millisecond of a call on one's own machine, and a card that has no
 # rates because no exchange rate is known.
 MILLISECOND: Final = "millisecond"
@@ -57,8 +61,8 @@ class Rate:
         model: Name in the price book.
         service_tier: standard, flex, priority, fast or batch.
         context_over: The card holds for calls with more input tokens than this; 0: for all.
-        meter: What is billed: input, cache_read, output, …
-        rate_usd: USD per unit, a token or a millisecond, 12 decimals: what is paid.
+        meter: What is billed: input, cache_read, output, web_search, …
+        rate_usd: USD per unit, a token, a millisecond or one of UNITS, 12 decimals: what is paid.
         valid_from: First instant, UTC.
         valid_to: First instant at which it no longer holds, UTC.
         source: Where the rate was read.
@@ -133,6 +137,11 @@ class Book:
     patterns: tuple[ModelPattern, ...]
     rates: tuple[Rate, ...]
     windows: tuple[Window, ...] = ()
+
+
+def is_unit(meter: str) -> bool:
+    """Return whether a meter counts something else than tokens or time."""
+    return meter.partition(":")[0] in UNITS
 
 
 def usd_per_token(usd_per_mtok: Decimal) -> Decimal:

@@ -2,12 +2,12 @@
 
 `genai-prices` is read as data and never asked for a price: a rate becomes a row with its unit,
 validity and source, and pricing happens in one place, in SQL. Rates are kept per token (or per
-search) in 12 decimals; the few resale prices that carry more are rounded half to even there,
-which is 1e-6 USD per million tokens.
+search, second of audio, page, …) in 12 decimals; the few resale prices that carry more are rounded
+half to even there, which is 1e-6 USD per million tokens.
 
 Not carried over: prices that depend on the time of day (five DeepSeek models; `book/` has three of
-them), units other than tokens, and routes or search types of resellers. Such calls have no rate, so
-their cost is NULL.
+them), both directions of spoken conversations by the hour, cached audio and images apart, and
+routes or search types of resellers. Such calls have no rate, so their cost is NULL.
 """
 
 import hashlib
@@ -16,7 +16,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from decimal import Decimal
+from decimal import ROUND_HALF_EVEN, Decimal
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
@@ -28,11 +28,11 @@ from tollbook_collector.money.own_book import UnreadablePrices, completed, own_f
 from tollbook_collector.money.rate import (
     BEGINNING,
     END,
+    RATE_SCALE,
     STANDARD,
     Book,
     ModelPattern,
     Rate,
-    usd_per_token,
 )
 
 __all__ = ["BEGINNING", "END", "Book", "ModelPattern", "Rate", "read_book"]
@@ -40,18 +40,25 @@ __all__ = ["BEGINNING", "END", "Book", "ModelPattern", "Rate", "read_book"]
 # Data of the library that a user put in place of those that are installed.
 SNAPSHOT: Final = "genai-prices.json"
 
-# Meter by the library's name of a unit price. All are per million tokens.
+# Meter by the library's name of a unit price, and how many units that price is for.
 METERS: Final = {
-    "input_mtok": "input",
-    "cache_read_mtok": "cache_read",
-    "cache_write_mtok": "cache_write",
-    "cache_write_1h_mtok": "cache_write_1h",
-    "input_audio_mtok": "input_audio",
-    "input_image_mtok": "input_image",
-    "output_mtok": "output",
-    "output_reasoning_mtok": "reasoning",
-    "output_audio_mtok": "output_audio",
-    "output_image_mtok": "output_image",
+    "input_mtok": ("input", 1_000_000),
+    "cache_read_mtok": ("cache_read", 1_000_000),
+    "cache_write_mtok": ("cache_write", 1_000_000),
+    "cache_write_1h_mtok": ("cache_write_1h", 1_000_000),
+    "input_audio_mtok": ("input_audio", 1_000_000),
+    "input_image_mtok": ("input_image", 1_000_000),
+    "output_mtok": ("output", 1_000_000),
+    "output_reasoning_mtok": ("reasoning", 1_000_000),
+    "output_audio_mtok": ("output_audio", 1_000_000),
+    "output_image_mtok": ("output_image", 1_000_000),
+    "requests_kcount": ("request_fee", 1_000),
+    "web_searches_kcount": ("web_search", 1_000),
+    "storage_searches_kcount": ("file_search", 1_000),
+    "input_audio_hours": ("audio_second", 3_600),
+    "input_mchars": ("character", 1_000_000),
+    "input_document_kpages": ("page", 1_000),
+    "input_annotated_document_kpages": ("page:annotated", 1_000),
 }
 
 # Names of the GenAI conventions by the library's provider id, where they differ.
@@ -253,7 +260,7 @@ def _cards(
         prices = {METERS[k]: v for k, v in period.prices.items() if k in METERS and v is not None}
         for context_over in steps:
             price_id = f"{provider}/{model}/{tier}/{context_over}/{period.start:%Y-%m-%d}"
-            for meter, price in prices.items():
+            for (meter, units), price in prices.items():
                 yield Rate(
                     price_id=price_id,
                     provider=provider,
@@ -261,15 +268,19 @@ def _cards(
                     service_tier=tier,
                     context_over=context_over,
                     meter=meter,
-                    rate_usd=usd_per_token(_at_context(price, context_over)),
+                    rate_usd=_per_unit(_at_context(price, context_over), units),
                     valid_from=period.start,
                     valid_to=period.end,
                     source=source,
                 )
 
 
+def _per_unit(price: Decimal, units: int) -> Decimal:
+    return (price / units).quantize(RATE_SCALE, ROUND_HALF_EVEN)
+
+
 def _at_context(price: Any, context_over: int) -> Decimal:
-    """Return the price per million tokens for calls above a context step."""
+    """Return the price, as the library gives it, for calls above a context step."""
     if isinstance(price, Decimal):
         return price
     reached = [tier.price for tier in price.tiers if tier.start <= context_over]

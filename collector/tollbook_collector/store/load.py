@@ -109,11 +109,20 @@ class Loader:
         for thread in self._threads:
             thread.start()
 
-    def stop(self) -> None:
-        """Stop after the inserts under way; what was not loaded waits in the spool."""
+    def stop(self, seconds: float | None = None) -> bool:
+        """Stop after the inserts under way; what was not loaded waits in the spool.
+
+        Args:
+            seconds: How long is waited for them; None: to their end.
+
+        Returns:
+            Whether they have ended. One that has not is made again, once, at the next start.
+        """
         self._stopping.set()
+        deadline = time.monotonic() + seconds if seconds is not None else None
         for thread in self._threads:
-            thread.join()
+            thread.join(max(0.0, deadline - time.monotonic()) if deadline is not None else None)
+        return not any(thread.is_alive() for thread in self._threads)
 
     def counts(self) -> LoadCounts:
         """Return what was done since the start."""

@@ -70,11 +70,11 @@ class Store:
         """Insert a segment; see ClickHouse.insert_segment."""
         self.clickhouse.insert_segment(content, token, signal)
 
-    def close(self) -> None:
-        """Stop trying, and close the connections."""
+    def close(self, seconds: float | None = None) -> None:
+        """Stop trying, for which so many seconds are waited, and close the connections."""
         self._stopping.set()
         if self._thread is not None:
-            self._thread.join()
+            self._thread.join(seconds)
         if self._clickhouse is not None:
             self._clickhouse.close()
 

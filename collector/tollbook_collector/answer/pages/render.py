@@ -16,6 +16,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.staticfiles import StaticFiles
 
 from tollbook_collector.answer.pages import words
+from tollbook_collector.answer.tenant import csrf_of, name_of, role_of, who
 
 POLICY: Final = "; ".join(
     [
@@ -32,14 +33,23 @@ HEADERS: Final = {
     "Referrer-Policy": "same-origin",
     "Cache-Control": "no-store",
 }
-# In the order of the questions that people come with.
+# In the order of the questions that people come with, and in three groups: use, findings, books.
 NAVIGATION: Final = (
-    ("/", "Overview", "o"),
-    ("/explore", "Explore", "e"),
-    ("/calls", "Calls", "c"),
-    ("/models", "Models", "m"),
-    ("/prices", "Prices", "p"),
-    ("/data", "Data health", "d"),
+    (
+        ("/", "Overview", "o"),
+        ("/explore", "Explore", "e"),
+        ("/calls", "Calls", "c"),
+        ("/runs", "Runs", "r"),
+        ("/models", "Models", "m"),
+    ),
+    (
+        ("/incidents", "Incidents", "i"),
+        ("/budgets", "Budgets", "u"),
+    ),
+    (
+        ("/prices", "Prices", "p"),
+        ("/data", "Data health", "d"),
+    ),
 )
 PERIODS: Final = ("1h", "24h", "7d", "30d", "90d")
 
@@ -59,10 +69,13 @@ _environment.filters.update(
     duration_ns=words.duration_ns,
     when=words.when,
     period=words.period,
+    sentence=words.sentence,
     decimal=Decimal,
     json=json.dumps,
 )
-_environment.globals.update(share=words.share, plural=words.plural)
+_environment.globals.update(
+    share=words.share, plural=words.plural, percent_change=words.percent_change
+)
 
 
 def add_static(api: FastAPI) -> None:
@@ -82,7 +95,11 @@ def page(
         context: What the template shows.
         status: Of HTTP.
     """
+    key = who(request)
     text = _environment.get_template(f"{template}.html").render(
+        csrf=csrf_of(request),
+        person=name_of(key) if key and key.id else "",
+        role=role_of(key) if key else "",
         path=request.url.path,
         query=dict(request.query_params),
         navigation=NAVIGATION,

@@ -119,12 +119,12 @@ class EmbeddedStore:
         self.healthy = True
         self._watcher.start()
 
-    def stop(self) -> None:
-        """Stop the process and wait for its end. It may finish running inserts for `STOP_S`."""
+    def stop(self, seconds: float = STOP_S) -> None:
+        """Stop the process and wait for its end. It may finish running inserts for `seconds`."""
         self._stopping.set()
         self.healthy = False
         with self._lock:
-            self._end_process()
+            self._end_process(seconds)
         if self._watcher.is_alive():
             self._watcher.join()
         if self._address is not None:
@@ -261,15 +261,15 @@ class EmbeddedStore:
             else:
                 self.healthy = True
 
-    def _end_process(self) -> None:
+    def _end_process(self, seconds: float = STOP_S) -> None:
         process = self._process
         if process is None:
             return
         process.terminate()
         try:
-            process.wait(STOP_S)
+            process.wait(seconds)
         except subprocess.TimeoutExpired:
-            logger.error("The embedded store did not stop within %g s: killed", STOP_S)
+            logger.error("The embedded store did not stop within %g s: killed", seconds)
             process.kill()
             process.wait()
         self._close_lifeline()

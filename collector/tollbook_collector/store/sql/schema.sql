@@ -647,6 +647,7 @@ CREATE VIEW calls
     `reasoning_tokens` UInt64,
     `output_audio_tokens` UInt64,
     `output_image_tokens` UInt64,
+    `units` Map(LowCardinality(String), UInt64),
     `usage_complete` Bool,
     `usage_fixups` Array(LowCardinality(String)),
     `billable` UInt8,
@@ -700,6 +701,7 @@ AS SELECT
     reasoning_tokens,
     output_audio_tokens,
     output_image_tokens,
+    units,
     usage_complete,
     usage_fixups,
     NOT is_copy AS billable,
@@ -1408,7 +1410,11 @@ CREATE VIEW focus_charges
     `Tags` String,
     `x_Calls` UInt64
 )
-AS SELECT
+AS WITH
+    splitByChar(':', class)[1] AS unit_class,
+    substring(class, length(unit_class) + 2) AS detail,
+    transform(unit_class, ['web_search', 'file_search', 'code_session', 'search_unit', 'audio_second', 'character', 'page', 'image', 'request_fee'], ['Requests', 'Requests', 'Sessions', 'Units', 'Seconds', 'Characters', 'Pages', 'Images', 'Requests'], '') AS unit
+SELECT
     tenant,
     hour,
     provider,
@@ -1416,17 +1422,17 @@ AS SELECT
     billed_cost_usd AS BilledCost,
     contracted_cost_usd AS ContractedCost,
     list_cost_usd AS ListCost,
-    if(class = 'request', effective_cost_usd, CAST(quantity, 'Decimal(38, 12)') / 1000000) AS PricingQuantity,
-    multiIf(class = 'request', 'Credits', class = 'millisecond', '1000000 Milliseconds', '1000000 Tokens') AS PricingUnit,
+    multiIf(class = 'request', effective_cost_usd, unit != '', CAST(quantity, 'Decimal(38, 12)'), CAST(quantity, 'Decimal(38, 12)') / 1000000) AS PricingQuantity,
+    multiIf(class = 'request', 'Credits', unit != '', unit, class = 'millisecond', '1000000 Milliseconds', '1000000 Tokens') AS PricingUnit,
     CAST(quantity, 'Decimal(38, 12)') AS ConsumedQuantity,
-    multiIf(class = 'request', 'Requests', class = 'millisecond', 'Milliseconds', 'Tokens') AS ConsumedUnit,
-    if(class = 'request', toDecimal128(1, 12), assumeNotNull(unit_price_usd) * 1000000) AS ContractedUnitPrice,
-    if(class = 'request', toDecimal128(1, 12), assumeNotNull(list_unit_price_usd) * 1000000) AS ListUnitPrice,
+    multiIf(class = 'request', 'Requests', unit != '', unit, class = 'millisecond', 'Milliseconds', 'Tokens') AS ConsumedUnit,
+    multiIf(class = 'request', toDecimal128(1, 12), unit != '', assumeNotNull(unit_price_usd), assumeNotNull(unit_price_usd) * 1000000) AS ContractedUnitPrice,
+    multiIf(class = 'request', toDecimal128(1, 12), unit != '', assumeNotNull(list_unit_price_usd), assumeNotNull(list_unit_price_usd) * 1000000) AS ListUnitPrice,
     if(class = 'request', 'Other', 'Standard') AS PricingCategory,
-    transform(class, ['input', 'cache_read', 'cache_write', 'cache_write_1h', 'input_audio', 'input_image', 'output', 'reasoning', 'output_audio', 'output_image', 'millisecond', 'request'], ['Input Tokens', 'Cache Read Input Tokens', 'Cache Write Input Tokens', 'Cache Write 1h Input Tokens', 'Audio Input Tokens', 'Image Input Tokens', 'Output Tokens', 'Reasoning Output Tokens', 'Audio Output Tokens', 'Image Output Tokens', 'GPU Time', 'Requests'], class) AS SkuMeter,
+    transform(class, ['input', 'cache_read', 'cache_write', 'cache_write_1h', 'input_audio', 'input_image', 'output', 'reasoning', 'output_audio', 'output_image', 'millisecond', 'request'], ['Input Tokens', 'Cache Read Input Tokens', 'Cache Write Input Tokens', 'Long Cache Write Input Tokens', 'Audio Input Tokens', 'Image Input Tokens', 'Output Tokens', 'Reasoning Output Tokens', 'Audio Output Tokens', 'Image Output Tokens', 'GPU Time', 'Requests'], if(unit = '', class, concat(transform(unit_class, ['web_search', 'file_search', 'code_session', 'search_unit', 'audio_second', 'character', 'page', 'image', 'request_fee'], ['Web Searches', 'File Searches', 'Code Sessions', 'Search Units', 'Audio Input Time', 'Characters', 'Pages', 'Images', 'Request Fees'], unit_class), if(detail = '', '', concat(' ', detail))))) AS SkuMeter,
     concat(provider, '/', model, '/', class) AS SkuId,
     concat(if(price_id = '', concat(provider, '/', model, '/reported'), replaceRegexpOne(price_id, '/[0-9]{4}-[0-9]{2}-[0-9]{2}[^/]*', '')), '/', class) AS SkuPriceId,
-    toJSONString(mapFilter((name, value) -> (value != ''), map('x_ModelId', toString(model), 'x_TokenDirection', multiIf((class IN ('request', 'millisecond')), '', (class LIKE 'output%') OR (class = 'reasoning'), 'Output', 'Input'), 'x_TokenCacheAction', multiIf(class = 'cache_read', 'Read', class LIKE 'cache_write%', 'Write', class LIKE 'input%', 'Uncached', ''), 'x_CacheTtl', if(class = 'cache_write_1h', '1h', ''), 'x_Modality', multiIf(class LIKE '%audio', 'Audio', class LIKE '%image', 'Image', (class IN ('request', 'millisecond')), '', 'Text'), 'x_ProcessingTier', toString(service_tier), 'x_ContextOver', extract(price_id, '/([0-9]+)/[0-9]{4}-[0-9]{2}-[0-9]{2}'), 'x_Variant', extract(price_id, '/((?:region|window):[^/]+)'), 'x_CostSource', if(class = 'request', 'provider', '')))) AS SkuPriceDetails,
+    toJSONString(mapFilter((name, value) -> (value != ''), map('x_ModelId', toString(model), 'x_TokenDirection', multiIf((class IN ('request', 'millisecond')) OR (unit != ''), '', (class LIKE 'output%') OR (class = 'reasoning'), 'Output', 'Input'), 'x_TokenCacheAction', multiIf(class = 'cache_read', 'Read', class LIKE 'cache_write%', 'Write', class LIKE 'input%', 'Uncached', ''), 'x_CacheTtl', multiIf(class != 'cache_write_1h', '', (provider IN ('openai', 'azure.ai.openai', 'azure.ai.inference')), '12h', '1h'), 'x_Detail', detail, 'x_Modality', multiIf(class LIKE '%audio', 'Audio', class LIKE '%image', 'Image', (class IN ('request', 'millisecond')) OR (unit != ''), '', 'Text'), 'x_ProcessingTier', toString(service_tier), 'x_ContextOver', extract(price_id, '/([0-9]+)/[0-9]{4}-[0-9]{2}-[0-9]{2}'), 'x_Variant', extract(price_id, '/((?:region|window):[^/]+)'), 'x_CostSource', if(class = 'request', 'provider', '')))) AS SkuPriceDetails,
     concat(model, ' ', replaceAll(class, '_', ' '), if(service_tier = 'standard', '', concat(' ', service_tier))) AS ChargeDescription,
     transform(provider, ['openai', 'azure.ai.openai', 'azure.ai.inference', 'anthropic', 'aws.bedrock', 'gcp.gemini', 'gcp.vertex_ai', 'gcp.gen_ai', 'x_ai', 'mistral_ai', 'deepseek', 'groq', 'cohere', 'openrouter', 'together_ai', 'fireworks_ai', 'perplexity', 'moonshot_ai', ''], ['OpenAI', 'Microsoft', 'Microsoft', 'Anthropic', 'AWS', 'Google', 'Google Cloud', 'Google', 'xAI', 'Mistral AI', 'DeepSeek', 'Groq', 'Cohere', 'OpenRouter', 'Together AI', 'Fireworks AI', 'Perplexity', 'Moonshot AI', 'unknown'], toString(provider)) AS ServiceProviderName,
     transform(provider, ['openai', 'azure.ai.openai', 'azure.ai.inference', 'anthropic', 'aws.bedrock', 'gcp.gemini', 'gcp.vertex_ai', 'gcp.gen_ai', 'x_ai', 'mistral_ai'], ['OpenAI API', 'Azure OpenAI', 'Azure AI Inference', 'Claude API', 'Amazon Bedrock', 'Gemini API', 'Vertex AI', 'Gemini API', 'xAI API', 'Mistral API'], concat(ServiceProviderName, ' API')) AS ServiceName,
@@ -1931,6 +1937,20 @@ CREATE TABLE landing_metrics
 )
 ENGINE = `Null`;
 
+CREATE TABLE leases
+(
+    `name` LowCardinality(String) COMMENT 'What is done by one collector at a time',
+    `term` String COMMENT 'Id of the claim: from its beginning through all its renewals',
+    `holder` String COMMENT 'The collector that claims it: host and run',
+    `claimed_at` DateTime64(6, 'UTC') COMMENT 'When the claim was made, by the clock of the store',
+    `renewed_at` DateTime64(6, 'UTC') COMMENT 'When this version was written, by the clock of the store',
+    `expires_at` DateTime64(6, 'UTC') COMMENT 'From when it does not count any more, unless it is renewed'
+)
+ENGINE = ReplacingMergeTree(renewed_at)
+ORDER BY (name, claimed_at, term)
+TTL toDateTime(expires_at) + toIntervalDay(1)
+SETTINGS index_granularity = 8192;
+
 CREATE TABLE log_records
 (
     `tenant` LowCardinality(String) COMMENT 'Whose data it is, from the key it came with',
@@ -2104,6 +2124,7 @@ CREATE MATERIALIZED VIEW normalise TO normalised
     `reasoning_tokens` UInt64,
     `output_audio_tokens` UInt64,
     `output_image_tokens` UInt64,
+    `units` Map(String, UInt64),
     `usage_complete` Bool,
     `usage_fixups` Array(String),
     `reported_cost_usd` Nullable(Decimal(38, 12)),
@@ -2160,8 +2181,9 @@ AS SELECT
     if(output_parts_fit, reasoning_reported, 0) AS reasoning_tokens,
     if(output_parts_fit, output_audio_reported, 0) AS output_audio_tokens,
     if(output_parts_fit, output_image_reported, 0) AS output_image_tokens,
+    if(empty(unit_places) AND (search_context = ''), CAST(map(), 'Map(String, UInt64)'), mapFromArrays(arrayConcat(arrayFilter((unit, count) -> isNotNull(count), unit_names, unit_counts), if(search_context = '', [], [concat('request_fee:', search_context)])), arrayConcat(arrayMap(count -> assumeNotNull(count), arrayFilter(count -> isNotNull(count), unit_counts)), if(search_context = '', [], [toUInt64(1)])))) AS units,
     NOT (has(columns, 27) AND (NOT (attribute_booleans[indexOf(columns, 27)]))) AS usage_complete,
-    arrayFilter(fixup -> (fixup != ''), [if(arrayExists((column, count) -> (((column >= 40) AND (column <= 52)) AND isNull(count)), counted, counts), 'count_out_of_range', ''), if((NOT cache_fits) AND isNotNull(input_whole), 'cache_exceeds_input', ''), if(cache_fits AND (NOT input_parts_fit), 'input_parts_exceed_input', ''), if((NOT output_parts_fit) AND isNotNull(output_whole), 'output_parts_exceed_output', ''), if((input_whole != input_reported) OR (is_split AND (input_reported != coalesce(attribute_numbers[indexOf(columns, 40)], json_numbers[indexOf(json_columns, 100)]))), 'exclusive_input', ''), if(output_whole != output_reported, 'exclusive_output', ''), if((lower(attribute_strings[indexOf(columns, 66)]) = 'true') OR (attribute_booleans[indexOf(columns, 66)]), 'gateway_cache_hit', '')]) AS usage_fixups,
+    arrayFilter(fixup -> (fixup != ''), [if(arrayExists((column, count) -> (((column >= 40) AND (column <= 52)) AND isNull(count)), counted, counts) OR has(unit_counts, NULL), 'count_out_of_range', ''), if((NOT cache_fits) AND isNotNull(input_whole), 'cache_exceeds_input', ''), if(cache_fits AND (NOT input_parts_fit), 'input_parts_exceed_input', ''), if((NOT output_parts_fit) AND isNotNull(output_whole), 'output_parts_exceed_output', ''), if((input_whole != input_reported) OR (is_split AND (input_reported != coalesce(attribute_numbers[indexOf(columns, 40)], json_numbers[indexOf(json_columns, 100)]))), 'exclusive_input', ''), if(output_whole != output_reported, 'exclusive_output', ''), if((lower(attribute_strings[indexOf(columns, 66)]) = 'true') OR (attribute_booleans[indexOf(columns, 66)]), 'gateway_cache_hit', ''), if(attribute_booleans[indexOf(columns, 67)], 'estimated', '')]) AS usage_fixups,
     multiIf(has(columns, 60), toDecimal128OrNull(attribute_strings[indexOf(columns, 60)], 12), has(columns, 61), if(upper(attribute_strings[indexOf(columns, 62)]) = 'USD', toDecimal128OrNull(toString(attribute_doubles[indexOf(columns, 61)]), 12), NULL), has(columns, 64), accurateCastOrNull(attribute_integers[indexOf(columns, 64)], 'Decimal(38, 12)') / 10000000000, has(columns, 63), nullIf(toDecimal128OrNull(multiIf((attribute_types[indexOf(columns, 63)]) = 'double_value', toString(attribute_doubles[indexOf(columns, 63)]), (attribute_types[indexOf(columns, 63)]) = 'int_value', toString(attribute_integers[indexOf(columns, 63)]), attribute_strings[indexOf(columns, 63)]), 12), if(dialect = 'openlit', 0, -1)), has(columns, 65), accurateCastOrNull(attribute_integers[indexOf(columns, 65)], 'Decimal(38, 12)') / 1000000, has(columns, 110), toDecimal128OrNull(JSONExtractRaw(attribute_strings[indexOf(columns, 110)], 'total'), 12), has(columns, 111), toDecimal128OrNull(JSONExtractRaw(attribute_strings[indexOf(columns, 111)], 'response_cost'), 12), NULL) AS reported_cost_usd,
     multiIf(has(columns, 24), attribute_strings[indexOf(columns, 24)], has(columns, 64), 'provider', NOT hasAny(columns, [60, 61, 63, 65, 110, 111]), '', dialect = 'litellm', 'gateway', 'client') AS reported_cost_source,
     all_tags['team'] AS team,
@@ -2204,12 +2226,17 @@ FROM
                 ifNull(counts[indexOf(counted, 48)], 0) AS output_audio_reported,
                 ifNull(counts[indexOf(counted, 49)], 0) AS output_image_reported,
                 multiIf(dialect = 'claude_code', 1, dialect = 'openlit', provider_named = 'anthropic', dialect = 'vercel', (NOT is_split) AND (NOT has(columns, 51)) AND ((provider_named = 'anthropic') OR ((provider_named = 'aws.bedrock') AND (position(request_model, 'claude') > 0))), 0) AS is_exclusive,
+                arrayMap(number -> CAST(if((number >= 0) AND (number <= 1099511627776), number, NULL), 'Nullable(UInt64)'), arrayMap(place -> multiIf((attribute_types[place]) = 'int_value', attribute_integers[place], (attribute_types[place]) = 'double_value', accurateCastOrNull(round(attribute_doubles[place]), 'Int64'), toInt64OrNull(attribute_strings[place])), unit_places)) AS unit_counts,
+                arrayMap(place -> if(((columns[place]) = 75) AND (image_detail != ''), concat('image:', image_detail), transform(columns[place], [70, 71, 72, 73, 74, 75, 76, 77], ['web_search', 'file_search', 'search_unit', 'audio_second', 'character', 'image', 'page', 'code_session'], '')), unit_places) AS unit_names,
                 if((dialect = 'litellm') AND (json_column = 0), 'litellm.metadata.', transform(dialect, ['openllmetry', 'langfuse', 'langsmith', 'vercel', 'litellm'], ['traceloop.association.properties.', 'langfuse.trace.metadata.', 'langsmith.metadata.', 'ai.telemetry.metadata.', 'metadata.'], '')) AS tag_prefix
             FROM
             (
                 SELECT
                     *,
-                    arrayMap(number -> CAST(if((number >= 0) AND (number <= 1099511627776), number, NULL), 'Nullable(UInt64)'), numbers) AS counts
+                    arrayMap(number -> CAST(if((number >= 0) AND (number <= 1099511627776), number, NULL), 'Nullable(UInt64)'), numbers) AS counts,
+                    arrayFilter((place, column) -> (((column >= 70) AND (column <= 77)) AND (indexOf(columns, column) = place)), arrayEnumerate(columns), columns) AS unit_places,
+                    extract(lower(attribute_strings[indexOf(columns, 78)]), '^[a-z]{1,16}$') AS search_context,
+                    if(NOT has(columns, 75), '', extract(lower(arrayStringConcat(arrayFilter(word -> (word != ''), [attribute_strings[indexOf(columns, 79)], attribute_strings[indexOf(columns, 80)]]), '/')), '^[a-z0-9/.-]{1,40}$')) AS image_detail
                 FROM understood
             )
         )
@@ -2260,6 +2287,7 @@ CREATE TABLE normalised
     `reasoning_tokens` UInt64,
     `output_audio_tokens` UInt64,
     `output_image_tokens` UInt64,
+    `units` Map(LowCardinality(String), UInt64),
     `usage_complete` Bool,
     `usage_fixups` Array(LowCardinality(String)),
     `reported_cost_usd` Nullable(Decimal(38, 12)),
@@ -2363,6 +2391,7 @@ CREATE MATERIALIZED VIEW price TO spans
     `reasoning_tokens` UInt64,
     `output_audio_tokens` UInt64,
     `output_image_tokens` UInt64,
+    `units` Map(LowCardinality(String), UInt64),
     `usage_complete` Bool,
     `usage_fixups` Array(LowCardinality(String)),
     `cost_usd` Nullable(Decimal(38, 12)),
@@ -2428,10 +2457,11 @@ SELECT
     reasoning_tokens,
     output_audio_tokens,
     output_image_tokens,
+    units,
     usage_complete,
     usage_fixups,
     multiIf(is_reported, reported_cost_usd, (NOT is_call) OR (reason != ''), NULL, has(usage_fixups, 'gateway_cache_hit'), toDecimal128(0, 12), computed_usd) AS cost_usd,
-    multiIf(is_reported, 'reported', (NOT is_call) OR (reason != ''), '', (card.14) > 0, 'amortised', 'computed') AS cost_basis,
+    multiIf(is_reported, 'reported', (NOT is_call) OR (reason != ''), '', (card.14) > 0, 'amortised', has(usage_fixups, 'estimated'), 'estimated', 'computed') AS cost_basis,
     if(is_call AND (reason = ''), card.1, '') AS price_id,
     if(is_call AND (reason = ''), card.16, NULL) AS book_at,
     multiIf(NOT is_call, '', is_reported, 'priced', reason != '', 'unpriced', has_tier, 'priced', 'tier_fallback') AS price_status,
@@ -2450,13 +2480,16 @@ FROM
 (
     SELECT
         *,
-        if(((ifNull(input_tokens, 0) > 0) AND (NOT (card.2))) OR ((ifNull(output_tokens, 0) > 0) AND (NOT (card.3))), NULL, (((((((((toInt64((((ifNull(input_tokens, 0) - cache_read_tokens) - cache_write_tokens) - input_audio_tokens) - input_image_tokens) * (card.4)) + (toInt64(cache_read_tokens) * (card.5))) + (toInt64(cache_write_tokens - cache_write_1h_tokens) * (card.6))) + (toInt64(cache_write_1h_tokens) * (card.7))) + (toInt64(input_audio_tokens) * (card.8))) + (toInt64(input_image_tokens) * (card.9))) + (toInt64(((ifNull(output_tokens, 0) - reasoning_tokens) - output_audio_tokens) - output_image_tokens) * (card.10))) + (toInt64(reasoning_tokens) * (card.11))) + (toInt64(output_audio_tokens) * (card.12))) + (toInt64(output_image_tokens) * (card.13))) + (toInt64(intDiv(duration_ns, 1000000)) * (card.14)) AS computed_usd,
-        multiIf(NOT is_call, '', (status_code = 2) AND isNull(input_tokens) AND isNull(output_tokens), 'failed', (response_model = '') AND (request_model = ''), 'no_model', price_model = '', 'unknown_model', (card.1) = '', 'no_rate', card.15, 'no_exchange_rate', (card.14) > 0, '', isNull(input_tokens) OR (isNull(output_tokens) AND (operation != 'embeddings')), 'no_usage', NOT usage_complete, 'usage_incomplete', hasAny(usage_fixups, ['count_out_of_range', 'cache_exceeds_input', 'input_parts_exceed_input', 'output_parts_exceed_output']), 'usage_inconsistent', isNull(computed_usd), 'no_rate', '') AS reason
+        (if(is_measured AND (NOT (card.2)) AND (NOT (card.3)), toDecimal128(0, 12), if(((ifNull(input_tokens, 0) > 0) AND (NOT (card.2))) OR ((ifNull(output_tokens, 0) > 0) AND (NOT (card.3))), NULL, (((((((((toInt64((((ifNull(input_tokens, 0) - cache_read_tokens) - cache_write_tokens) - input_audio_tokens) - input_image_tokens) * (card.4)) + (toInt64(cache_read_tokens) * (card.5))) + (toInt64(cache_write_tokens - cache_write_1h_tokens) * (card.6))) + (toInt64(cache_write_1h_tokens) * (card.7))) + (toInt64(input_audio_tokens) * (card.8))) + (toInt64(input_image_tokens) * (card.9))) + (toInt64(((ifNull(output_tokens, 0) - reasoning_tokens) - output_audio_tokens) - output_image_tokens) * (card.10))) + (toInt64(reasoning_tokens) * (card.11))) + (toInt64(output_audio_tokens) * (card.12))) + (toInt64(output_image_tokens) * (card.13)))) + if(empty(unit_quantities), toDecimal128(0, 12), arraySum((quantity, rate_usd) -> (toInt64(quantity) * rate_usd), unit_quantities, unit_card.2))) + (toInt64(intDiv(duration_ns, 1000000)) * (card.14)) AS computed_usd,
+        arrayExists((meter, quantity) -> ((quantity > 0) AND ((splitByChar(':', meter)[1]) NOT IN ('request_fee', 'web_search', 'file_search', 'code_session'))), unit_card.1, unit_quantities) AS is_measured,
+        multiIf(NOT is_call, '', (status_code = 2) AND isNull(input_tokens) AND isNull(output_tokens), 'failed', (response_model = '') AND (request_model = ''), 'no_model', price_model = '', 'unknown_model', (card.1) = '', 'no_rate', bitTest(card.15, 0), 'no_exchange_rate', (card.14) > 0, '', (isNull(input_tokens) OR (isNull(output_tokens) AND (operation != 'embeddings'))) AND (NOT is_measured), 'no_usage', NOT usage_complete, 'usage_incomplete', hasAny(usage_fixups, ['count_out_of_range', 'cache_exceeds_input', 'input_parts_exceed_input', 'output_parts_exceed_output']), 'usage_inconsistent', isNull(computed_usd) OR arrayExists((unit, count) -> ((count > 0) AND (((splitByChar(':', unit)[1]) IN ('web_search', 'file_search', 'code_session')) OR (NOT ((card.2) OR (card.3)))) AND (NOT startsWith(unit, 'request_fee:')) AND (NOT has(unit_card.1, unit)) AND (NOT has(unit_card.1, splitByChar(':', unit)[1]))), mapKeys(units), mapValues(units)), 'no_rate', '') AS reason
     FROM
     (
         SELECT
             *,
-            dictGet('rate_card_by_call', ('price_id', 'input_known', 'output_known', 'input_usd', 'cache_read_usd', 'cache_write_usd', 'cache_write_1h_usd', 'input_audio_usd', 'input_image_usd', 'output_usd', 'reasoning_usd', 'output_audio_usd', 'output_image_usd', 'millisecond_usd', 'unconverted', 'book_at'), (provider, price_model, priced_tier, context_over, variant), priced_at) AS card
+            dictGet('rate_card_by_call', ('price_id', 'input_known', 'output_known', 'input_usd', 'cache_read_usd', 'cache_write_usd', 'cache_write_1h_usd', 'input_audio_usd', 'input_image_usd', 'output_usd', 'reasoning_usd', 'output_audio_usd', 'output_image_usd', 'millisecond_usd', 'remarks', 'book_at'), (provider, price_model, priced_tier, context_over, variant), priced_at) AS card,
+            if(empty(units) AND (NOT bitTest(card.15, 1)), CAST(([], []), 'Tuple(Array(String), Array(Decimal(38, 12)))'), dictGet('unit_rates_by_card', ('meters', 'rates_usd'), card.1)) AS unit_card,
+            arrayMap(meter -> if(meter = 'request_fee', toUInt64(NOT arrayExists(unit -> (startsWith(unit, 'request_fee:') AND has(unit_card.1, unit)), mapKeys(units))), arraySum((unit, count) -> if(((unit = meter) OR (((splitByChar(':', unit)[1]) = meter) AND (NOT has(unit_card.1, unit)))) AND (NOT ((isNotNull(input_tokens) OR isNotNull(output_tokens)) AND startsWith(meter, 'image'))), count, 0), mapKeys(units), mapValues(units))), unit_card.1) AS unit_quantities
         FROM
         (
             SELECT
@@ -2494,17 +2527,20 @@ SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8
 CREATE VIEW price_cards
 (
     `price_id` String,
+    `classes_versions` Array(Array(String)),
     `rates_usd_versions` Array(Array(Decimal(38, 12))),
     `list_usd_versions` Array(Array(Decimal(38, 12)))
 )
 AS SELECT
     price_id,
+    groupArray(classes) AS classes_versions,
     groupArray(rates_usd) AS rates_usd_versions,
     groupArray(list_usd) AS list_usd_versions
 FROM
 (
     SELECT
         price_id,
+        classes,
         rates_usd,
         list_usd,
         max(book_at) AS last_book_at
@@ -2515,8 +2551,11 @@ FROM
             price_id,
             mapFromArrays(groupArray(toString(meter)), groupArray(rate_usd)) AS rate,
             mapFromArrays(groupArray(toString(meter)), groupArray(ifNull(rates.list_usd, rate_usd))) AS listed,
-            [rate['input'], if(mapContains(rate, 'cache_read'), rate['cache_read'], rate['input']), if(mapContains(rate, 'cache_write'), rate['cache_write'], rate['input']), multiIf(mapContains(rate, 'cache_write_1h'), rate['cache_write_1h'], mapContains(rate, 'cache_write'), rate['cache_write'], rate['input']), if(mapContains(rate, 'input_audio'), rate['input_audio'], rate['input']), if(mapContains(rate, 'input_image'), rate['input_image'], rate['input']), rate['output'], if(mapContains(rate, 'reasoning'), rate['reasoning'], rate['output']), if(mapContains(rate, 'output_audio'), rate['output_audio'], rate['output']), if(mapContains(rate, 'output_image'), rate['output_image'], rate['output']), rate['millisecond']] AS rates_usd,
-            [listed['input'], if(mapContains(listed, 'cache_read'), listed['cache_read'], listed['input']), if(mapContains(listed, 'cache_write'), listed['cache_write'], listed['input']), multiIf(mapContains(listed, 'cache_write_1h'), listed['cache_write_1h'], mapContains(listed, 'cache_write'), listed['cache_write'], listed['input']), if(mapContains(listed, 'input_audio'), listed['input_audio'], listed['input']), if(mapContains(listed, 'input_image'), listed['input_image'], listed['input']), listed['output'], if(mapContains(listed, 'reasoning'), listed['reasoning'], listed['output']), if(mapContains(listed, 'output_audio'), listed['output_audio'], listed['output']), if(mapContains(listed, 'output_image'), listed['output_image'], listed['output']), listed['millisecond']] AS list_usd
+            ['input', 'cache_read', 'cache_write', 'cache_write_1h', 'input_audio', 'input_image', 'output', 'reasoning', 'output_audio', 'output_image', 'millisecond'] AS token_classes,
+            arraySort(arrayFilter(meter_one -> ((NOT has(token_classes, meter_one)) AND (meter_one != 'unconverted')), mapKeys(rate))) AS unit_classes,
+            arrayConcat(token_classes, unit_classes) AS classes,
+            arrayConcat([rate['input'], if(mapContains(rate, 'cache_read'), rate['cache_read'], rate['input']), if(mapContains(rate, 'cache_write'), rate['cache_write'], rate['input']), multiIf(mapContains(rate, 'cache_write_1h'), rate['cache_write_1h'], mapContains(rate, 'cache_write'), rate['cache_write'], rate['input']), if(mapContains(rate, 'input_audio'), rate['input_audio'], rate['input']), if(mapContains(rate, 'input_image'), rate['input_image'], rate['input']), rate['output'], if(mapContains(rate, 'reasoning'), rate['reasoning'], rate['output']), if(mapContains(rate, 'output_audio'), rate['output_audio'], rate['output']), if(mapContains(rate, 'output_image'), rate['output_image'], rate['output']), rate['millisecond']], arrayMap(meter_one -> (rate[meter_one]), unit_classes)) AS rates_usd,
+            arrayConcat([listed['input'], if(mapContains(listed, 'cache_read'), listed['cache_read'], listed['input']), if(mapContains(listed, 'cache_write'), listed['cache_write'], listed['input']), multiIf(mapContains(listed, 'cache_write_1h'), listed['cache_write_1h'], mapContains(listed, 'cache_write'), listed['cache_write'], listed['input']), if(mapContains(listed, 'input_audio'), listed['input_audio'], listed['input']), if(mapContains(listed, 'input_image'), listed['input_image'], listed['input']), listed['output'], if(mapContains(listed, 'reasoning'), listed['reasoning'], listed['output']), if(mapContains(listed, 'output_audio'), listed['output_audio'], listed['output']), if(mapContains(listed, 'output_image'), listed['output_image'], listed['output']), listed['millisecond']], arrayMap(meter_one -> (listed[meter_one]), unit_classes)) AS list_usd
         FROM rates
         WHERE book_at IN (
             SELECT price_books.book_at
@@ -2528,6 +2567,7 @@ FROM
     )
     GROUP BY
         price_id,
+        classes,
         rates_usd,
         list_usd
     ORDER BY last_book_at DESC
@@ -2572,7 +2612,7 @@ CREATE DICTIONARY rate_card_by_call
     `output_audio_usd` Decimal(38, 12),
     `output_image_usd` Decimal(38, 12),
     `millisecond_usd` Decimal(38, 12),
-    `unconverted` Bool
+    `remarks` UInt8
 )
 PRIMARY KEY provider, model, service_tier, context_over, variant
 SOURCE(CLICKHOUSE(HOST '127.0.0.1' TABLE 'rate_cards'))
@@ -2606,6 +2646,7 @@ CREATE VIEW rate_cards
     `output_image_usd` Decimal(38, 12),
     `millisecond_usd` Decimal(38, 12),
     `unconverted` UInt8,
+    `remarks` UInt32,
     `source` String
 )
 AS SELECT
@@ -2633,6 +2674,7 @@ AS SELECT
     if(countIf(meter = 'output_image') > 0, anyIf(rate_usd, meter = 'output_image'), output_usd) AS output_image_usd,
     anyIf(rate_usd, meter = 'millisecond') AS millisecond_usd,
     countIf(meter = 'unconverted') > 0 AS unconverted,
+    unconverted + (2 * (countIf(meter = 'request_fee') > 0)) AS remarks,
     any(rates.source) AS source
 FROM rates
 WHERE book_at = (
@@ -2658,8 +2700,8 @@ CREATE TABLE rates
     `service_tier` LowCardinality(String) COMMENT 'standard, flex, priority, fast, batch',
     `context_over` UInt64 COMMENT 'Holds for calls with more input tokens than this; 0: for all',
     `variant` LowCardinality(String) COMMENT 'region:us, window:peak, …: holds there or then; empty: else',
-    `meter` LowCardinality(String) COMMENT 'input, cache_read, cache_write, output, …',
-    `rate_usd` Decimal(38, 12) COMMENT 'USD per token',
+    `meter` LowCardinality(String) COMMENT 'input, cache_read, cache_write, cache_write_1h, input_audio, input_image, output, reasoning, output_audio, output_image; millisecond; beside tokens: request_fee, web_search, file_search, code_session, search_unit, audio_second, character, page, image, and these with a detail, as image:hd/1024x1024',
+    `rate_usd` Decimal(38, 12) COMMENT 'USD per token, millisecond or unit',
     `list_usd` Nullable(Decimal(38, 12)) COMMENT 'USD per unit before a contract; NULL: there is none, it is rate_usd',
     `valid_from` DateTime('UTC') COMMENT 'First instant at which it holds, UTC',
     `valid_to` DateTime('UTC') COMMENT 'First instant at which it no longer holds',
@@ -3361,13 +3403,14 @@ CREATE TABLE spans
     `input_tokens` Nullable(UInt64) COMMENT 'All input, cached and written to a cache included; NULL: not reported' CODEC(T64, ZSTD(1)),
     `cache_read_tokens` UInt64 COMMENT 'Of the input' CODEC(T64, ZSTD(1)),
     `cache_write_tokens` UInt64 COMMENT 'Of the input, any lifetime' CODEC(T64, ZSTD(1)),
-    `cache_write_1h_tokens` UInt64 COMMENT 'Of the cache writes, those kept for an hour' CODEC(T64, ZSTD(1)),
+    `cache_write_1h_tokens` UInt64 COMMENT 'Of the cache writes, those with the long life: an hour, of OpenAI 12 hours' CODEC(T64, ZSTD(1)),
     `input_audio_tokens` UInt64 COMMENT 'Of the input that was not cached' CODEC(T64, ZSTD(1)),
     `input_image_tokens` UInt64 COMMENT 'Of the input that was not cached' CODEC(T64, ZSTD(1)),
     `output_tokens` Nullable(UInt64) COMMENT 'All output, reasoning included; NULL: not reported' CODEC(T64, ZSTD(1)),
     `reasoning_tokens` UInt64 COMMENT 'Of the output' CODEC(T64, ZSTD(1)),
     `output_audio_tokens` UInt64 COMMENT 'Of the output' CODEC(T64, ZSTD(1)),
     `output_image_tokens` UInt64 COMMENT 'Of the output' CODEC(T64, ZSTD(1)),
+    `units` Map(LowCardinality(String), UInt64) COMMENT 'What is billed beside tokens, by unit: web_search, file_search, code_session, search_unit, audio_second, character, page, image; image:hd/1024x1024 is an image of that quality and size, request_fee:high the context that a search was to read' CODEC(ZSTD(1)),
     `usage_complete` Bool COMMENT 'False: the call ended before its usage was known in full',
     `usage_fixups` Array(LowCardinality(String)) COMMENT 'What was wrong with the reported usage, and so left out or repaired',
     `cost_usd` Nullable(Decimal(38, 12)) COMMENT 'Cost of record; NULL: unknown, never 0' CODEC(ZSTD(1)),
@@ -3578,7 +3621,7 @@ FROM
         service_tier,
         price_id,
         calls,
-        arrayJoin(if(version = 0, [tuple('request', calls, CAST(NULL, 'Nullable(Decimal(38, 12))'), CAST(NULL, 'Nullable(Decimal(38, 12))'), cost_usd, cost_usd)], arrayFilter(one -> ((one.2) > 0), arrayMap((class_name, quantity_one, rate_usd, listed_usd) -> tuple(class_name, toUInt64(quantity_one), CAST(rate_usd, 'Nullable(Decimal(38, 12))'), CAST(listed_usd, 'Nullable(Decimal(38, 12))'), quantity_one * rate_usd, quantity_one * listed_usd), ['input', 'cache_read', 'cache_write', 'cache_write_1h', 'input_audio', 'input_image', 'output', 'reasoning', 'output_audio', 'output_image', 'millisecond'], quantities, rates_usd, list_usd)))) AS line
+        arrayJoin(if(version = 0, [tuple('request', calls, CAST(NULL, 'Nullable(Decimal(38, 12))'), CAST(NULL, 'Nullable(Decimal(38, 12))'), cost_usd, cost_usd)], arrayFilter(one -> ((one.2) > 0), arrayMap((class_name, quantity_one, rate_usd, listed_usd) -> tuple(class_name, toUInt64(quantity_one), CAST(rate_usd, 'Nullable(Decimal(38, 12))'), CAST(listed_usd, 'Nullable(Decimal(38, 12))'), quantity_one * rate_usd, quantity_one * listed_usd), classes, quantities, rates_usd, list_usd)))) AS line
     FROM
     (
         SELECT
@@ -3595,6 +3638,7 @@ FROM
             service_tier,
             price_id,
             version,
+            classes,
             rates_usd,
             list_usd,
             sumForEach(call_quantities) AS quantities,
@@ -3604,7 +3648,10 @@ FROM
         (
             SELECT
                 *,
-                arrayFirstIndex(rates_usd_one -> (arraySum(arrayMap((quantity_one, rate_usd) -> (quantity_one * rate_usd), call_quantities, rates_usd_one)) = call_cost_usd), rates_usd_versions) AS version,
+                arrayMap(classes_one -> arrayConcat(call_token_quantities, arrayMap(quantity_one -> toInt64(quantity_one), arrayMap(meter -> if(meter = 'request_fee', toUInt64(NOT arrayExists(unit -> (startsWith(unit, 'request_fee:') AND has(arraySlice(classes_one, 12), unit)), mapKeys(units))), arraySum((unit, count) -> if(((unit = meter) OR (((splitByChar(':', unit)[1]) = meter) AND (NOT has(arraySlice(classes_one, 12), unit)))) AND (NOT (has_tokens AND startsWith(meter, 'image'))), count, 0), mapKeys(units), mapValues(units))), arraySlice(classes_one, 12)))), classes_versions) AS quantities_versions,
+                arrayFirstIndex((quantities_one, rates_usd_one) -> (arraySum(arrayMap((quantity_one, rate_usd) -> (quantity_one * rate_usd), quantities_one, rates_usd_one)) = call_cost_usd), quantities_versions, rates_usd_versions) AS version,
+                quantities_versions[version] AS call_quantities,
+                classes_versions[version] AS classes,
                 rates_usd_versions[version] AS rates_usd,
                 list_usd_versions[version] AS list_usd
             FROM
@@ -3624,7 +3671,10 @@ FROM
                     calls.price_id AS price_id,
                     assumeNotNull(calls.cost_usd) AS call_cost_usd,
                     [toInt64((((ifNull(calls.input_tokens, 0) - calls.cache_read_tokens) - calls.cache_write_tokens) - calls.input_audio_tokens) - calls.input_image_tokens), toInt64(calls.cache_read_tokens), toInt64(calls.cache_write_tokens - calls.cache_write_1h_tokens), toInt64(calls.cache_write_1h_tokens), toInt64(calls.input_audio_tokens), toInt64(calls.input_image_tokens), toInt64(((ifNull(calls.output_tokens, 0) - calls.reasoning_tokens) - calls.output_audio_tokens) - calls.output_image_tokens), toInt64(calls.reasoning_tokens), toInt64(calls.output_audio_tokens), toInt64(calls.output_image_tokens), toInt64(intDiv(calls.duration_ns, 1000000))] AS token_quantities,
-                    if(endsWith(calls.price_id, '/hosted'), arrayConcat(arrayMap(one -> toInt64(0), arraySlice(token_quantities, 1, 10)), [token_quantities[11]]), arrayConcat(arraySlice(token_quantities, 1, 10), [toInt64(0)])) AS call_quantities,
+                    if(endsWith(calls.price_id, '/hosted'), arrayConcat(arrayMap(one -> toInt64(0), arraySlice(token_quantities, 1, 10)), [token_quantities[11]]), arrayConcat(arraySlice(token_quantities, 1, 10), [toInt64(0)])) AS call_token_quantities,
+                    calls.units AS units,
+                    isNotNull(calls.input_tokens) OR isNotNull(calls.output_tokens) AS has_tokens,
+                    price_cards.classes_versions AS classes_versions,
                     price_cards.rates_usd_versions AS rates_usd_versions,
                     price_cards.list_usd_versions AS list_usd_versions
                 FROM calls
@@ -3646,6 +3696,7 @@ FROM
             service_tier,
             price_id,
             version,
+            classes,
             rates_usd,
             list_usd
     )
@@ -3787,7 +3838,7 @@ FROM
                     (
                         SELECT
                             *,
-                            arrayMap(attribute_key -> CAST(transform(attribute_key, ['gen_ai.operation.name', 'gen_ai.provider.name', 'gen_ai.system', 'llm.provider', 'ai.model.provider', 'custom_llm_provider', 'llm.system', 'tollbook.region', 'anthropic.response.inference_geo', 'tollbook.batch', 'gen_ai.request.model', 'llm.request.model_name', 'ai.model.id', 'embedding.model_name', 'reranker.model_name', 'langfuse.observation.model.name', 'llm.model_name', 'model', 'gen_ai.response.model', 'llm.response.model_name', 'ai.response.model', 'llm.response.model', 'gen_ai.response.id', 'ai.response.id', 'request_id', 'anthropic.request.id', 'gen_ai.conversation.id', 'langfuse.session.id', 'langsmith.trace.session_id', 'conversation.id', 'traceloop.association.properties.session_id', 'ai.telemetry.metadata.sessionId', 'session.id', 'user.id', 'langfuse.user.id', 'enduser.id', 'gen_ai.user', 'gen_ai.request.user', 'litellm.end_user.id', 'ai.telemetry.metadata.userId', 'traceloop.association.properties.user_id', 'llm.user', 'user.account_uuid', 'openai.response.service_tier', 'gen_ai.openai.response.service_tier', 'gen_ai.response.service_tier', 'anthropic.response.service_tier', 'openai.request.service_tier', 'gen_ai.openai.request.service_tier', 'anthropic.request.service_tier', 'gen_ai.request.service_tier', 'speed', 'error.type', 'gen_ai.usage.cost.source', 'gen_ai.response.finish_reasons', 'gen_ai.response.finish_reason', 'llm.finish_reason', 'llm.response.finish_reason', 'gen_ai.response.stop_reason', 'ai.response.finishReason', 'gen_ai.request.stream', 'gen_ai.is_streaming', 'llm.is_streaming', 'tollbook.usage.complete', 'gen_ai.response.time_to_first_chunk', 'gen_ai.client.operation.time_to_first_chunk', 'gen_ai.latency.time_to_first_token', 'gen_ai.server.time_to_first_token', 'ai.response.msToFirstChunk', 'ttft_ms', 'langfuse.observation.completion_start_time', 'gen_ai.agent.name', 'agent.name', 'crewai.agent.role', 'ai.telemetry.functionId', 'openinference.span.kind', 'langfuse.observation.type', 'langsmith.span.kind', 'traceloop.span.kind', 'litellm.call_type', 'llm.request.type', 'ai.operationId', 'event.kind', 'gen_ai.usage.input_tokens', 'gen_ai.usage.prompt_tokens', 'llm.token_count.prompt', 'llm.usage.prompt_tokens', 'ai.usage.inputTokens', 'ai.usage.promptTokens', 'ai.usage.tokens', 'input_token_count', 'input_tokens', 'gen_ai.usage.cache_read.input_tokens', 'gen_ai.usage.cache_read_input_tokens', 'llm.token_count.prompt_details.cache_read', 'llm.token_count.prompt_details.cache_input', 'gen_ai.usage.prompt_tokens_details.cached_tokens', 'gen_ai.usage.details.cache_read_tokens', 'gen_ai.usage.cached_tokens', 'gen_ai.usage.cached_prompt_text_tokens', 'gen_ai.usage.input_cached_tokens', 'gen_ai.usage.input_tokens.cached', 'ai.usage.inputTokenDetails.cacheReadTokens', 'ai.usage.cachedInputTokens', 'cache_read_tokens', 'cached_token_count', 'cached_content_token_count', 'gen_ai.usage.cache_write.input_tokens', 'gen_ai.usage.cache_creation.input_tokens', 'gen_ai.usage.cache_creation_input_tokens', 'llm.token_count.prompt_details.cache_write', 'gen_ai.usage.prompt_tokens_details.cache_creation_tokens', 'gen_ai.usage.details.cache_write_tokens', 'gen_ai.usage.input_tokens.cache_write', 'ai.usage.inputTokenDetails.cacheWriteTokens', 'cache_creation_tokens', 'anthropic.usage.cache_creation.ephemeral_1h_input_tokens', 'gen_ai.usage.details.ephemeral_1h_input_tokens', 'cache_creation_1h_tokens', 'gen_ai.usage.audio.input_tokens', 'llm.token_count.prompt_details.audio', 'gen_ai.usage.details.input_audio_tokens', 'gen_ai.usage.input_audio_tokens', 'gen_ai.usage.image.input_tokens', 'gen_ai.usage.prompt_image_tokens', 'gen_ai.usage.output_tokens', 'gen_ai.usage.completion_tokens', 'llm.token_count.completion', 'llm.usage.completion_tokens', 'ai.usage.outputTokens', 'ai.usage.completionTokens', 'output_token_count', 'output_tokens', 'gen_ai.usage.reasoning.output_tokens', 'gen_ai.usage.reasoning_tokens', 'llm.token_count.completion_details.reasoning', 'llm.usage.reasoning_tokens', 'gen_ai.usage.completion_tokens_details.reasoning_tokens', 'ai.usage.outputTokenDetails.reasoningTokens', 'ai.usage.reasoningTokens', 'gen_ai.usage.details.reasoning_tokens', 'reasoning_token_count', 'thoughts_token_count', 'gen_ai.usage.audio.output_tokens', 'llm.token_count.completion_details.audio', 'gen_ai.usage.completion_tokens_details.audio_tokens', 'gen_ai.usage.details.output_audio_tokens', 'gen_ai.usage.output_audio_tokens', 'gen_ai.usage.image.output_tokens', 'anthropic.usage.cache_creation.ephemeral_5m_input_tokens', 'cache_creation_5m_tokens', 'ai.usage.inputTokenDetails.noCacheTokens', 'tool_token_count', 'tollbook.cost_usd', 'gen_ai.usage.cost.amount', 'gen_ai.usage.cost.currency', 'gen_ai.usage.cost', 'operation.cost', 'llm.cost.total', 'litellm.cost.total', 'gen_ai.cost.total_cost', 'cost_usd', 'opencode.llm.cost.total', 'gen_ai.usage.cost_in_usd_ticks', 'cost_usd_micros', 'litellm.cache_hit', 'server.address', 'langfuse.observation.usage_details', 'metadata.usage_object', 'gcp.vertex.agent.llm_response', 'haystack.component.output', 'ai.response.providerMetadata', 'gen_ai.usage.input_token_details', 'gen_ai.usage.output_token_details', 'gen_ai.usage.raw', 'langfuse.observation.cost_details', 'hidden_params', 'metadata', 'tag.tags', 'langfuse.trace.tags', 'langsmith.span.tags'], [1, 2, 3, 4, 4, 132, 5, 7, 7, 8, 10, 10, 10, 10, 10, 10, 11, 139, 12, 12, 12, 12, 14, 14, 142, 15, 16, 16, 16, 144, 16, 16, 17, 18, 18, 18, 18, 18, 18, 18, 18, 19, 147, 20, 20, 20, 20, 21, 21, 21, 21, 149, 23, 24, 25, 25, 25, 25, 25, 25, 26, 26, 26, 27, 28, 28, 28, 28, 29, 157, 30, 31, 159, 31, 31, 32, 33, 34, 35, 36, 37, 38, 167, 40, 40, 40, 40, 40, 40, 40, 168, 168, 41, 41, 41, 41, 41, 41, 41, 41, 41, 41, 41, 41, 169, 169, 169, 42, 42, 42, 42, 42, 42, 42, 42, 170, 43, 43, 171, 44, 44, 44, 44, 45, 45, 46, 46, 46, 46, 46, 46, 174, 174, 47, 47, 47, 47, 47, 47, 47, 47, 175, 175, 48, 48, 48, 48, 48, 49, 50, 178, 51, 180, 60, 61, 62, 63, 63, 63, 63, 63, 191, 63, 64, 193, 66, 228, 229, 230, 231, 232, 233, 234, 235, 236, 238, 239, 240, 241, 241, 241], 0), 'UInt8'), attribute_keys) AS codes
+                            arrayMap(attribute_key -> CAST(transform(attribute_key, ['gen_ai.operation.name', 'gen_ai.provider.name', 'gen_ai.system', 'llm.provider', 'ai.model.provider', 'custom_llm_provider', 'llm.system', 'tollbook.region', 'anthropic.response.inference_geo', 'tollbook.batch', 'gen_ai.request.model', 'llm.request.model_name', 'ai.model.id', 'embedding.model_name', 'reranker.model_name', 'langfuse.observation.model.name', 'llm.model_name', 'model', 'gen_ai.response.model', 'llm.response.model_name', 'ai.response.model', 'llm.response.model', 'gen_ai.response.id', 'ai.response.id', 'request_id', 'anthropic.request.id', 'gen_ai.conversation.id', 'langfuse.session.id', 'langsmith.trace.session_id', 'conversation.id', 'traceloop.association.properties.session_id', 'ai.telemetry.metadata.sessionId', 'session.id', 'user.id', 'langfuse.user.id', 'enduser.id', 'gen_ai.user', 'gen_ai.request.user', 'litellm.end_user.id', 'ai.telemetry.metadata.userId', 'traceloop.association.properties.user_id', 'llm.user', 'user.account_uuid', 'openai.response.service_tier', 'gen_ai.openai.response.service_tier', 'gen_ai.response.service_tier', 'anthropic.response.service_tier', 'openai.request.service_tier', 'gen_ai.openai.request.service_tier', 'anthropic.request.service_tier', 'gen_ai.request.service_tier', 'speed', 'error.type', 'gen_ai.usage.cost.source', 'gen_ai.response.finish_reasons', 'gen_ai.response.finish_reason', 'llm.finish_reason', 'llm.response.finish_reason', 'gen_ai.response.stop_reason', 'ai.response.finishReason', 'gen_ai.request.stream', 'gen_ai.is_streaming', 'llm.is_streaming', 'tollbook.usage.complete', 'gen_ai.response.time_to_first_chunk', 'gen_ai.client.operation.time_to_first_chunk', 'gen_ai.latency.time_to_first_token', 'gen_ai.server.time_to_first_token', 'ai.response.msToFirstChunk', 'ttft_ms', 'langfuse.observation.completion_start_time', 'gen_ai.agent.name', 'agent.name', 'crewai.agent.role', 'ai.telemetry.functionId', 'openinference.span.kind', 'langfuse.observation.type', 'langsmith.span.kind', 'traceloop.span.kind', 'litellm.call_type', 'llm.request.type', 'ai.operationId', 'event.kind', 'gen_ai.usage.input_tokens', 'gen_ai.usage.prompt_tokens', 'llm.token_count.prompt', 'llm.usage.prompt_tokens', 'ai.usage.inputTokens', 'ai.usage.promptTokens', 'ai.usage.tokens', 'input_token_count', 'input_tokens', 'gen_ai.usage.cache_read.input_tokens', 'gen_ai.usage.cache_read_input_tokens', 'llm.token_count.prompt_details.cache_read', 'llm.token_count.prompt_details.cache_input', 'gen_ai.usage.prompt_tokens_details.cached_tokens', 'gen_ai.usage.details.cache_read_tokens', 'gen_ai.usage.cached_tokens', 'gen_ai.usage.cached_prompt_text_tokens', 'gen_ai.usage.input_cached_tokens', 'gen_ai.usage.input_tokens.cached', 'ai.usage.inputTokenDetails.cacheReadTokens', 'ai.usage.cachedInputTokens', 'cache_read_tokens', 'cached_token_count', 'cached_content_token_count', 'gen_ai.usage.cache_write.input_tokens', 'gen_ai.usage.cache_creation.input_tokens', 'gen_ai.usage.cache_creation_input_tokens', 'llm.token_count.prompt_details.cache_write', 'gen_ai.usage.prompt_tokens_details.cache_creation_tokens', 'gen_ai.usage.details.cache_write_tokens', 'gen_ai.usage.input_tokens.cache_write', 'ai.usage.inputTokenDetails.cacheWriteTokens', 'cache_creation_tokens', 'anthropic.usage.cache_creation.ephemeral_1h_input_tokens', 'gen_ai.usage.details.ephemeral_1h_input_tokens', 'cache_creation_1h_tokens', 'gen_ai.usage.audio.input_tokens', 'llm.token_count.prompt_details.audio', 'gen_ai.usage.details.input_audio_tokens', 'gen_ai.usage.input_audio_tokens', 'gen_ai.usage.image.input_tokens', 'gen_ai.usage.prompt_image_tokens', 'gen_ai.usage.output_tokens', 'gen_ai.usage.completion_tokens', 'llm.token_count.completion', 'llm.usage.completion_tokens', 'ai.usage.outputTokens', 'ai.usage.completionTokens', 'output_token_count', 'output_tokens', 'gen_ai.usage.reasoning.output_tokens', 'gen_ai.usage.reasoning_tokens', 'llm.token_count.completion_details.reasoning', 'llm.usage.reasoning_tokens', 'gen_ai.usage.completion_tokens_details.reasoning_tokens', 'ai.usage.outputTokenDetails.reasoningTokens', 'ai.usage.reasoningTokens', 'gen_ai.usage.details.reasoning_tokens', 'reasoning_token_count', 'thoughts_token_count', 'gen_ai.usage.audio.output_tokens', 'llm.token_count.completion_details.audio', 'gen_ai.usage.completion_tokens_details.audio_tokens', 'gen_ai.usage.details.output_audio_tokens', 'gen_ai.usage.output_audio_tokens', 'gen_ai.usage.image.output_tokens', 'anthropic.usage.cache_creation.ephemeral_5m_input_tokens', 'cache_creation_5m_tokens', 'ai.usage.inputTokenDetails.noCacheTokens', 'tool_token_count', 'tollbook.cost_usd', 'gen_ai.usage.cost.amount', 'gen_ai.usage.cost.currency', 'gen_ai.usage.cost', 'operation.cost', 'llm.cost.total', 'litellm.cost.total', 'gen_ai.cost.total_cost', 'cost_usd', 'opencode.llm.cost.total', 'gen_ai.usage.cost_in_usd_ticks', 'cost_usd_micros', 'litellm.cache_hit', 'tollbook.usage.estimated', 'tollbook.usage.web_search_requests', 'tollbook.usage.file_search_requests', 'tollbook.usage.search_units', 'tollbook.usage.input_audio_seconds', 'tollbook.usage.input_characters', 'tollbook.usage.images', 'tollbook.usage.pages', 'mistral_ai.ocr.usage.pages_processed', 'tollbook.usage.code_sessions', 'tollbook.request.search_context_size', 'gen_ai.request.image_quality', 'gen_ai.request.image_size', 'server.address', 'langfuse.observation.usage_details', 'metadata.usage_object', 'gcp.vertex.agent.llm_response', 'haystack.component.output', 'ai.response.providerMetadata', 'gen_ai.usage.input_token_details', 'gen_ai.usage.output_token_details', 'gen_ai.usage.raw', 'langfuse.observation.cost_details', 'hidden_params', 'metadata', 'tag.tags', 'langfuse.trace.tags', 'langsmith.span.tags'], [1, 2, 3, 4, 4, 132, 5, 7, 7, 8, 10, 10, 10, 10, 10, 10, 11, 139, 12, 12, 12, 12, 14, 14, 142, 15, 16, 16, 16, 144, 16, 16, 17, 18, 18, 18, 18, 18, 18, 18, 18, 19, 147, 20, 20, 20, 20, 21, 21, 21, 21, 149, 23, 24, 25, 25, 25, 25, 25, 25, 26, 26, 26, 27, 28, 28, 28, 28, 29, 157, 30, 31, 159, 31, 31, 32, 33, 34, 35, 36, 37, 38, 167, 40, 40, 40, 40, 40, 40, 40, 168, 168, 41, 41, 41, 41, 41, 41, 41, 41, 41, 41, 41, 41, 169, 169, 169, 42, 42, 42, 42, 42, 42, 42, 42, 170, 43, 43, 171, 44, 44, 44, 44, 45, 45, 46, 46, 46, 46, 46, 46, 174, 174, 47, 47, 47, 47, 47, 47, 47, 47, 175, 175, 48, 48, 48, 48, 48, 49, 50, 178, 51, 180, 60, 61, 62, 63, 63, 63, 63, 63, 191, 63, 64, 193, 66, 67, 70, 71, 72, 73, 74, 75, 76, 76, 77, 78, 79, 80, 228, 229, 230, 231, 232, 233, 234, 235, 236, 238, 239, 240, 241, 241, 241], 0), 'UInt8'), attribute_keys) AS codes
                         FROM decoded
                     )
                 )
@@ -3843,6 +3894,34 @@ CREATE TABLE understood
     `request_model` String COMMENT 'The model asked for'
 )
 ENGINE = `Null`;
+
+CREATE VIEW unit_rates
+(
+    `price_id` String,
+    `meters` Array(String),
+    `rates_usd` Array(Decimal(38, 12))
+)
+AS SELECT
+    price_id,
+    groupArray(toString(meter)) AS meters,
+    groupArray(rate_usd) AS rates_usd
+FROM rates
+WHERE (book_at = (
+    SELECT max(book_at)
+    FROM price_books
+)) AND (meter NOT IN ('input', 'cache_read', 'cache_write', 'cache_write_1h', 'input_audio', 'input_image', 'output', 'reasoning', 'output_audio', 'output_image', 'millisecond', 'unconverted'))
+GROUP BY price_id;
+
+CREATE DICTIONARY unit_rates_by_card
+(
+    `price_id` String,
+    `meters` Array(String),
+    `rates_usd` Array(Decimal(38, 12))
+)
+PRIMARY KEY price_id
+SOURCE(CLICKHOUSE(HOST '127.0.0.1' TABLE 'unit_rates'))
+LIFETIME(MIN 0 MAX 0)
+LAYOUT(COMPLEX_KEY_HASHED());
 
 CREATE VIEW unpriced_calls
 (

@@ -1,6 +1,6 @@
 -- The number of the column that an attribute holds, of the spellings of all dialects; 0: it has none.
 -- Spellings that one span may carry with different values have numbers of their own, so that the view can prefer one.
--- Its low seven bits are the column: 40 to 52 hold counts of tokens, 32 to 39 a word for the kind of span, 101 to 112 JSON.
+-- Its low seven bits are the column: 40 to 52 hold counts of tokens, 70 to 77 counts of what is billed beside them, 32 to 39 a word for the kind of span, 101 to 112 JSON.
 -- With 128 added the attribute is also kept as it came, because others may mean something else by so plain a name.
 CREATE OR REPLACE FUNCTION tollbook_column AS
     (attribute_key) -> transform(
@@ -61,6 +61,10 @@ CREATE OR REPLACE FUNCTION tollbook_column AS
             'gen_ai.usage.cost_in_usd_ticks',
             'cost_usd_micros',
             'litellm.cache_hit',
+            'tollbook.usage.estimated',
+            'tollbook.usage.web_search_requests', 'tollbook.usage.file_search_requests', 'tollbook.usage.search_units', 'tollbook.usage.input_audio_seconds', 'tollbook.usage.input_characters', 'tollbook.usage.images',
+            'tollbook.usage.pages', 'mistral_ai.ocr.usage.pages_processed', 'tollbook.usage.code_sessions',
+            'tollbook.request.search_context_size', 'gen_ai.request.image_quality', 'gen_ai.request.image_size',
             'server.address',
             'langfuse.observation.usage_details',
             'metadata.usage_object',
@@ -131,6 +135,10 @@ CREATE OR REPLACE FUNCTION tollbook_column AS
             64,
             193,
             66,
+            67,
+            70, 71, 72, 73, 74, 75,
+            76, 76, 77,
+            78, 79, 80,
             228,
             229,
             230,

@@ -34,6 +34,7 @@ SELECT
     reasoning_tokens,
     output_audio_tokens,
     output_image_tokens,
+    units,
     usage_complete,
     usage_fixups,
     if(is_copy, lower(hex(dictGet('original_of_copy', 'dedup_of', copy))), '') AS dedup_of,

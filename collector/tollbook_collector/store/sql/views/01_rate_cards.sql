@@ -26,6 +26,7 @@ SELECT
     if(countIf(meter = 'output_image') > 0, anyIf(rate_usd, meter = 'output_image'), output_usd) AS output_image_usd,
     anyIf(rate_usd, meter = 'millisecond') AS millisecond_usd,
     countIf(meter = 'unconverted') > 0 AS unconverted,
+    unconverted + 2 * (countIf(meter = 'request_fee') > 0) AS remarks,
     any(rates.source) AS source
 FROM rates
 WHERE book_at = (SELECT max(book_at) FROM price_books)

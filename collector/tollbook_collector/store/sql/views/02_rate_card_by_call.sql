@@ -24,7 +24,7 @@ CREATE OR REPLACE DICTIONARY rate_card_by_call
     output_audio_usd   Decimal(38, 12),
     output_image_usd   Decimal(38, 12),
     millisecond_usd    Decimal(38, 12),
-    unconverted        Bool
+    remarks            UInt8
 )
 PRIMARY KEY provider, model, service_tier, context_over, variant
 SOURCE(CLICKHOUSE(HOST '127.0.0.1' TABLE 'rate_cards'))

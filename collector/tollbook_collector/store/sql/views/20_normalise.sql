@@ -64,17 +64,21 @@ SELECT
     if(output_parts_fit, reasoning_reported, 0) AS reasoning_tokens,
     if(output_parts_fit, output_audio_reported, 0) AS output_audio_tokens,
     if(output_parts_fit, output_image_reported, 0) AS output_image_tokens,
+    if(empty(unit_places) AND search_context = '', CAST(map(), 'Map(String, UInt64)'), mapFromArrays(
+        arrayConcat(arrayFilter((unit, count) -> isNotNull(count), unit_names, unit_counts), if(search_context = '', [], [concat('request_fee:', search_context)])),
+        arrayConcat(arrayMap(count -> assumeNotNull(count), arrayFilter(count -> isNotNull(count), unit_counts)), if(search_context = '', [], [toUInt64(1)])))) AS units,
     NOT (has(columns, 27) AND NOT attribute_booleans[indexOf(columns, 27)]) AS usage_complete,
     arrayFilter(
         fixup -> fixup != '',
         [
-            if(arrayExists((column, count) -> column BETWEEN 40 AND 52 AND isNull(count), counted, counts), 'count_out_of_range', ''),
+            if(arrayExists((column, count) -> column BETWEEN 40 AND 52 AND isNull(count), counted, counts) OR has(unit_counts, NULL), 'count_out_of_range', ''),
             if(NOT cache_fits AND isNotNull(input_whole), 'cache_exceeds_input', ''),
             if(cache_fits AND NOT input_parts_fit, 'input_parts_exceed_input', ''),
             if(NOT output_parts_fit AND isNotNull(output_whole), 'output_parts_exceed_output', ''),
             if(input_whole != input_reported OR (is_split AND input_reported != coalesce(attribute_numbers[indexOf(columns, 40)], json_numbers[indexOf(json_columns, 100)])), 'exclusive_input', ''),
             if(output_whole != output_reported, 'exclusive_output', ''),
-            if(lower(attribute_strings[indexOf(columns, 66)]) = 'true' OR attribute_booleans[indexOf(columns, 66)], 'gateway_cache_hit', '')
+            if(lower(attribute_strings[indexOf(columns, 66)]) = 'true' OR attribute_booleans[indexOf(columns, 66)], 'gateway_cache_hit', ''),
+            if(attribute_booleans[indexOf(columns, 67)], 'estimated', '')
         ]) AS usage_fixups,
     multiIf(
         has(columns, 60), toDecimal128OrNull(attribute_strings[indexOf(columns, 60)], 12),
@@ -163,12 +167,28 @@ FROM
                     dialect = 'openlit', provider_named = 'anthropic',
                     dialect = 'vercel', NOT is_split AND NOT has(columns, 51) AND (provider_named = 'anthropic' OR (provider_named = 'aws.bedrock' AND position(request_model, 'claude') > 0)),
                     0) AS is_exclusive,
+                arrayMap(
+                    number -> if(number BETWEEN 0 AND 1099511627776, number, NULL)::Nullable(UInt64),
+                    arrayMap(
+                        (place) -> multiIf(
+                            attribute_types[place] = 'int_value', attribute_integers[place],
+                            attribute_types[place] = 'double_value', accurateCastOrNull(round(attribute_doubles[place]), 'Int64'),
+                            toInt64OrNull(attribute_strings[place])),
+                        unit_places)) AS unit_counts,
+                -- The detail of an image is its quality and size, as far as they were said.
+                arrayMap(
+                    place -> if(columns[place] = 75 AND image_detail != '', concat('image:', image_detail), transform(columns[place], [70, 71, 72, 73, 74, 75, 76, 77], ['web_search', 'file_search', 'search_unit', 'audio_second', 'character', 'image', 'page', 'code_session'], '')),
+                    unit_places) AS unit_names,
                 if(dialect = 'litellm' AND json_column = 0, 'litellm.metadata.', transform(dialect, ['openllmetry', 'langfuse', 'langsmith', 'vercel', 'litellm'], ['traceloop.association.properties.', 'langfuse.trace.metadata.', 'langsmith.metadata.', 'ai.telemetry.metadata.', 'metadata.'], '')) AS tag_prefix
             FROM
             (
                 SELECT
                     *,
-                    arrayMap(number -> if(number BETWEEN 0 AND 1099511627776, number, NULL)::Nullable(UInt64), numbers) AS counts
+                    arrayMap(number -> if(number BETWEEN 0 AND 1099511627776, number, NULL)::Nullable(UInt64), numbers) AS counts,
+                    -- Where the counts beside the tokens stand; most spans have none.
+                    arrayFilter((place, column) -> column BETWEEN 70 AND 77 AND indexOf(columns, column) = place, arrayEnumerate(columns), columns) AS unit_places,
+                    extract(lower(attribute_strings[indexOf(columns, 78)]), '^[a-z]{1,16}$') AS search_context,
+                    if(NOT has(columns, 75), '', extract(lower(arrayStringConcat(arrayFilter(word -> word != '', [attribute_strings[indexOf(columns, 79)], attribute_strings[indexOf(columns, 80)]]), '/')), '^[a-z0-9/.-]{1,40}$')) AS image_detail
                 FROM understood
             )
         )

@@ -49,10 +49,11 @@ SELECT
     reasoning_tokens,
     output_audio_tokens,
     output_image_tokens,
+    units,
     usage_complete,
     usage_fixups,
     multiIf(is_reported, reported_cost_usd, NOT is_call OR reason != '', NULL, has(usage_fixups, 'gateway_cache_hit'), toDecimal128(0, 12), computed_usd) AS cost_usd,
-    multiIf(is_reported, 'reported', NOT is_call OR reason != '', '', card.14 > 0, 'amortised', 'computed') AS cost_basis,
+    multiIf(is_reported, 'reported', NOT is_call OR reason != '', '', card.14 > 0, 'amortised', has(usage_fixups, 'estimated'), 'estimated', 'computed') AS cost_basis,
     if(is_call AND reason = '', card.1, '') AS price_id,
     if(is_call AND reason = '', card.16, NULL) AS book_at,
     multiIf(NOT is_call, '', is_reported, 'priced', reason != '', 'unpriced', has_tier, 'priced', 'tier_fallback') AS price_status,
@@ -71,12 +72,15 @@ FROM
 (
     SELECT
         *,
-        tollbook_cost_usd(
+        -- What is measured by a card without rates for tokens has its tokens with it.
+        if(is_measured AND NOT card.2 AND NOT card.3, toDecimal128(0, 12), tollbook_cost_usd(
             ifNull(input_tokens, 0), cache_read_tokens, cache_write_tokens, cache_write_1h_tokens, input_audio_tokens, input_image_tokens,
             ifNull(output_tokens, 0), reasoning_tokens, output_audio_tokens, output_image_tokens,
-            card.2, card.3, card.4, card.5, card.6, card.7, card.8, card.9, card.10, card.11, card.12, card.13)
+            card.2, card.3, card.4, card.5, card.6, card.7, card.8, card.9, card.10, card.11, card.12, card.13))
+            + if(empty(unit_quantities), toDecimal128(0, 12), arraySum((quantity, rate_usd) -> toInt64(quantity) * rate_usd, unit_quantities, unit_card.2))
             -- On a machine of one's own a call costs its time, in whole milliseconds, and its tokens nothing.
             + toInt64(intDiv(duration_ns, 1000000)) * card.14 AS computed_usd,
+        tollbook_is_measured(unit_card.1, unit_quantities) AS is_measured,
         multiIf(
             NOT is_call, '',
             status_code = 2 AND isNull(input_tokens) AND isNull(output_tokens), 'failed',
@@ -84,12 +88,12 @@ FROM
             price_model = '', 'unknown_model',
             card.1 = '', 'no_rate',
             -- A card whose currency had no exchange rate on that day is there without rates.
-            card.15, 'no_exchange_rate',
+            bitTest(card.15, 0), 'no_exchange_rate',
             card.14 > 0, '',
-            isNull(input_tokens) OR (isNull(output_tokens) AND operation != 'embeddings'), 'no_usage',
+            (isNull(input_tokens) OR (isNull(output_tokens) AND operation != 'embeddings')) AND NOT is_measured, 'no_usage',
             NOT usage_complete, 'usage_incomplete',
             hasAny(usage_fixups, ['count_out_of_range', 'cache_exceeds_input', 'input_parts_exceed_input', 'output_parts_exceed_output']), 'usage_inconsistent',
-            isNull(computed_usd), 'no_rate',
+            isNull(computed_usd) OR tollbook_unit_without_rate(units, unit_card.1, card.2 OR card.3), 'no_rate',
             '') AS reason
     FROM
     (
@@ -97,9 +101,12 @@ FROM
             *,
             dictGet(
                 'rate_card_by_call',
-                ('price_id', 'input_known', 'output_known', 'input_usd', 'cache_read_usd', 'cache_write_usd', 'cache_write_1h_usd', 'input_audio_usd', 'input_image_usd', 'output_usd', 'reasoning_usd', 'output_audio_usd', 'output_image_usd', 'millisecond_usd', 'unconverted', 'book_at'),
+                ('price_id', 'input_known', 'output_known', 'input_usd', 'cache_read_usd', 'cache_write_usd', 'cache_write_1h_usd', 'input_audio_usd', 'input_image_usd', 'output_usd', 'reasoning_usd', 'output_audio_usd', 'output_image_usd', 'millisecond_usd', 'remarks', 'book_at'),
                 (provider, price_model, priced_tier, context_over, variant),
-                priced_at) AS card
+                priced_at) AS card,
+            -- Looked up for the few that are billed for more than tokens.
+            if(empty(units) AND NOT bitTest(card.15, 1), CAST(([], []), 'Tuple(Array(String), Array(Decimal(38, 12)))'), dictGet('unit_rates_by_card', ('meters', 'rates_usd'), card.1)) AS unit_card,
+            tollbook_unit_quantities(units, unit_card.1, isNotNull(input_tokens) OR isNotNull(output_tokens)) AS unit_quantities
         FROM
         (
             SELECT

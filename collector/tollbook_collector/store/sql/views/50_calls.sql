@@ -31,6 +31,7 @@ SELECT
     reasoning_tokens,
     output_audio_tokens,
     output_image_tokens,
+    units,
     usage_complete,
     usage_fixups,
     NOT is_copy AS billable,

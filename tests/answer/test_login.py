@@ -1,0 +1,190 @@
+"""Signing in: sessions, roles, and forms that no other site can send."""
+
+import re
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+from fastapi.testclient import TestClient
+from gates import PEPPER
+
+from tollbook_collector.answer import session as sessions
+from tollbook_collector.answer.api import create_api
+from tollbook_collector.answer.login import own_path
+from tollbook_collector.answer.session import Session
+from tollbook_collector.intake.keyring import Keyring
+from tollbook_collector.intake.keys import ADMIN, INGEST, QUERY, VIEW, Pepper, changed, new_key
+from tollbook_collector.store.client import ClickHouse
+
+from .conftest import Reading
+
+HTML = {"accept": "text/html"}
+Browser = Callable[[str], TestClient]
+
+
+class Keyed(Reading):
+    """A collector of one tenant with a key of each scope."""
+
+    def __init__(self, store: ClickHouse, tenant: str) -> None:
+        super().__init__(store, tenant)
+        self.keyring = Keyring(PEPPER)
+        made = {scope: new_key(PEPPER, tenant, (scope,)) for scope in (VIEW, QUERY, ADMIN, INGEST)}
+        self.keys = {scope: key for scope, (key, _) in made.items()}
+        self.tokens = {scope: token for scope, (_, token) in made.items()}
+        self.keyring.put({key.id: key for key in self.keys.values()})
+
+
+@pytest.fixture(name="keyed")
+def _keyed(priced: ClickHouse, tenant: str) -> Keyed:
+    return Keyed(priced, tenant)
+
+
+@pytest.fixture(name="browser")
+def _browser(keyed: Keyed) -> Browser:
+    """Return a browser that has signed in with the key of a scope; empty: that has not."""
+    api = create_api(keyed)
+
+    def signed_in(scope: str) -> TestClient:
+        client = TestClient(api, base_url="http://tollbook.test", follow_redirects=False)
+        if scope:
+            answer = client.post("/login", data={"key": keyed.tokens[scope], "next": "/calls"})
+            assert (answer.status_code, answer.headers["location"]) == (303, "/calls")
+        return client
+
+    return signed_in
+
+
+def csrf(client: TestClient) -> str:
+    """Return the token that the forms of a page carry."""
+    found = re.search(r'name="csrf" value="([0-9a-f]{64})"', client.get("/data", headers=HTML).text)
+    assert found
+    return found[1]
+
+
+def test_who_has_not_signed_in_is_led_to_the_form_and_back(browser: Browser) -> None:
+    client = browser("")
+
+    asked = client.get("/calls?since=7d", headers=HTML)
+    form = client.get(asked.headers["location"], headers=HTML)
+
+    assert (asked.status_code, asked.headers["location"]) == (
+        303,
+        "/login?next=%2Fcalls%3Fsince%3D7d",
+    )
+    assert '<input type="hidden" name="next" value="/calls?since=7d">' in form.text
+    assert client.get("/v1/spend", headers=HTML).status_code == 401
+
+
+def test_a_wrong_key_and_one_that_only_sends_begin_no_session(
+    keyed: Keyed, browser: Browser
+) -> None:
+    client = browser("")
+
+    wrong = client.post("/login", data={"key": "tollbook_no"})
+    sending = client.post("/login", data={"key": keyed.tokens[INGEST]})
+
+    assert (wrong.status_code, sending.status_code) == (401, 403)
+    assert not client.cookies
+
+
+def test_the_cookie_is_out_of_reach_of_scripts_and_holds_no_key(
+    keyed: Keyed, browser: Browser
+) -> None:
+    answer = browser("").post("/login", data={"key": keyed.tokens[VIEW]})
+    behind_tls = TestClient(create_api(keyed), base_url="https://tollbook.test")
+    secure = behind_tls.post(
+        "/login", data={"key": keyed.tokens[VIEW]}, follow_redirects=False
+    ).headers["set-cookie"]
+
+    plain = answer.headers["set-cookie"]
+    assert all(word in plain for word in ("HttpOnly", "SameSite=lax", "Path=/"))
+    assert keyed.tokens[VIEW] not in plain
+    assert secure.startswith(f"{sessions.SECURE_COOKIE}=")
+    assert "Secure" in secure
+    assert "Domain" not in secure
+
+
+@pytest.mark.parametrize(
+    ("scope", "sql", "keys"), [(VIEW, 403, 403), (QUERY, 200, 403), (ADMIN, 200, 200)]
+)
+def test_a_role_may_what_it_may_and_nothing_more(
+    browser: Browser, scope: str, sql: int, keys: int
+) -> None:
+    client = browser(scope)
+    token = {"x-csrf-token": csrf(client), "content-type": "text/plain"}
+
+    assert client.get("/v1/spend").status_code == 200
+    assert client.post("/v1/sql", content="SELECT 1 AS one", headers=token).status_code == sql
+    assert client.get("/v1/keys").status_code == keys
+
+
+def test_a_form_needs_the_token_of_its_own_session(browser: Browser) -> None:
+    client, other = browser(QUERY), browser(QUERY)
+    text = {"content-type": "text/plain"}
+
+    def ask(**headers: str) -> int:
+        given = {name.replace("_", "-"): value for name, value in headers.items()}
+        return client.post("/v1/sql", content="SELECT 1", headers={**text, **given}).status_code
+
+    assert ask() == 403
+    assert ask(x_csrf_token=csrf(other)) == 403
+    assert ask(x_csrf_token=csrf(client), sec_fetch_site="cross-site") == 403
+    assert ask(x_csrf_token=csrf(client), origin="http://elsewhere.test") == 403
+    assert ask(x_csrf_token=csrf(client), origin="http://tollbook.test") == 200
+
+
+def test_a_key_in_a_header_needs_no_token(keyed: Keyed, browser: Browser) -> None:
+    headers = {"authorization": f"Bearer {keyed.tokens[QUERY]}", "content-type": "text/plain"}
+
+    assert browser("").post("/v1/sql", content="SELECT 1", headers=headers).status_code == 200
+
+
+def test_signing_out_ends_the_session_and_not_only_the_cookie(browser: Browser) -> None:
+    client = browser(VIEW)
+    cookie = client.cookies[sessions.PLAIN_COOKIE]
+
+    answer = client.post("/logout", data={"csrf": csrf(client)})
+    client.cookies.set(sessions.PLAIN_COOKIE, cookie)
+
+    assert (answer.status_code, answer.headers["location"]) == (303, "/login")
+    assert client.get("/v1/spend").status_code == 401
+
+
+def test_a_session_ends_with_its_key(keyed: Keyed, browser: Browser) -> None:
+    client = browser(VIEW)
+    key = keyed.keys[VIEW]
+
+    keyed.keyring.put({key.id: changed(key, revoked_at=key.created_at)})
+
+    assert client.get("/v1/spend").status_code == 401
+
+
+def test_a_cookie_that_was_touched_or_is_over_is_no_session() -> None:
+    session = sessions.begun(Session("", key="k"))
+    cookie = sessions.sealed(PEPPER, session)
+    over = sessions.sealed(PEPPER, replace(session, expires_at=1))
+
+    assert sessions.unsealed(PEPPER, cookie) == session
+    for wrong in (cookie[:-1], "x" + cookie, cookie + ".x", "", ".", "é.é", over, cookie * 50):
+        assert sessions.unsealed(PEPPER, wrong) is None
+    assert sessions.unsealed(Pepper(bytes(32)), cookie) is None
+
+
+@pytest.mark.parametrize(
+    "to",
+    ["//evil.test", "/\\evil.test", "https://evil.test", "evil", "", "/a\r\nb", "/" + "x" * 3_000],
+)
+def test_nobody_is_led_to_another_site(to: str) -> None:
+    assert own_path(to) == "/"
+    assert own_path("/calls?since=7d") == "/calls?since=7d"
+
+
+def test_an_open_collector_refuses_what_another_site_makes_a_browser_send(
+    api: TestClient,
+) -> None:
+    foreign = {"sec-fetch-site": "cross-site", "content-type": "text/plain"}
+
+    refused = api.post("/v1/sql", content="SELECT 1", headers=foreign)
+    own = api.post("/v1/sql", content="SELECT 1", headers={"content-type": "text/plain"})
+
+    assert (refused.status_code, own.status_code) == (403, 200)
