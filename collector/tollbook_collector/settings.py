@@ -35,6 +35,8 @@ class Settings(BaseSettings):
         clickhouse_user: Its user.
         clickhouse_password: That user's password.
         clickhouse_database: The database for tollbook's tables.
+        clickhouse_cluster: Name of a cluster in that server's configuration: tables are replicated
+            and spread over it; empty: the server stands alone.
         key_pepper: 32 bytes in hexadecimal under which keys are hashed, the same for all collectors
             of a fleet; empty: a random one, kept in the data directory.
         log_level: What is written to standard error: DEBUG, INFO, WARNING or ERROR, and above.
@@ -63,6 +65,7 @@ class Settings(BaseSettings):
     clickhouse_user: str = "default"
     clickhouse_password: str = Field(default="", repr=False)
     clickhouse_database: str = Field(default="tollbook", pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")
+    clickhouse_cluster: str = Field(default="", pattern=r"^([A-Za-z_][A-Za-z0-9_-]*)?$")
     key_pepper: str = Field(default="", repr=False)
     log_level: Annotated[
         Literal["DEBUG", "INFO", "WARNING", "ERROR"], BeforeValidator(lambda v: str(v).upper())
