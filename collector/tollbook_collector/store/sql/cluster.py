@@ -77,7 +77,9 @@ class Layout:
 
 def layout(files: Mapping[str, str]) -> Layout:
     """Return where tables are, from all files of migrations and views by name."""
-    kept, passing, traced = set(), set(), set()
+    kept: set[str] = set()
+    passing: set[str] = set()
+    traced: set[str] = set()
     for text in files.values():
         head = _HEAD.search(text)
         if head is None or head["kind"] != "TABLE":
