@@ -1,10 +1,21 @@
-"""The commands of `tollbook store`: the embedded store alone, and the schema for a server."""
+"""The commands of `tollbook store`: alone, the schema for a server, and the way to one."""
 
+import contextlib
 import json
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Final, NoReturn
 
 import typer
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeRemainingColumn,
+)
 
 from tollbook_collector.intake.keys import TENANT
 from tollbook_collector.logs import log_to
@@ -12,6 +23,7 @@ from tollbook_collector.settings import OPEN_TENANT, Settings
 from tollbook_collector.store import sql
 from tollbook_collector.store.sql.cluster import Cluster, everywhere
 
+EXIT_FAILED: Final = 1
 EXIT_USAGE: Final = 2
 
 commands = typer.Typer(
@@ -78,3 +90,104 @@ def ddl(
         typer.echo(json.dumps(statements))
     else:
         typer.echo("\n".join(f"{statement.strip()};\n" for statement in statements))
+
+
+@commands.command()
+def copy(
+    to: Annotated[str, typer.Option(help="The ClickHouse that it moves to, http://host:8123.")],
+    path: Annotated[
+        Path | None, typer.Option(help="Directory of the embedded store. [DATA/store]")
+    ] = None,
+    to_database: Annotated[
+        str | None, typer.Option(help="Its database. [TOLLBOOK_CLICKHOUSE_DATABASE, tollbook]")
+    ] = None,
+    to_cluster: Annotated[
+        str | None, typer.Option(help="A cluster of it. [TOLLBOOK_CLICKHOUSE_CLUSTER]")
+    ] = None,
+    slice_rows: Annotated[
+        int | None, typer.Option(min=1_000, help="Rows of one insert, about. [200000]")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Copy the embedded store's history to a server, to the last digit; again, it goes on.
+
+    The user and the password at the target are TOLLBOOK_CLICKHOUSE_USER and _PASSWORD.
+    """
+    from tollbook_collector.store.client import (
+        ClickHouse,
+        ServerTooOld,
+        StoreAddress,
+        StoreRefused,
+        StoreUnavailable,
+    )
+    from tollbook_collector.store.copy import (
+        SLICE_ROWS,
+        CopyDiffers,
+        SchemasDiffer,
+        StoreCopy,
+        TargetNotEmpty,
+    )
+    from tollbook_collector.store.embedded.directory import AlreadyOwned, SecretExposed
+    from tollbook_collector.store.embedded.process import EmbeddedStore, StoreFailedToStart
+
+    settings = Settings()
+    directory = path or settings.data / "store"
+    if not (directory / "data").is_dir():
+        _fail(f"{directory} is not the directory of an embedded store; name it with --path")
+    log_to()
+    try:
+        with EmbeddedStore(directory) as embedded:
+            here = embedded.address
+            source = ClickHouse(
+                StoreAddress(here.url, here.user, here.password, settings.clickhouse_database)
+            )
+            target = ClickHouse(
+                StoreAddress(
+                    to,
+                    settings.clickhouse_user,
+                    settings.clickhouse_password,
+                    to_database or settings.clickhouse_database,
+                    settings.clickhouse_cluster if to_cluster is None else to_cluster,
+                )
+            )
+            with _progress("copying rows") as show:
+                done = StoreCopy(source, target, slice_rows or SLICE_ROWS).run(show)
+    except AlreadyOwned as owned:
+        _fail(
+            f"{owned} Stop its collector first: what senders send meanwhile, a collector with"
+            f" --clickhouse-url {to} keeps in its spool until the copy is done"
+        )
+    except (
+        CopyDiffers,
+        OSError,
+        SchemasDiffer,
+        SecretExposed,
+        ServerTooOld,
+        StoreFailedToStart,
+        StoreRefused,
+        StoreUnavailable,
+        TargetNotEmpty,
+    ) as failure:
+        _fail(str(failure))
+    if as_json:
+        typer.echo(json.dumps(asdict(done)))
+        return
+    typer.echo(
+        f"{done.rows:,} rows are at {to}, {done.parts} parts copied now and {done.parts_before}"
+        f" before; the sums of {done.days} days of tables are the same to the last digit.\n"
+        f"Next: tollbook up --clickhouse-url {to}"
+    )
+
+
+@contextlib.contextmanager
+def _progress(what: str) -> Iterator[Callable[[int, int], None]]:
+    """Show a bar on a terminal, and nothing in a pipe."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True)) as bar:
+        task = bar.add_task(what, total=None)
+        yield lambda done, all_rows: bar.update(task, completed=done, total=all_rows)
+
+
+def _fail(message: str) -> NoReturn:
+    typer.echo(f"tollbook: {message}", err=True)
+    raise typer.Exit(EXIT_FAILED)

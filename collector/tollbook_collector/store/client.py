@@ -6,7 +6,7 @@ own parameters. A client is safe to use from several threads.
 
 import contextlib
 import io
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -258,6 +258,34 @@ class ClickHouse:
         try:
             self._client.insert(
                 table, rows, column_names=list(columns), settings={"async_insert": 0}
+            )
+        except ClickHouseError as error:
+            raise _translated(error) from error
+
+    def insert_stream(
+        self,
+        table: str,
+        columns: Sequence[str],
+        pieces: Iterator[bytes],
+        settings: Mapping[str, Any],
+    ) -> None:
+        """Insert rows that come in ClickHouse's format Native, piece by piece.
+
+        Raises:
+            StoreUnavailable: It may succeed later, and may have been carried out.
+            StoreRefused: It will not.
+        """
+
+        def given() -> Generator[bytes, None, None]:
+            yield from pieces
+
+        try:
+            self._client.raw_insert(
+                table,
+                column_names=list(columns),
+                insert_block=given(),
+                fmt="Native",
+                settings=dict(settings),
             )
         except ClickHouseError as error:
             raise _translated(error) from error

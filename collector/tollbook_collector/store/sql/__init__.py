@@ -89,12 +89,15 @@ def access_statements(
     return list(access.statements(schema, files_of_access, readable, database, tenant, cluster))
 
 
-def migrate(database: Database, cluster: Cluster | None = None) -> list[str]:
+def migrate(
+    database: Database, cluster: Cluster | None = None, folders: Sequence[str] = FOLDERS
+) -> list[str]:
     """Bring a database to this version's schema and return the files that were applied, in order.
 
     Args:
         database: The database, which exists.
         cluster: The cluster that it is on; None: it is on one server.
+        folders: What is applied: all, or the tables alone, which FROZEN_FOLDER makes.
 
     Raises:
         EditedMigration: A migration that was applied has another text now; nothing was changed.
@@ -107,12 +110,12 @@ def migrate(database: Database, cluster: Cluster | None = None) -> list[str]:
     }
     _refuse_to_guess(applied)
     pending = [
-        name for folder in FOLDERS for name in names(folder) if applied.get(name) != _sha256(name)
+        name for folder in folders for name in names(folder) if applied.get(name) != _sha256(name)
     ]
     if pending:
         # A view may read what a later one defines anew, so from the first change on all follow.
         first = pending[0]
-        everything = [name for folder in FOLDERS for name in names(folder)]
+        everything = [name for folder in folders for name in names(folder)]
         following = everything[everything.index(first) :]
         pending = [n for n in following if n in pending or not n.startswith(FROZEN_FOLDER)]
     for name in pending:
