@@ -15,8 +15,8 @@ FOLDER: Final = "access"
 EACH: Final = ("each_readable", "each_tenanted", "each_shared")
 
 _TABLES = re.compile(r"\b(?:FROM|JOIN)\s+(?:\w+\.)?(\w+)")
-_VIEW = re.compile(r"CREATE OR REPLACE VIEW (\w+)")
-_TABLE = re.compile(r"CREATE TABLE IF NOT EXISTS (\w+)")
+_VIEW = re.compile(r"\bCREATE OR REPLACE VIEW (\w+)")
+_TABLE = re.compile(r"\bCREATE TABLE IF NOT EXISTS (\w+)")
 
 
 def statements(

@@ -19,6 +19,7 @@ any server, changes nothing.
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from importlib.resources import files
 from typing import Final
 
 SHARD_SUFFIX: Final = "_shard"
@@ -75,19 +76,19 @@ class Layout:
     spread: Mapping[str, str]
 
 
-def layout(files: Mapping[str, str]) -> Layout:
+def layout(sources: Mapping[str, str]) -> Layout:
     """Return where tables are, from all files of migrations and views by name."""
     kept: set[str] = set()
     passing: set[str] = set()
     traced: set[str] = set()
-    for text in files.values():
+    for text in sources.values():
         head = _HEAD.search(text)
         if head is None or head["kind"] != "TABLE":
             continue
         (kept if _ENGINE.search(text) else passing).add(head["name"])
         if re.search(r"^    trace_id ", text, re.MULTILINE):
             traced.add(head["name"])
-    filled = {name for text in files.values() for name in _FILLS.findall(text)}
+    filled = {name for text in sources.values() for name in _FILLS.findall(text)}
     spread = {
         name: "cityHash64(tenant, trace_id)" if name in traced else "cityHash64(tenant)"
         for name in sorted(filled & kept)
@@ -135,25 +136,27 @@ def _table(cluster: Cluster, text: str, name: str, where: Layout) -> list[str]:
     )
     if not spread:
         return [made]
-    return [made, _distributed(cluster, name, own, spread)]
+    return [made, _distributed(cluster, name, spread)]
 
 
-def _distributed(cluster: Cluster, name: str, own: str, key: str) -> str:
-    return (
-        f"-- The rows of {own} on all shards.\n"
-        f"CREATE TABLE IF NOT EXISTS {name} ON CLUSTER '{cluster.name}' AS {own}\n"
-        f"ENGINE = Distributed('{cluster.name}', '{cluster.database}', '{own}', {key})\n"
-    )
+def _distributed(cluster: Cluster, name: str, key: str) -> str:
+    text = files(__package__).joinpath("distributed.sql").read_text(encoding="utf-8")
+    for placeholder, own in (
+        ("the_table", name),
+        ("the_cluster", cluster.name),
+        ("the_database", cluster.database),
+        ("the_key", key),
+    ):
+        text = text.replace(placeholder, own)
+    return text
 
 
 def _altered(cluster: Cluster, text: str, name: str, where: Layout) -> list[str]:
     names = [f"{name}{SHARD_SUFFIX}", name] if name in where.spread else [name]
     if _STORAGE.search(text):
         names = names[:1]
-    head = f"ALTER TABLE {name}"
-    return [
-        text.replace(head, f"ALTER TABLE {own} ON CLUSTER '{cluster.name}'", 1) for own in names
-    ]
+    head = re.compile(rf"\b(ALTER TABLE) {name}\b")
+    return [head.sub(rf"\1 {own} ON CLUSTER '{cluster.name}'", text, count=1) for own in names]
 
 
 def _materialised(cluster: Cluster, text: str, name: str, where: Layout) -> list[str]:
