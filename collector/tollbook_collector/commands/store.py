@@ -5,7 +5,7 @@ import json
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Final, NoReturn
+from typing import TYPE_CHECKING, Annotated, Final, NoReturn
 
 import typer
 from rich.console import Console
@@ -21,7 +21,11 @@ from tollbook_collector.intake.keys import TENANT
 from tollbook_collector.logs import log_to
 from tollbook_collector.settings import OPEN_TENANT, Settings
 from tollbook_collector.store import sql
+from tollbook_collector.store.client import StoreAddress
 from tollbook_collector.store.sql.cluster import Cluster, everywhere
+
+if TYPE_CHECKING:
+    from tollbook_collector.store.copy import Copied
 
 EXIT_FAILED: Final = 1
 EXIT_USAGE: Final = 2
@@ -113,62 +117,19 @@ def copy(
 
     The user and the password at the target are TOLLBOOK_CLICKHOUSE_USER and _PASSWORD.
     """
-    from tollbook_collector.store.client import (
-        ClickHouse,
-        ServerTooOld,
-        StoreAddress,
-        StoreRefused,
-        StoreUnavailable,
-    )
-    from tollbook_collector.store.copy import (
-        SLICE_ROWS,
-        CopyDiffers,
-        SchemasDiffer,
-        StoreCopy,
-        TargetNotEmpty,
-    )
-    from tollbook_collector.store.embedded.directory import AlreadyOwned, SecretExposed
-    from tollbook_collector.store.embedded.process import EmbeddedStore, StoreFailedToStart
-
     settings = Settings()
     directory = path or settings.data / "store"
     if not (directory / "data").is_dir():
         _fail(f"{directory} is not the directory of an embedded store; name it with --path")
     log_to()
-    try:
-        with EmbeddedStore(directory) as embedded:
-            here = embedded.address
-            source = ClickHouse(
-                StoreAddress(here.url, here.user, here.password, settings.clickhouse_database)
-            )
-            target = ClickHouse(
-                StoreAddress(
-                    to,
-                    settings.clickhouse_user,
-                    settings.clickhouse_password,
-                    to_database or settings.clickhouse_database,
-                    settings.clickhouse_cluster if to_cluster is None else to_cluster,
-                )
-            )
-            with _progress("copying rows") as show:
-                done = StoreCopy(source, target, slice_rows or SLICE_ROWS).run(show)
-    except AlreadyOwned as owned:
-        _fail(
-            f"{owned} Stop its collector first: what senders send meanwhile, a collector with"
-            f" --clickhouse-url {to} keeps in its spool until the copy is done"
-        )
-    except (
-        CopyDiffers,
-        OSError,
-        SchemasDiffer,
-        SecretExposed,
-        ServerTooOld,
-        StoreFailedToStart,
-        StoreRefused,
-        StoreUnavailable,
-        TargetNotEmpty,
-    ) as failure:
-        _fail(str(failure))
+    target = StoreAddress(
+        to,
+        settings.clickhouse_user,
+        settings.clickhouse_password,
+        to_database or settings.clickhouse_database,
+        settings.clickhouse_cluster if to_cluster is None else to_cluster,
+    )
+    done = _copied(directory, settings.clickhouse_database, target, slice_rows)
     if as_json:
         typer.echo(json.dumps(asdict(done)))
         return
@@ -177,6 +138,45 @@ def copy(
         f" before; the sums of {done.days} days of tables are the same to the last digit.\n"
         f"Next: tollbook up --clickhouse-url {to}"
     )
+
+
+def _copied(
+    directory: Path, database: str, target: StoreAddress, slice_rows: int | None
+) -> "Copied":
+    """Return what a copy of a directory's store did; what stopped it is said, and ends here."""
+    from tollbook_collector.store import copy as copying
+    from tollbook_collector.store.client import (
+        ClickHouse,
+        ServerTooOld,
+        StoreRefused,
+        StoreUnavailable,
+    )
+    from tollbook_collector.store.embedded.directory import AlreadyOwned, SecretExposed
+    from tollbook_collector.store.embedded.process import EmbeddedStore, StoreFailedToStart
+
+    try:
+        with EmbeddedStore(directory) as embedded, _progress("copying rows") as show:
+            here = embedded.address
+            source = ClickHouse(StoreAddress(here.url, here.user, here.password, database))
+            rows = slice_rows or copying.SLICE_ROWS
+            return copying.StoreCopy(source, ClickHouse(target), rows).run(show)
+    except AlreadyOwned as owned:
+        _fail(
+            f"{owned} Stop its collector first: what senders send meanwhile, a collector with"
+            f" --clickhouse-url {target.url} keeps in its spool until the copy is done"
+        )
+    except (
+        OSError,
+        SecretExposed,
+        ServerTooOld,
+        StoreFailedToStart,
+        StoreRefused,
+        StoreUnavailable,
+        copying.CopyDiffers,
+        copying.SchemasDiffer,
+        copying.TargetNotEmpty,
+    ) as failure:
+        _fail(str(failure))
 
 
 @contextlib.contextmanager

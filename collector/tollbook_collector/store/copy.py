@@ -247,7 +247,7 @@ class StoreCopy:
         }
         named = f"{self._name} {part.table.name} {part.day} {part.slice} of {part.slices}"
         token = hashlib.sha256(named.encode()).hexdigest()
-        settings = {**INSERT_SETTINGS}
+        settings: dict[str, Any] = dict(INSERT_SETTINGS)
         if part.table.remembers:
             settings["insert_deduplication_token"] = token
         rows = self._source.streamed(part.table.written("copy_rows"), "Native", parameters)
