@@ -14,6 +14,7 @@ from rich.text import Text
 
 from tollbook_collector.commands import (
     alerts,
+    backup,
     budgets,
     change,
     export,
@@ -62,6 +63,7 @@ app.add_typer(change.commands)
 app.command()(budgets.budgets)
 app.add_typer(keys.commands)
 app.add_typer(store.commands)
+app.add_typer(backup.commands)
 app.command()(budgets.forecast)
 console = Console()
 errors = Console(stderr=True)
