@@ -111,7 +111,8 @@ class _Leases:
 
     def next_lease(self, row: Mapping[str, Any]) -> Decimal:
         """Return the lease for the next program, of what nobody has."""
-        free = max(row["remaining_usd"] - self.others_usd - self.outstanding(), ZERO)
+        left: Decimal = row["remaining_usd"] - self.others_usd - self.outstanding()
+        free = max(left, ZERO)
         lease = max(free / LEASE_SHARE, min(free, row["limit_usd"] / LEASE_PARTS_MAX))
         return lease.quantize(STEP, "ROUND_DOWN")
 
