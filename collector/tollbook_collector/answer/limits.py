@@ -113,7 +113,7 @@ class _Leases:
         """Return the lease for the next program, of what nobody has."""
         left: Decimal = row["remaining_usd"] - self.others_usd - self.outstanding()
         free = max(left, ZERO)
-        lease = max(free / LEASE_SHARE, min(free, row["limit_usd"] / LEASE_PARTS_MAX))
+        lease: Decimal = max(free / LEASE_SHARE, min(free, row["limit_usd"] / LEASE_PARTS_MAX))
         return lease.quantize(STEP, "ROUND_DOWN")
 
     def needs_a_claim(self, row: Mapping[str, Any], now: datetime) -> bool:
