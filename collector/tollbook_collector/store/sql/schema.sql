@@ -1375,7 +1375,7 @@ CREATE TABLE entities
     `of` String COMMENT 'What it belongs to: the service of a version, the model of a response_model; else empty',
     `first_call` SimpleAggregateFunction(min, DateTime('UTC')) COMMENT 'Minute of the first call',
     `last_call` SimpleAggregateFunction(max, DateTime('UTC')) COMMENT 'Minute of the last call',
-    `calls` SimpleAggregateFunction(sum, UInt64) COMMENT 'Model calls'
+    `calls` SimpleAggregateFunction(sum, Int64) COMMENT 'Model calls, each response once'
 )
 ENGINE = AggregatingMergeTree
 ORDER BY (tenant, kind, entity, of)
@@ -2890,7 +2890,7 @@ CREATE MATERIALIZED VIEW roll_up_entities TO entities
     `of` String,
     `first_call` DateTime('UTC'),
     `last_call` DateTime('UTC'),
-    `calls` UInt64
+    `calls` Int64
 )
 AS SELECT
     tenant,
@@ -3080,18 +3080,18 @@ CREATE MATERIALIZED VIEW roll_up_series_hours TO series_hourly
     `feature` LowCardinality(String),
     `customer` LowCardinality(String),
     `run` LowCardinality(String),
-    `calls` UInt64,
-    `errors` UInt64,
-    `retries` UInt64,
-    `unpriced_calls` UInt64,
-    `estimated_calls` UInt64,
-    `fixed_calls` UInt64,
-    `input_tokens` UInt64,
-    `cache_read_tokens` UInt64,
-    `cache_write_tokens` UInt64,
-    `output_tokens` UInt64,
-    `reasoning_tokens` UInt64,
-    `duration_ns` UInt64,
+    `calls` Int64,
+    `errors` Int64,
+    `retries` Int64,
+    `unpriced_calls` Int64,
+    `estimated_calls` Int64,
+    `fixed_calls` Int64,
+    `input_tokens` Int64,
+    `cache_read_tokens` Int64,
+    `cache_write_tokens` Int64,
+    `output_tokens` Int64,
+    `reasoning_tokens` Int64,
+    `duration_ns` Int64,
     `cost_usd` Decimal(38, 12)
 )
 AS SELECT
@@ -3218,10 +3218,10 @@ CREATE TABLE run_parts
     `day` SimpleAggregateFunction(min, Date) COMMENT 'UTC day of its first call',
     `first_call` SimpleAggregateFunction(min, DateTime('UTC')) COMMENT 'Start of its first call',
     `last_call` SimpleAggregateFunction(max, DateTime('UTC')) COMMENT 'Start of its newest call',
-    `calls` SimpleAggregateFunction(sum, UInt64) COMMENT 'Model calls',
-    `errors` SimpleAggregateFunction(sum, UInt64) COMMENT 'Calls that failed',
-    `input_tokens` SimpleAggregateFunction(sum, UInt64) COMMENT 'All input, cached and written to a cache included',
-    `output_tokens` SimpleAggregateFunction(sum, UInt64) COMMENT 'All output, reasoning included',
+    `calls` SimpleAggregateFunction(sum, Int64) COMMENT 'Model calls, each response once',
+    `errors` SimpleAggregateFunction(sum, Int64) COMMENT 'Calls that failed',
+    `input_tokens` SimpleAggregateFunction(sum, Int64) COMMENT 'All input, cached and written to a cache included',
+    `output_tokens` SimpleAggregateFunction(sum, Int64) COMMENT 'All output, reasoning included',
     `cost_usd` SimpleAggregateFunction(sum, Decimal(38, 12)) COMMENT 'Of the priced calls',
     `shapes` AggregateFunction(uniqCombined(12), UInt64) COMMENT 'Different calls, by model and tokens: far fewer than calls is a loop'
 )
@@ -3236,10 +3236,10 @@ CREATE VIEW runs
     `run` LowCardinality(String),
     `first_call` SimpleAggregateFunction(min, DateTime('UTC')),
     `last_call` SimpleAggregateFunction(max, DateTime('UTC')),
-    `calls` UInt64,
-    `errors` UInt64,
-    `input_tokens` UInt64,
-    `output_tokens` UInt64,
+    `calls` Int64,
+    `errors` Int64,
+    `input_tokens` Int64,
+    `output_tokens` Int64,
     `cost_usd` Decimal(38, 12),
     `different_calls` UInt64
 )
@@ -3286,18 +3286,18 @@ CREATE TABLE series_hourly
     `feature` LowCardinality(String) COMMENT 'Tag feature',
     `customer` LowCardinality(String) COMMENT 'Tag customer',
     `run` LowCardinality(String) COMMENT 'Name of the agent task, else of the agent; empty: none',
-    `calls` UInt64 COMMENT 'Model calls',
-    `errors` UInt64 COMMENT 'Calls that failed',
-    `retries` UInt64 COMMENT 'Times that calls were sent again, as far as their spans say so',
-    `unpriced_calls` UInt64 COMMENT 'Calls that used tokens at a cost that is unknown, and so not in cost_usd',
-    `estimated_calls` UInt64 COMMENT 'Calls whose usage was not reported in full',
-    `fixed_calls` UInt64 COMMENT 'Calls whose reported usage had something wrong that was left out or repaired',
-    `input_tokens` UInt64 COMMENT 'All input, cached and written to a cache included',
-    `cache_read_tokens` UInt64 COMMENT 'Of the input',
-    `cache_write_tokens` UInt64 COMMENT 'Of the input',
-    `output_tokens` UInt64 COMMENT 'All output, reasoning included',
-    `reasoning_tokens` UInt64 COMMENT 'Of the output',
-    `duration_ns` UInt64 COMMENT 'Of all calls together',
+    `calls` Int64 COMMENT 'Model calls, each response once',
+    `errors` Int64 COMMENT 'Calls that failed',
+    `retries` Int64 COMMENT 'Times that calls were sent again, as far as their spans say so',
+    `unpriced_calls` Int64 COMMENT 'Calls that used tokens at a cost that is unknown, and so not in cost_usd',
+    `estimated_calls` Int64 COMMENT 'Calls whose usage was not reported in full',
+    `fixed_calls` Int64 COMMENT 'Calls whose reported usage had something wrong that was left out or repaired',
+    `input_tokens` Int64 COMMENT 'All input, cached and written to a cache included',
+    `cache_read_tokens` Int64 COMMENT 'Of the input',
+    `cache_write_tokens` Int64 COMMENT 'Of the input',
+    `output_tokens` Int64 COMMENT 'All output, reasoning included',
+    `reasoning_tokens` Int64 COMMENT 'Of the output',
+    `duration_ns` Int64 COMMENT 'Of all calls together',
     `cost_usd` Decimal(38, 12) COMMENT 'Of the priced calls'
 )
 ENGINE = SummingMergeTree
@@ -3320,18 +3320,18 @@ CREATE TABLE series_minutely
     `feature` LowCardinality(String) COMMENT 'Tag feature',
     `customer` LowCardinality(String) COMMENT 'Tag customer',
     `run` LowCardinality(String) COMMENT 'Name of the agent task, else of the agent; empty: none',
-    `calls` UInt64 COMMENT 'Model calls',
-    `errors` UInt64 COMMENT 'Calls that failed',
-    `retries` UInt64 COMMENT 'Times that calls were sent again, as far as their spans say so',
-    `unpriced_calls` UInt64 COMMENT 'Calls that used tokens at a cost that is unknown, and so not in cost_usd',
-    `estimated_calls` UInt64 COMMENT 'Calls whose usage was not reported in full',
-    `fixed_calls` UInt64 COMMENT 'Calls whose reported usage had something wrong that was left out or repaired',
-    `input_tokens` UInt64 COMMENT 'All input, cached and written to a cache included',
-    `cache_read_tokens` UInt64 COMMENT 'Of the input',
-    `cache_write_tokens` UInt64 COMMENT 'Of the input',
-    `output_tokens` UInt64 COMMENT 'All output, reasoning included',
-    `reasoning_tokens` UInt64 COMMENT 'Of the output',
-    `duration_ns` UInt64 COMMENT 'Of all calls together',
+    `calls` Int64 COMMENT 'Model calls, each response once',
+    `errors` Int64 COMMENT 'Calls that failed',
+    `retries` Int64 COMMENT 'Times that calls were sent again, as far as their spans say so',
+    `unpriced_calls` Int64 COMMENT 'Calls that used tokens at a cost that is unknown, and so not in cost_usd',
+    `estimated_calls` Int64 COMMENT 'Calls whose usage was not reported in full',
+    `fixed_calls` Int64 COMMENT 'Calls whose reported usage had something wrong that was left out or repaired',
+    `input_tokens` Int64 COMMENT 'All input, cached and written to a cache included',
+    `cache_read_tokens` Int64 COMMENT 'Of the input',
+    `cache_write_tokens` Int64 COMMENT 'Of the input',
+    `output_tokens` Int64 COMMENT 'All output, reasoning included',
+    `reasoning_tokens` Int64 COMMENT 'Of the output',
+    `duration_ns` Int64 COMMENT 'Of all calls together',
     `cost_usd` Decimal(38, 12) COMMENT 'Of the priced calls'
 )
 ENGINE = SummingMergeTree
