@@ -36,8 +36,10 @@ from tollbook_collector.answer.pages.render import page
 from tollbook_collector.answer.questions import Period, WrongQuestion
 from tollbook_collector.answer.reconcile import add_reconcile
 from tollbook_collector.answer.runs import add_runs
+from tollbook_collector.answer.savings import add_savings
 from tollbook_collector.answer.series import add_series
 from tollbook_collector.answer.tenant import AnalystTenant, Reader, Tenant, may_read
+from tollbook_collector.answer.top import add_top
 from tollbook_collector.answer.user_sql import SqlIsOff, UserSql
 from tollbook_collector.store.client import StoreRefused, StoreUnavailable
 
@@ -64,7 +66,9 @@ def create_api(collector: Collected) -> FastAPI:
     add_drift(api, collector)
     add_series(api, collector)
     add_calls(api, collector)
+    add_top(api, collector)
     add_runs(api, collector)
+    add_savings(api, collector)
     add_focus(api, collector)
     add_reconcile(api, collector)
     add_models(api, collector)
