@@ -10,8 +10,7 @@ import pandas as pd
 from scipy.optimize import nnls
 
 from tollbook_collector.detect import drift as numeric
-from tollbook_collector.detect.calibrate import evidence
-from tollbook_collector.detect.combine import combined
+from tollbook_collector.detect.combine import strengths
 from tollbook_collector.detect.embeddings import embedding_drift, fit_clusters, topics_of
 from tollbook_collector.detect.grid import Floats, grid_of
 from tollbook_collector.detect.hysteresis import alarms
@@ -55,7 +54,7 @@ def anomalies(
         return pd.DataFrame({"score": lone, "alarm": alarm}, index=series.index)
     grid = grid_of(per_day)
     scores, _ = score_history(rows_of(frame, warmup), grid)
-    strength = combined(evidence(scores, tails_of(grid)))
+    _, strength = strengths(scores, grid, tails_of(grid))
     opened = alarms(strength, OPENS_AT, CLOSES_AT)
     return pd.DataFrame({"score": strength[0], "alarm": opened[0]}, index=series.index)
 

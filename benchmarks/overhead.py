@@ -4,6 +4,8 @@ In one process, short blocks of calls of the real clients run in turn with the l
 request method (A), with the metered one (B), and with the own one inside a span of fifteen
 attributes that a BatchSpanProcessor exports (C): A B A C A …; every call is clocked, by the CPU
 time of the calling thread, which other programs disturb least (`--clock wall`: on the wall).
+The program has a TracerProvider of its own, so anthropic's own tracing is at work where tollbook
+meters, which takes its place; where tollbook does not meter it is switched off.
 Nothing leaves the machine: answers come from a transport inside the process, spans go to a
 collector on loopback. Prints medians in microseconds, then what the export thread needs for a span,
 and what importing takes. Ends in less than 60 seconds; `--rounds N` for more or fewer blocks.
@@ -105,8 +107,12 @@ def sse(name: str | None, event: dict[str, Any]) -> bytes:
     return b"event: " + name.encode() + b"\ndata: " + content + b"\n\n"
 
 
-def calls() -> dict[str, Callable[[], object]]:
-    """Return the scenarios, each a function that makes one call."""
+def calls(metered: bool) -> dict[str, Callable[[], object]]:
+    """Return the scenarios, each a function that makes one call.
+
+    Args:
+        metered: Whether tollbook meters them; else no library traces itself either.
+    """
     import anthropic
     import httpx2
     import openai
@@ -125,15 +131,21 @@ def calls() -> dict[str, Callable[[], object]]:
             return httpx2.Response(200, headers=headers, content=whole[kind])
 
     http = httpx2.Client(transport=Canned())
-    chat = openai.OpenAI(api_key="k", http_client=http).chat.completions
-    messages = anthropic.Anthropic(api_key="k", http_client=http).messages
+    option: Any = {} if metered else {"open_telemetry": False}
+    clients: list[Any] = [
+        openai.OpenAI(api_key="k", http_client=http),
+        anthropic.Anthropic(api_key="k", http_client=http, **option),
+    ]
+    for client in clients if not metered else []:
+        client.request = type(client).request.__wrapped__.__get__(client)
+    chat, messages = clients[0].chat.completions, clients[1].messages
     said: Any = [{"role": "user", "content": WORDS}] * 3
     ask: Any = {"model": "gpt-4o", "messages": said, "max_tokens": 256}
     ask_claude: Any = {**ask, "model": "claude-sonnet-4-6"}
-    option: Any = {"include_usage": True}
+    usage: Any = {"include_usage": True}
     return {
         "openai chat": lambda: chat.create(**ask),
-        "openai chat stream": lambda: list(chat.create(**ask, stream=True, stream_options=option)),
+        "openai chat stream": lambda: list(chat.create(**ask, stream=True, stream_options=usage)),
         "anthropic message": lambda: messages.create(**ask_claude),
         "anthropic stream": lambda: list(messages.create(**ask_claude, stream=True)),
     }
@@ -156,33 +168,25 @@ class Taker(BaseHTTPRequestHandler):
 
 
 def tracer_of(url: str) -> Any:
-    """Return a tracer of OpenTelemetry's SDK with its usual exporter; not the global one."""
+    """Return a tracer of OpenTelemetry's SDK with its usual exporter, made the global one."""
+    from opentelemetry import trace
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
     from opentelemetry.sdk.trace import TracerProvider
     from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
     provider = TracerProvider()
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(f"{url}/v1/traces")))
+    trace.set_tracer_provider(provider)
     return provider.get_tracer("floor")
 
 
 def compare(rounds: int, clock: Callable[[], int]) -> None:
     """Run blocks with the libraries as they are, as tollbook meters them, and in a bare span."""
-    import anthropic._base_client
-    import openai._base_client
-
     server = ThreadingHTTPServer(("127.0.0.1", 0), Taker)
     server.daemon_threads = True
     threading.Thread(target=server.serve_forever, daemon=True).start()
     tollbook.instrument(service="benchmark", endpoint=f"http://127.0.0.1:{server.server_port}")
-    functions = calls()
-    classes: list[Any] = [
-        openai._base_client.SyncAPIClient,
-        anthropic._base_client.SyncAPIClient,
-    ]
-    metered = [client.request for client in classes]
-    bare = [request.__wrapped__ for request in metered]
-
+    bare, metered = calls(metered=False), calls(metered=True)
     tracer = tracer_of(f"http://127.0.0.1:{server.server_port}")
     attributes = {f"gen_ai.attribute.{number}": f"value {number}" for number in range(15)}
 
@@ -193,9 +197,7 @@ def compare(rounds: int, clock: Callable[[], int]) -> None:
 
         return spanned
 
-    def block(call: Callable[[], object], requests: list[Any]) -> float:
-        for client, request in zip(classes, requests, strict=True):
-            client.request = request
+    def block(call: Callable[[], object]) -> float:
         clocks_ns = []
         for _ in range(CALLS_PER_BLOCK):
             began_ns = clock()
@@ -207,16 +209,16 @@ def compare(rounds: int, clock: Callable[[], int]) -> None:
     print(f"{'':20} {'without':>9} {'tollbook adds':>14} {'a bare span adds':>17} {'rounds':>7}")
     for name in SCENARIOS:
         deadline = time.monotonic() + TIME_MAX_S / len(SCENARIOS)
-        call = functions[name]
-        arms = ((call, metered), (in_a_span(call), bare))
+        call = bare[name]
+        arms = (metered[name], in_a_span(call))
         for arm in arms:
-            block(*arm)
-        without_us = [block(call, bare)]
+            block(arm)
+        without_us = [block(call)]
         added_us: tuple[list[float], list[float]] = ([], [])
         while len(added_us[1]) < rounds and time.monotonic() < deadline:
             for arm, added in zip(arms, added_us, strict=True):
-                took_us = block(*arm)
-                without_us.append(block(call, bare))
+                took_us = block(arm)
+                without_us.append(block(call))
                 # Against the mean of its two neighbours, so that drift cancels.
                 added.append(took_us - (without_us[-1] + without_us[-2]) / 2)
         ours_us, span_us = (statistics.median(added) for added in added_us)

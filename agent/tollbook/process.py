@@ -7,13 +7,13 @@ import sys
 import threading
 from typing import TYPE_CHECKING, Final
 
-from tollbook.flushed import Flushed
 from tollbook.tally import FAULT, SPAN_REASONS, Losses
 
 if TYPE_CHECKING:  # imported when they are needed: `import tollbook` is to cost next to nothing
     from tollbook.admission import Limits
     from tollbook.budgets import Ledgers
     from tollbook.export import Exporter
+    from tollbook.flushed import Flushed
     from tollbook.guard import Guard
     from tollbook.settings import Settings
 
@@ -35,6 +35,7 @@ IMPORTED_LATE: Final = (
     "tollbook.circuit",
     "tollbook.decoration",
     "tollbook.evaluation",
+    "tollbook.flushed",
     "tollbook.hand_over",
     "tollbook.loop",
     "tollbook.own_call",
@@ -165,8 +166,10 @@ class Process:
         if self.exporter is not None:
             self.exporter.enabled = False
 
-    def flush(self, timeout: float) -> Flushed:
+    def flush(self, timeout: float) -> "Flushed":
         """Wait for delivery for at most `timeout` seconds and tell how things stand."""
+        from tollbook.flushed import Flushed
+
         exporter = self.exporter
         if exporter is None:
             return Flushed(0, 0, 0, self.losses.values())
@@ -253,7 +256,7 @@ def _register_finalizers(process: Process) -> None:
 PROCESS: Final = Process()
 
 
-def flush(timeout: float = 2.0) -> Flushed:
+def flush(timeout: float = 2.0) -> "Flushed":
     """Wait until every call metered so far is delivered or given up, and tell how things stand.
 
     Args:
@@ -266,4 +269,6 @@ def flush(timeout: float = 2.0) -> Flushed:
         return PROCESS.flush(float(timeout))
     except Exception:
         PROCESS.losses.count(FAULT)
+        from tollbook.flushed import Flushed
+
         return Flushed(0, 0, 0, PROCESS.losses.values())

@@ -7,9 +7,8 @@ generator does, changes nothing there.
 
 from collections.abc import Mapping
 from contextvars import ContextVar
-from dataclasses import dataclass, field, replace
 from types import MappingProxyType, TracebackType
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 if TYPE_CHECKING:
     from tollbook.agent_run import Run
@@ -19,8 +18,7 @@ NO_TAGS: Final[Mapping[str, str]] = MappingProxyType({})
 SpanIds = tuple[int, int]  # trace id and span id
 
 
-@dataclass(frozen=True, slots=True)
-class Scope:
+class Scope(NamedTuple):  # not a dataclass, which takes longer to import than all of this
     """What holds for the calls of a block.
 
     Attributes:
@@ -33,7 +31,7 @@ class Scope:
         outer: The scope around it, None for the outermost.
     """
 
-    tags: Mapping[str, str] = field(default_factory=lambda: NO_TAGS)
+    tags: Mapping[str, str] = NO_TAGS
     run: "Run | None" = None
     guards: "tuple[Guard, ...]" = ()
     subject: SpanIds | None = None
@@ -49,7 +47,7 @@ CURRENT: Final[ContextVar[Scope]] = ContextVar("tollbook_scope", default=NO_SCOP
 def enter(owner: object, **changes: Any) -> Scope:
     """Open a scope that differs from the current one by `changes`, and return it."""
     outer = CURRENT.get()
-    scope = replace(outer, owner=owner, outer=outer, **changes)
+    scope = outer._replace(owner=owner, outer=outer, **changes)
     CURRENT.set(scope)
     return scope
 

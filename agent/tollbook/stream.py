@@ -53,9 +53,14 @@ class Watch:
 def tapped(source: Iterator[Any], watch: Watch) -> Iterator[Any]:
     """Yield the events of a synchronous stream.
 
-    A generator, as the least that can stand between a stream and its reader.
+    A generator, as the least that can stand between a stream and its reader; it does what
+    `Observation.saw` does without a call for each event. Where an interface names the type of most
+    of its events, which say nothing, as `quiet_events`, those are passed on unread.
     """
     observation = watch.observation
+    facts_of, kept = observation.api.event, observation.facts
+    quiet = getattr(observation.api, "quiet_events", None)
+    whole = observation.content is not None
     first = True
     try:
         watch.reading = True
@@ -64,7 +69,15 @@ def tapped(source: Iterator[Any], watch: Watch) -> Iterator[Any]:
             if first:
                 first = False
                 observation.saw_first_chunk()
-            observation.saw(event)
+            if whole:
+                observation.saw(event)
+            elif quiet is None or getattr(event, "type", None) != quiet:
+                try:
+                    facts = facts_of(event, not kept)
+                    if facts is not None:
+                        observation.keep(facts)
+                except Exception:
+                    observation.exporter.losses.count(FAULT)
             yield event
             watch.reading = True
         watch.read_to_the_end()

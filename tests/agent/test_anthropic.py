@@ -242,6 +242,55 @@ def test_a_client_that_is_not_to_propagate_does_not(run_python: Any, provider: A
     assert [headers.get("traceparent") for headers in provider.headers] == [None] * 3
 
 
+SIGNED = """
+import os, anthropic, tollbook
+from opentelemetry import propagate, trace
+from opentelemetry.sdk.trace import TracerProvider
+
+tracer_provider = TracerProvider()
+trace.set_tracer_provider(tracer_provider)
+tollbook.instrument(endpoint=os.environ["COLLECTOR"])
+ask = dict(model="claude-sonnet-4-6", max_tokens=9, messages=[{"role": "user", "content": "x"}])
+signed = []
+
+class Signing(anthropic.Anthropic):
+    def _prepare_request(self, request):
+        signed.append("traceparent" in request.headers)
+
+with Signing(api_key="k", base_url=os.environ["PROVIDER"]) as client:
+    client.messages.create(**ask)
+with anthropic.Anthropic(api_key="k", base_url=os.environ["PROVIDER"]) as client:
+    given = {"Traceparent": "of-the-program", "X-Own": "1"}
+    client.messages.create(**ask, extra_headers=given)
+    with tracer_provider.get_tracer("program").start_as_current_span("job"):
+        client.messages.create(**ask)
+
+    class Odd(type(propagate.get_global_textmap())):
+        def inject(self, carrier, context=None, **options):
+            span = trace.get_current_span(context).get_span_context()
+            carrier["x-odd"] = format(span.span_id, "016x")
+
+    propagate.set_global_textmap(Odd([]))
+    client.messages.create(**ask)
+print(signed, given, tollbook.flush(10).delivered)
+"""
+
+
+def test_the_trace_context_is_not_signed_and_takes_the_programs_propagator(
+    run_python: Any, provider: Any, collector: Any
+) -> None:
+    ended = run_python(SIGNED)
+
+    ours = [f"00-{span.trace_id.hex()}-{span.span_id.hex()}" for span in collector.spans]
+    assert ended.stderr == ""
+    assert ended.stdout.strip() == "[False] {'Traceparent': 'of-the-program', 'X-Own': '1'} 4"
+    assert [headers["traceparent"][:-3] for headers in provider.headers[:3]] == ours[:3]
+    assert "traceparent" not in provider.headers[3]
+    assert provider.headers[1]["x-own"] == "1"
+    assert collector.spans[2].parent_span_id != b""
+    assert provider.headers[3]["x-odd"] == collector.spans[3].span_id.hex()
+
+
 def test_without_a_tracer_provider_requests_are_as_they_would_be_without_us(
     anthropic_client: anthropic.Anthropic, provider: Any, delivered: Delivered
 ) -> None:

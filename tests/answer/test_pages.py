@@ -1,35 +1,31 @@
 """The pages in a real browser: each answers in words, draws, sorts, and runs no script but ours."""
 
-import shutil
-import socket
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
-from urllib.parse import urljoin
+from urllib.parse import quote, urljoin
 
 import pytest
-import uvicorn
 from axe_playwright_python.sync_playwright import Axe
 from conftest import Insert
 from otlp_requests import Span, call
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Page
 
-from tollbook_collector.answer.api import create_api
+from tollbook_collector.alert.incident import noted
+from tollbook_collector.alert.incidents import Incidents
 from tollbook_collector.store.client import ClickHouse
 
-from .conftest import Reading
+from .conftest import CHROMIUM, Opened
+from .found import finding, insert_budget
 
-CHROMIUM = shutil.which("chromium")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium")
-ARGUMENTS = [
-    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
-    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+PAGES = [
+    *("/", "/explore", "/calls", "/runs", "/models"),
+    *("/incidents", "/budgets"),
+    *("/prices", "/data"),
 ]
-PAGES = ["/", "/explore", "/calls", "/models", "/prices", "/data"]
 NOW = datetime.now(UTC) - timedelta(minutes=2)
 TRACE = bytes(range(1, 17))
+AXE = {"runOnly": ["wcag2a", "wcag2aa"], "resultTypes": ["violations"]}
 # Text that becomes a script wherever it is not escaped: in text, attributes, URLs and JSON.
 HOSTILE = [
     "<script>window.stolen=1</script>",
@@ -42,57 +38,6 @@ HOSTILE = [
 ]
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield browser
-        browser.close()
-
-
-@contextmanager
-def serving(application: Any) -> Iterator[str]:
-    listener = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(application, log_config=None, ws="none"))
-    thread = threading.Thread(target=server.run, args=([listener],))
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-    finally:
-        server.should_exit = True
-        thread.join()
-        listener.close()
-
-
-Opened = Callable[..., Page]
-
-
-@pytest.fixture
-def opened(browser: Browser, priced: ClickHouse, tenant: str) -> Iterator[Opened]:
-    """Open a page of the tenant's; what the browser complains of fails the test at its end."""
-    complaints: list[str] = []
-    contexts = []
-    with serving(create_api(Reading(priced, tenant))) as address:
-
-        def complain(text: str) -> None:
-            if "status of 400" not in text:  # a wrong question, which a test asks on purpose
-                complaints.append(text)
-
-        def open_page(path: str, width: int = 1280, **options: Any) -> Page:
-            context = browser.new_context(viewport={"width": width, "height": 900}, **options)
-            contexts.append(context)
-            page = context.new_page()
-            page.on("console", lambda message: complain(message.text))
-            page.on("pageerror", lambda error: complaints.append(str(error)))
-            page.goto(address + path)
-            return page
-
-        yield open_page
-        for context in contexts:
-            context.close()
-    assert complaints == []
-
-
 @pytest.fixture
 def spans(priced: ClickHouse, insert: Insert) -> list[Span]:
     """A run of two calls, some other calls, one that failed and one without a price."""
@@ -101,7 +46,12 @@ def spans(priced: ClickHouse, insert: Insert) -> list[Span]:
         root,
         *(
             Span(
-                call("openai", "gpt-5-mini", 1000 * n, 100).attributes,
+                call(
+                    *("openai", "gpt-5-mini", 1000 * n, 100),
+                    tollbook__run__id="refund-1",
+                    tollbook__run__name="refund",
+                    gen_ai__agent__name="refund",
+                ).attributes,
                 at=NOW + timedelta(seconds=n),
                 trace_id=TRACE,
                 span_id=bytes([n]) * 8,
@@ -148,7 +98,7 @@ def test_a_call_shows_the_arithmetic_of_its_cost_and_its_trace(
         ["cost of record", "0.0007 USD"],
     ]
     assert page.locator(".waterfall tbody th").all_inner_texts() == [
-        *("refund", "chat gpt", "chat gpt"),
+        *("refund", "gpt-5-mini", "gpt-5-mini"),
     ]
 
 
@@ -232,21 +182,25 @@ def test_a_page_without_data_says_what_to_do_next(opened: Opened) -> None:
     for path in PAGES:
         page.goto(urljoin(page.url, path))
         assert heading(page).startswith(("No ", "Nothing "))
-        assert "tollbook.instrument()" in page.locator("main").inner_text()
+        assert page.locator("main pre code").count() >= 1, f"{path} does not say what to do next"
 
 
-@pytest.mark.parametrize("width", [390, 1280])
+@pytest.mark.parametrize(("width", "scheme"), [(390, "light"), (1280, "dark")])
 def test_a_page_is_accessible_and_no_wider_than_its_window(
-    opened: Opened, spans: list[Span], width: int
+    opened: Opened, priced: ClickHouse, tenant: str, spans: list[Span], width: int, scheme: str
 ) -> None:
-    page = opened("/", width)
+    page = opened("/", width, color_scheme=scheme)
+    book = Incidents(lambda: priced)
+    (told,) = book.tell([finding(tenant, ["search"], {})])
+    insert_budget(priced, tenant, "teams", "search")
+    ones = [f"/calls/{TRACE.hex()}/{'01' * 8}", f"/incidents/{told.incident}", "/runs/refund-1"]
 
     found = {}
-    for path in [*PAGES, f"/calls/{TRACE.hex()}/{'01' * 8}"]:
+    for path in [*PAGES, *ones]:
         page.goto(urljoin(page.url, path))
         found[path] = [
             (one["id"], one["nodes"][0]["html"])
-            for one in Axe().run(page).response["violations"]
+            for one in Axe().run(page, options=AXE).response["violations"]
             if one["impact"] in ("serious", "critical")
         ]
         if page.evaluate("document.documentElement.scrollWidth") > width:
@@ -255,16 +209,46 @@ def test_a_page_is_accessible_and_no_wider_than_its_window(
     assert {path: wrong for path, wrong in found.items() if wrong} == {}
 
 
-def test_what_a_span_says_is_inert_text(opened: Opened, priced: ClickHouse, insert: Insert) -> None:
-    sent = [
-        call(text, text, 10, 10, NOW, tollbook__tags__team=text, tollbook__tags__feature=text)
-        for text in HOSTILE
-    ]
-    insert(priced, sent, resource={"service.name": HOSTILE[0]})
+def hostile_data(priced: ClickHouse, tenant: str, insert: Insert) -> str:
+    """Put text that becomes a script into everything that pages show; return an incident."""
+    sent = []
+    for number, text in enumerate(HOSTILE):
+        tags = {f"tollbook__tags__{name}": text for name in ("team", "feature", "customer")}
+        run = {"tollbook__run__id": text, "tollbook__run__name": text, "gen_ai__agent__name": text}
+        digest = {"tollbook__prompt__digest": text, "gen_ai__response__model": text}
+        made = call(text, text, 10, 10, NOW, **tags, **run, **digest)
+        again = call("openai", "gpt-5-mini", 10 + number, 10, NOW, **tags, **run, **digest)
+        sent += [replace(made, name=text), replace(again, name=text, status_message=text)]
+    insert(priced, sent, resource={"service.name": HOSTILE[0], "service.version": HOSTILE[1]})
+    evidence = {
+        "compared_with": HOSTILE[0],
+        "decomposition_usd": {HOSTILE[1]: "1", "mix": HOSTILE[0]},
+        "dimensions": [
+            dict.fromkeys(("dimension", "value"), text)
+            | {"before_usd": "1", "after_usd": "2", "delta_usd": "1", "explains": 1}
+            for text in HOSTILE
+        ],
+        "first_calls": HOSTILE,
+        "markers": [{"kind": text, "what": text, "of": text, "at": text} for text in HOSTILE],
+        HOSTILE[1]: HOSTILE[1],
+    }
+    book = Incidents(lambda: priced)
+    (told, *_) = book.tell([finding(tenant, HOSTILE, evidence)])
+    book.act(tenant, told.incident, lambda one, now: noted(one, now, HOSTILE[0], HOSTILE[1]))
+    insert_budget(priced, tenant, HOSTILE[1], HOSTILE[0])
+    return told.incident
+
+
+def test_what_a_span_says_is_inert_text(
+    opened: Opened, priced: ClickHouse, insert: Insert, tenant: str
+) -> None:
+    incident = hostile_data(priced, tenant, insert)
     page = opened("/")
 
-    for path in PAGES:
+    runs = [f"/runs/{quote(HOSTILE[at], safe='')}" for at in (0, 1)]
+    for path in [*PAGES, f"/incidents/{incident}", *runs]:
         page.goto(urljoin(page.url, path))
+        assert "No answer" not in page.title(), heading(page)
         assert page.locator("main iframe, main script, main img, main [onload]").count() == 0
         assert page.evaluate("window.stolen") is None
     page.goto(urljoin(page.url, "/calls"))

@@ -15,9 +15,8 @@ from detect.series import (
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tollbook_collector.detect.calibrate import evidence
-from tollbook_collector.detect.channels import COLUMNS, SCORED
-from tollbook_collector.detect.combine import combined
+from tollbook_collector.detect.channels import COLUMNS, SCORED, TOKENS_OUTPUT
+from tollbook_collector.detect.combine import strengths
 from tollbook_collector.detect.grid import Floats, grid_of
 from tollbook_collector.detect.hysteresis import alarms
 from tollbook_collector.detect.limits import CLOSES_AT, OPENS_AT, tails_of
@@ -33,18 +32,18 @@ def scores_of(rows: Floats) -> Floats:
 
 
 def alarm_rows(rows: Floats, series: int = 0) -> list[int]:
-    strength = combined(evidence(scores_of(rows), tails_of(HOURLY)))
+    strength = strengths(scores_of(rows), HOURLY, tails_of(HOURLY))[1]
     return [int(x) for x in np.flatnonzero(alarms(strength, OPENS_AT, CLOSES_AT)[series])]
 
 
 def strongest_at(rows: Floats, row: int) -> str:
-    return SCORED[int(evidence(scores_of(rows), tails_of(HOURLY))[0, :, row].argmax())]
+    return SCORED[int(strengths(scores_of(rows), HOURLY, tails_of(HOURLY))[0][0, :, row].argmax())]
 
 
 def test_ordinary_traffic_raises_no_alarm() -> None:
     rows = traffic(days=56, series=4)
 
-    strength = combined(evidence(scores_of(rows), tails_of(HOURLY)))
+    strength = strengths(scores_of(rows), HOURLY, tails_of(HOURLY))[1]
 
     assert not alarms(strength, OPENS_AT, CLOSES_AT).any()
 
@@ -124,6 +123,30 @@ def test_a_change_of_one_ratio_is_named_by_its_channel(
 
     assert start <= found[0] <= start + 2
     assert strongest_at(rows, found[0]) == channel
+
+
+def test_what_a_ratio_says_all_day_counts_for_more_than_what_it_says_once() -> None:
+    ratio = SCORED.index("input_per_request")
+    tail = tails_of(HOURLY)[ratio]
+    once, all_day = np.zeros((2, 1, len(SCORED), 2 * DAY))
+    once[0, ratio, -1] = all_day[0, ratio, -DAY:] = tail.common
+
+    (_, of_once), (_, of_all_day) = (
+        strengths(scores, HOURLY, tails_of(HOURLY)) for scores in (once, all_day)
+    )
+
+    assert of_all_day[0, -1] > of_once[0, -1] + 0.25
+
+
+def test_calls_that_never_have_output_are_no_news_of_input_per_output() -> None:
+    rows = traffic()
+    rows[:, TOKENS_OUTPUT] = 0.0
+    start = JUDGED + 3 * DAY
+    grown = scaled_calls(rows, slice(start, None), 1.3)
+
+    scores = scores_of(grown)[0, SCORED.index("input_per_output")]
+
+    assert scores.max() <= 0.0
 
 
 def test_a_constant_series_never_alarms() -> None:

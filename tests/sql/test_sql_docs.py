@@ -1,6 +1,7 @@
 """docs/sql.md: every question in it runs through the guard and finds something."""
 
 import re
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -8,12 +9,20 @@ from typing import Any
 import pytest
 from otlp_requests import Span, cache_read, call
 
-from tollbook_collector.answer.guard import ENGINE_SETTINGS, guarded
 from tollbook_collector.answer.reference import HEADING, tables
+from tollbook_collector.answer.user_sql import UserSql
 from tollbook_collector.store.client import ClickHouse
 
 DOCUMENT = Path(__file__).parents[2] / "docs/sql.md"
 QUESTIONS = re.findall(r"\*\*(.+?)\*\*\n\n```sql\n(.+?)```", DOCUMENT.read_text(), re.DOTALL)
+
+
+@dataclass
+class Asking:
+    """A collector that only asks."""
+
+    store: ClickHouse
+    user_sql: bool = True
 
 
 def spans() -> list[Span]:
@@ -52,7 +61,8 @@ def test_a_worked_question_is_answered(
 ) -> None:
     insert(priced, spans())
 
-    rows = priced.rows(guarded(statement), {"tenant": tenant}, dict(ENGINE_SETTINGS))
+    asked = UserSql(Asking(priced)).confined(tenant, statement)
+    rows = priced.rows(asked.statement, asked.parameters, asked.settings)
 
     assert len(rows) > 0
 

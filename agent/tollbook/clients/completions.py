@@ -57,8 +57,13 @@ class Completions:
 
     def event(self, event: Any, first: bool) -> Facts | None:
         """Return the facts of a chunk: the first one, or one with a usage or a finish reason."""
-        if not first and says_nothing(event):
-            return None
+        if not first:
+            try:  # one of the many that have a piece of the answer only
+                (choice,) = event.choices
+                if event.usage is None and choice.finish_reason is None:
+                    return None
+            except (AttributeError, TypeError, ValueError):  # not the library's model: look closer
+                pass
         # Groq puts the usage of a stream beside the choices of its last chunk.
         usage = field(event, "usage") or field(field(event, "x_groq"), "usage")
         choices = field(event, "choices") or ()
@@ -100,15 +105,6 @@ class Completions:
             reported_cost_usd=reported_cost_usd(usages, provider),
         )
         return made_inclusive(usage, usages, provider)
-
-
-def says_nothing(event: Any) -> bool:
-    """Return whether a chunk is one of the many with a piece of the answer only."""
-    try:
-        choices = event.choices
-        return event.usage is None and len(choices) == 1 and choices[0].finish_reason is None
-    except (AttributeError, TypeError):  # not the library's model: look closer
-        return False
 
 
 def made_inclusive(usage: Usage, usages: Sequence[Any], provider: str) -> Usage:

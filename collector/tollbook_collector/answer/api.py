@@ -33,8 +33,10 @@ from tollbook_collector.answer.pages import add_pages
 from tollbook_collector.answer.pages.render import page
 from tollbook_collector.answer.questions import Period, WrongQuestion
 from tollbook_collector.answer.reconcile import add_reconcile
+from tollbook_collector.answer.runs import add_runs
 from tollbook_collector.answer.series import add_series
 from tollbook_collector.answer.tenant import AnalystTenant, Reader, Tenant, may_read
+from tollbook_collector.answer.user_sql import SqlIsOff, UserSql
 from tollbook_collector.store.client import StoreRefused, StoreUnavailable
 
 MEDIA_TYPES: Final = {
@@ -60,6 +62,7 @@ def create_api(collector: Collected) -> FastAPI:
     add_drift(api, collector)
     add_series(api, collector)
     add_calls(api, collector)
+    add_runs(api, collector)
     add_focus(api, collector)
     add_reconcile(api, collector)
     add_models(api, collector)
@@ -86,6 +89,7 @@ def _add_errors(api: FastAPI) -> None:
 
     api.add_exception_handler(WrongQuestion, answer(400))
     api.add_exception_handler(SqlRefused, answer(400))
+    api.add_exception_handler(SqlIsOff, answer(403))
     api.add_exception_handler(StoreRefused, answer(400))
     api.add_exception_handler(StoreUnavailable, answer(503))
     api.add_exception_handler(HTTPException, _refuse)
@@ -160,6 +164,8 @@ def _add_health(api: FastAPI, collector: Collected) -> None:
 
 
 def _add_questions(api: FastAPI, collector: Collected) -> None:
+    user_sql = UserSql(collector)
+
     @api.get("/v1/spend")
     def spend(tenant: Tenant, by: str = "model", since: str = "7d") -> dict[str, Any]:
         """Return spend by one or more dimensions, dearest first, and its total."""
@@ -192,13 +198,7 @@ def _add_questions(api: FastAPI, collector: Collected) -> None:
         format: Annotated[str, Query()] = "json",
     ) -> Response:
         """Run one SELECT over the tables of the tenant and return its rows."""
-        if not collector.user_sql:
-            message = (
-                "SQL of users is off: the embedded store runs without its sandbox, because this"
-                " kernel has no Landlock; use a ClickHouse of your own with --clickhouse-url"
-            )
-            return JSONResponse({"error": message}, 403)
-        body = questions.run_sql(collector.store, tenant, text, format)
+        body = user_sql.run(tenant, text, format)
         return Response(body, media_type=MEDIA_TYPES[format])
 
 

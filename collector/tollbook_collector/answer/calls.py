@@ -99,6 +99,7 @@ class TraceSpan:
     """A span of a trace.
 
     Args:
+        trace: Its trace, where spans of several are together; empty: the one asked for.
         depth: How deep it lies: 0 for a root or a span whose parent is not there.
     """
 
@@ -120,6 +121,7 @@ class TraceSpan:
     output_tokens: int | None
     cost_usd: Decimal | None
     unpriced_reason: str
+    trace: str = ""
     depth: int = field(default=0)
 
 
@@ -173,7 +175,7 @@ def trace(store: Answerer, tenant: str, trace_id: str) -> list[TraceSpan]:
     _check_ids(trace_id)
     parameters = {"tenant": tenant, "trace": trace_id, "limit": TRACE_SPANS_MAX}
     rows = store.rows(sql.read("queries/trace"), parameters)
-    return _as_tree([TraceSpan(*row) for row in rows])
+    return as_tree([TraceSpan(*row) for row in rows])
 
 
 def add_calls(api: FastAPI, collector: Collected) -> None:
@@ -261,7 +263,7 @@ def _call(row: Sequence[Any]) -> Call:
     return Call(*values)
 
 
-def _as_tree(spans: Sequence[TraceSpan]) -> list[TraceSpan]:
+def as_tree(spans: Sequence[TraceSpan]) -> list[TraceSpan]:
     """Return spans in the order of a tree read from the top, each with its depth."""
     known = {span.span for span in spans}
     children: dict[str, list[TraceSpan]] = {}

@@ -145,14 +145,25 @@ def add_incidents(api: FastAPI, collector: Handling) -> None:
         value: Annotated[str, Body()] = "",
     ) -> dict[str, Any]:
         """Do something with an incident: acknowledge, resolve, snooze, note, owner, feedback."""
-        step = _step(action, actor or name_of(analyst), note, value)
+        step = step_of(action, actor or name_of(analyst), note, value)
         after = collector.incidents.act(analyst.tenant, incident, step)
         return {"incident": after.incident, "status": after.status, "sequence": after.sequence}
 
 
-def _step(
+def step_of(
     action: str, actor: str, note: str, value: str
 ) -> Callable[[Incident, datetime], Incident]:
+    """Return what an action does to an incident.
+
+    Args:
+        action: acknowledge, resolve, snooze, note, owner or feedback.
+        actor: Who does it.
+        note: Words for the history.
+        value: How long it sleeps (8h), who has it, or what it was: expected, real or planned.
+
+    Raises:
+        WrongQuestion: There is no such action, or no such length of time.
+    """
     known: dict[str, Callable[[Incident, datetime], Incident]] = {
         "acknowledge": lambda i, now: steps.acknowledged(i, now, actor, note),
         "resolve": lambda i, now: steps.resolved(i, now, actor, note),

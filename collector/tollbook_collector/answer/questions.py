@@ -9,7 +9,6 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final, Protocol
 
-from tollbook_collector.answer.guard import ENGINE_SETTINGS, guarded
 from tollbook_collector.store import sql
 
 DIMENSIONS: Final = (
@@ -27,12 +26,6 @@ DIMENSIONS: Final = (
 )
 ROWS_MAX: Final = 10_000
 UNITS: Final = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
-FORMATS: Final = {
-    "json": "JSONEachRow",
-    "csv": "CSVWithNames",
-    "parquet": "Parquet",
-    "table": "JSONCompact",
-}
 
 
 class WrongQuestion(ValueError):
@@ -197,22 +190,6 @@ def health(store: Answerer) -> dict[str, int]:
     """Return what the store holds, by asking it."""
     ((spans, price_books),) = store.rows(sql.read("queries/health"))
     return {"spans": int(spans), "price_books": int(price_books)}
-
-
-def run_sql(store: Answerer, tenant: str, text: str, format_name: str) -> bytes:
-    """Return the answer to a user's SQL in one of FORMATS.
-
-    Raises:
-        SqlRefused: It is not one SELECT over what users may read.
-        WrongQuestion: The format is not one of FORMATS.
-        StoreUnavailable, StoreRefused: The store did not answer, or refused the statement.
-    """
-    if format_name not in FORMATS:
-        raise WrongQuestion(f"{format_name!r} is not a format; {', '.join(FORMATS)} are")
-    statement = guarded(text)
-    return store.formatted(
-        statement, FORMATS[format_name], {"tenant": tenant}, dict(ENGINE_SETTINGS)
-    )
 
 
 def _spend(dimensions: dict[str, str], numbers: Sequence[Any]) -> Spend:

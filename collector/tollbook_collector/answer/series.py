@@ -1,8 +1,8 @@
 """Spend over time and against the period before: the questions behind the charts."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Final
 
@@ -149,6 +149,38 @@ def spend_change(store: Answerer, tenant: str, period: Period, by: Sequence[str]
         Change(dict(zip(by, values, strict=True)), *numbers)
         for values, *numbers in store.rows(sql.read("queries/spend_change"), parameters)
     ]
+
+
+def hourly(
+    store: Answerer, tenant: str, chosen: Mapping[str, str], since: datetime, until: datetime
+) -> list[float] | None:
+    """Return what calls cost in each hour, in USD for drawing; None: nothing keeps them apart.
+
+    Args:
+        store: The store.
+        tenant: Whose calls.
+        chosen: Values by dimension; the calls that have all of them count.
+        since: From the hour that this is in.
+        until: To the hour before this one.
+    """
+    if not set(chosen) <= set(TIMELESS):
+        return None
+    start = since.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+    parameters = {
+        "tenant": tenant,
+        "since": f"{start:%Y-%m-%d %H:%M:%S}",
+        "until": f"{until.astimezone(UTC):%Y-%m-%d %H:%M:%S}",
+        "each": "",
+        **{name: [chosen[name]] if name in chosen else [] for name in TIMELESS},
+        "limit": 1,
+    }
+    rows = store.rows(sql.read("queries/spend_history"), parameters)
+    hours = [0.0] * max(1, int((until - start).total_seconds() / HOUR_S))
+    for places, amounts in (row[1] for row in rows):
+        for place, amount in zip(places, amounts, strict=True):
+            if place < len(hours):
+                hours[place] = float(amount)
+    return hours
 
 
 def add_series(api: FastAPI, collector: Collected) -> None:

@@ -55,6 +55,7 @@ CHANNELS = (
     Channel("spend_dollars", SPEND, None, +1, 0.20, absolute=True),
     Channel("spend_per_request", SPEND, REQUESTS, +1, 0.08),
     Channel("input_per_request", TOKENS_INPUT, REQUESTS, +1, 0.08),
+    Channel("input_per_output", TOKENS_INPUT, TOKENS_OUTPUT, +1, 0.08),
     Channel("price", SPEND, LIST_COST, +1, 0.05),
     Channel("cache_share", TOKENS_CACHED, TOKENS_INPUT, -1, 0.10),
     Channel("error_share", ERRORS, REQUESTS, +1, 0.30, counted=True),

@@ -1,10 +1,33 @@
-"""One score of many channels: the strongest speaks, the next two may corroborate it."""
+"""One score of many channels: the strongest speaks, the next two may corroborate it.
+
+What a ratio says again and again all day counts for more than what it says once: a prompt that grew
+by a third is never far outside the record of one hour, and never back inside it either.
+"""
 
 import numpy as np
 
-from tollbook_collector.detect.grid import Floats
+from tollbook_collector.detect.calibrate import Tail, evidence
+from tollbook_collector.detect.channels import RATIOS
+from tollbook_collector.detect.grid import Floats, Grid
 
 WEIGHTS = (1.0, 0.3, 0.1)
+# What the mean of a ratio's evidence over the last day adds to that of a row.
+DAY_WEIGHT = 0.5
+
+
+def strengths(scores: Floats, grid: Grid, tails: tuple[Tail, ...]) -> tuple[Floats, Floats]:
+    """Return the evidence of each channel, as `scores`, and the strength of all, shape (N, rows).
+
+    Args:
+        scores: Shape (N, SCORED, rows).
+        grid: The tier.
+        tails: One for each channel.
+    """
+    decades = evidence(scores, tails)
+    if grid.rows_per_day > 1:
+        for ratio in RATIOS:
+            decades[:, ratio] += DAY_WEIGHT * last_means(decades[:, ratio], grid.rows_per_day)
+    return decades, combined(decades)
 
 
 def combined(evidence: Floats) -> Floats:
@@ -18,3 +41,15 @@ def combined(evidence: Floats) -> Floats:
     """
     strongest = -np.sort(-evidence, axis=1)[:, : len(WEIGHTS)]
     return np.asarray(np.einsum("nkr,k->nr", strongest, np.array(WEIGHTS[: strongest.shape[1]])))
+
+
+def last_means(values: Floats, rows: int) -> Floats:
+    """Return the mean of the last `rows` rows up to each; what was before the first counts as 0.
+
+    >>> last_means(np.array([[2.0, 4.0, 6.0]]), 2).tolist()
+    [[1.0, 3.0, 5.0]]
+    """
+    running = np.cumsum(values, axis=-1)
+    before = np.zeros_like(running)
+    before[..., rows:] = running[..., :-rows]
+    return np.asarray((running - before) / rows)

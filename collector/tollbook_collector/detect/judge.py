@@ -6,7 +6,6 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from tollbook_collector.detect.calibrate import evidence
 from tollbook_collector.detect.channels import (
     CHANNELS,
     LIST_COST,
@@ -15,7 +14,7 @@ from tollbook_collector.detect.channels import (
     SCORED,
     SPEND,
 )
-from tollbook_collector.detect.combine import combined
+from tollbook_collector.detect.combine import strengths
 from tollbook_collector.detect.grid import Floats, Grid
 from tollbook_collector.detect.hysteresis import alarms
 from tollbook_collector.detect.limits import CLOSES_AT, OPENS_AT, tails_of
@@ -100,8 +99,7 @@ def judge(
             scores[:, SILENT_CHANNELS] *= ~holes[start:]
         if is_last_cut:
             scores[:, MISSING_CHANNELS, -1] = 0.0
-        decades = evidence(scores, tails_of(grid))
-        strength = combined(decades)
+        decades, strength = strengths(scores, grid, tails_of(grid))
         opened = alarms(strength, opens_at, opens_at * CLOSES_AT_SHARE)
         for number, series in enumerate(chosen):
             spent = part[number, SPEND] - replayed.expected[number, SPEND]

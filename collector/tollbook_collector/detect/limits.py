@@ -20,6 +20,7 @@ HOUR = (
     Tail(0.73, 2.68),  # spend_dollars
     Tail(0.85, 1.35),  # spend_per_request
     Tail(0.85, 1.36),  # input_per_request
+    Tail(1.05, 1.5),  # input_per_output
     Tail(0.1, 0.25),  # price
     Tail(0.94, 1.22),  # cache_share
     Tail(0.88, 1.25),  # error_share
@@ -35,6 +36,7 @@ MINUTE = (
     Tail(11.01, 66.65),  # spend_dollars
     Tail(1.79, 3.67),  # spend_per_request
     Tail(1.35, 2.38),  # input_per_request
+    Tail(1.94, 3.88),  # input_per_output
     Tail(0.18, 0.37),  # price
     Tail(0.92, 1.27),  # cache_share
     Tail(0.99, 1.16),  # error_share
@@ -50,6 +52,7 @@ DAY = (
     Tail(0.27, 1.1),  # spend_dollars
     Tail(1.0, 1.56),  # spend_per_request
     Tail(1.0, 1.46),  # input_per_request
+    Tail(1.04, 1.48),  # input_per_output
     Tail(0.1, 0.25),  # price
     Tail(0.86, 1.39),  # cache_share
     Tail(0.99, 1.39),  # error_share
@@ -57,10 +60,10 @@ DAY = (
     Tail(0.1, 0.25),  # spend_again
     Tail(0.1, 0.25),  # gap
 )
-# Evidence at which an alarm opens, 0.03 times a series-week on the hourly series above, and below
+# Strength at which an alarm opens, 0.026 times a series-week on the hourly series above, and below
 # which it closes again.
-OPENS_AT = 3.06
-CLOSES_AT = 1.84
+OPENS_AT = 3.36
+CLOSES_AT = 2.02
 
 
 def tails_of(grid: Grid) -> tuple[Tail, ...]:
@@ -71,9 +74,18 @@ def tails_of(grid: Grid) -> tuple[Tail, ...]:
 
 
 # False alarms a series-week that an opening strength gave on the series of the tails, rising.
-_RATES_HOUR = ((4.4, 0.0075), (3.8, 0.010), (3.4, 0.017), (3.2, 0.022), (3.0, 0.036), (2.8, 0.057))
-_RATES_MINUTE = ((4.4, 0.030), (4.0, 0.050), (3.6, 0.070), (3.0, 0.100), (2.8, 0.120))
-_RATES_DAY = ((3.8, 0.006), (3.4, 0.014), (3.2, 0.017), (3.0, 0.024), (2.8, 0.030), (2.6, 0.046))
+_RATES_HOUR = (
+    (4.8, 0.0075),
+    (4.4, 0.0092),
+    (4.0, 0.011),
+    (3.6, 0.019),
+    (3.4, 0.024),
+    (3.2, 0.036),
+    (3.0, 0.051),
+    (2.8, 0.075),
+)
+_RATES_MINUTE = ((4.8, 0.03), (4.4, 0.04), (4.0, 0.05), (3.6, 0.06), (3.4, 0.09), (2.8, 0.13))
+_RATES_DAY = ((3.8, 0.0074), (3.6, 0.012), (3.4, 0.017), (3.2, 0.02), (3.0, 0.028), (2.6, 0.052))
 # A series may be wrong so often however many there are: once a year. (Stricter, it would be blind.)
 RATE_MIN = 0.02
 TIERS = 3
@@ -89,7 +101,7 @@ def opens_at(grid: Grid, false_alarms_per_week: float, series: int) -> float:
 
     >>> from tollbook_collector.detect.grid import grid_of
     >>> opens_at(grid_of(24), 5.0, 10), round(opens_at(grid_of(24), 5.0, 1000), 2)
-    (2.8, 3.27)
+    (2.8, 3.56)
     """
     table = {1: _RATES_DAY, 24: _RATES_HOUR}.get(grid.rows_per_day, _RATES_MINUTE)
     allowed = max(false_alarms_per_week / TIERS / max(series, 1), RATE_MIN)

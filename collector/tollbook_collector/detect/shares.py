@@ -79,6 +79,8 @@ def expected_ratios(
             prior = typical[:, below, None]
             then = (sums[:, above, at] + share * prior) / (sums[:, below, at] + prior + 1e-300)
             bound = np.maximum(bound, then) if channel.direction > 0 else np.minimum(bound, then)
-        usual.append(rows[:, below] * share)
-        worst.append(rows[:, below] * bound)
+        # Nothing was ever below the line (embeddings have no output): no ratio, so no news of one.
+        known = by_row[:, below].sum(-1, keepdims=True) > 0
+        usual.append(np.where(known, rows[:, below] * share, rows[:, above]))
+        worst.append(np.where(known, rows[:, below] * bound, rows[:, above]))
     return np.stack(usual, axis=1), np.stack(worst, axis=1), by_row.sum(-1)

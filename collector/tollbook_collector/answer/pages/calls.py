@@ -1,21 +1,16 @@
 """Calls: the list with its filters, and one call with the arithmetic of its cost and its trace."""
 
-from collections.abc import Sequence
-from typing import Final
-
 from fastapi import FastAPI, Request
 from fastapi.responses import Response
 
-from tollbook_collector.answer.calls import TraceSpan, Wanted, call, calls, trace
+from tollbook_collector.answer.calls import Wanted, call, calls, trace
 from tollbook_collector.answer.collected import Collected
 from tollbook_collector.answer.pages.render import page
+from tollbook_collector.answer.pages.waterfall import waterfall
 from tollbook_collector.answer.parts import parts_of
 from tollbook_collector.answer.questions import Period
+from tollbook_collector.answer.runs import run_of
 from tollbook_collector.answer.tenant import Tenant
-
-BAR_UNITS: Final = 1000.0
-# A bar that is shorter could not be seen.
-BAR_UNITS_MIN: Final = 2.0
 
 
 def add_calls(api: FastAPI, collector: Collected) -> None:
@@ -76,7 +71,7 @@ def add_call(api: FastAPI, collector: Collected) -> None:
         if found is None:
             message = f"There is no call {span_id} in a trace {trace_id}."
             return page(request, "nothing", {"title": "No such call", "message": message}, 404)
-        bars, trace_ns = _waterfall(trace(collector.store, tenant, trace_id))
+        bars, trace_ns = waterfall(trace(collector.store, tenant, trace_id))
         return page(
             request,
             "call",
@@ -84,29 +79,11 @@ def add_call(api: FastAPI, collector: Collected) -> None:
                 "title": f"Call {span_id}",
                 "call": found,
                 "parts": parts_of(collector.store, found),
-                "spans": bars,
+                "run": run_of(found),
+                "bars": bars,
                 "trace_ns": trace_ns,
             },
         )
-
-
-def _waterfall(spans: Sequence[TraceSpan]) -> tuple[list[tuple[TraceSpan, float, float]], int]:
-    """Return each span with where its bar begins and how long it is, and the trace's nanoseconds.
-
-    The whole trace is BAR_UNITS wide.
-    """
-    starts = {span.span: int(span.started_at.timestamp() * 1e9) for span in spans}
-    first = min(starts.values())
-    whole_ns = max(1, max(starts[span.span] + span.duration_ns for span in spans) - first)
-    bars = [
-        (
-            span,
-            BAR_UNITS * (starts[span.span] - first) / whole_ns,
-            max(BAR_UNITS_MIN, BAR_UNITS * span.duration_ns / whole_ns),
-        )
-        for span in spans
-    ]
-    return bars, whole_ns
 
 
 def _one(value: str) -> list[str]:

@@ -1,11 +1,12 @@
 """What the pages draw: series of numbers over time, as the script of the pages reads them."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
 from tollbook_collector.answer.questions import Period
-from tollbook_collector.answer.series import Series
+from tollbook_collector.answer.series import HOUR_S, Series
 
 
 def spend_chart(series: Series, period: Period, name_of_nothing: str) -> dict[str, Any]:
@@ -39,4 +40,28 @@ def spend_chart(series: Series, period: Period, name_of_nothing: str) -> dict[st
             {"label": name or name_of_nothing, "values": lines[name], "other": name == "(other)"}
             for name in names
         ],
+    }
+
+
+def history_chart(
+    hours: Sequence[float],
+    since: datetime,
+    marks: Sequence[tuple[datetime, str]],
+    label: str,
+) -> dict[str, Any]:
+    """Return hourly spend as bars, with instants marked on them.
+
+    Args:
+        hours: USD of each hour.
+        since: Start of the first one.
+        marks: Instants, and the word that stands at each.
+        label: What is drawn.
+    """
+    start = int(since.timestamp()) // HOUR_S * HOUR_S
+    return {
+        "x": [start + HOUR_S * at for at in range(len(hours))],
+        "unit": "usd",
+        "bucket_s": HOUR_S,
+        "series": [{"label": label, "values": list(hours), "other": False}],
+        "marks": [{"x": int(at.timestamp()), "label": word} for at, word in marks],
     }

@@ -33,14 +33,23 @@ HEADERS: Final = {
     "Referrer-Policy": "same-origin",
     "Cache-Control": "no-store",
 }
-# In the order of the questions that people come with.
+# In the order of the questions that people come with, and in three groups: use, findings, books.
 NAVIGATION: Final = (
-    ("/", "Overview", "o"),
-    ("/explore", "Explore", "e"),
-    ("/calls", "Calls", "c"),
-    ("/models", "Models", "m"),
-    ("/prices", "Prices", "p"),
-    ("/data", "Data health", "d"),
+    (
+        ("/", "Overview", "o"),
+        ("/explore", "Explore", "e"),
+        ("/calls", "Calls", "c"),
+        ("/runs", "Runs", "r"),
+        ("/models", "Models", "m"),
+    ),
+    (
+        ("/incidents", "Incidents", "i"),
+        ("/budgets", "Budgets", "u"),
+    ),
+    (
+        ("/prices", "Prices", "p"),
+        ("/data", "Data health", "d"),
+    ),
 )
 PERIODS: Final = ("1h", "24h", "7d", "30d", "90d")
 
@@ -60,10 +69,13 @@ _environment.filters.update(
     duration_ns=words.duration_ns,
     when=words.when,
     period=words.period,
+    sentence=words.sentence,
     decimal=Decimal,
     json=json.dumps,
 )
-_environment.globals.update(share=words.share, plural=words.plural)
+_environment.globals.update(
+    share=words.share, plural=words.plural, percent_change=words.percent_change
+)
 
 
 def add_static(api: FastAPI) -> None:

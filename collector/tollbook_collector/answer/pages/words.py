@@ -96,3 +96,19 @@ def period(since: str) -> str:
 def plural(number: int, one: str, many: str = "") -> str:
     """Return a count with its noun: `1 call`, `3 calls`."""
     return f"{count(number)} {one if number == 1 else many or one + 's'}"
+
+
+def sentence(text: str) -> str:
+    """Return words as a sentence: its first letter large, a full stop at its end."""
+    text = text.strip()
+    if not text:
+        return ""
+    return text[0].upper() + text[1:] + ("" if text[-1] in ".!?" else ".")
+
+
+def percent_change(delta: Decimal, before: Decimal) -> str:
+    """Return a change against what was before: in percent, from tenfold on as a multiple."""
+    if not before:
+        return ""
+    ratio = delta / before
+    return f"{ratio + 1:.0f}\N{MULTIPLICATION SIGN}" if ratio >= 9 else f"{100 * ratio:+.0f} %"

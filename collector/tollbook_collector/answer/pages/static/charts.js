@@ -56,6 +56,31 @@
     };
   }
 
+  // Instants that a reader should see: a line from top to bottom with its word; a word that would cover another is left out.
+  function mark(plot, marks) {
+    const { ctx, bbox } = plot;
+    ctx.save();
+    ctx.strokeStyle = ctx.fillStyle = style("--bad");
+    ctx.lineWidth = devicePixelRatio;
+    ctx.font = `${12 * devicePixelRatio}px system-ui`;
+    let free = -Infinity;
+    for (const one of marks) {
+      const x = Math.round(plot.valToPos(one.x, "x", true));
+      if (x < bbox.left || x > bbox.left + bbox.width) continue;
+      ctx.beginPath();
+      ctx.moveTo(x, bbox.top);
+      ctx.lineTo(x, bbox.top + bbox.height);
+      ctx.stroke();
+      const wide = ctx.measureText(one.label).width + 8 * devicePixelRatio;
+      if (x < free) continue;
+      const left = x + wide > bbox.left + bbox.width;
+      ctx.textAlign = left ? "right" : "left";
+      ctx.fillText(one.label, x + (left ? -4 : 4) * devicePixelRatio, bbox.top + 12 * devicePixelRatio);
+      free = x + wide;
+    }
+    ctx.restore();
+  }
+
   function draw(box) {
     const chart = JSON.parse(box.dataset.chart);
     const tops = stacked(chart.series, chart.x.length);
@@ -82,7 +107,7 @@
         points: { show: false },
         paths: uPlot.paths.bars({ size: [1, Infinity], align: 1, gap: box.clientWidth / chart.x.length > 4 ? 1 : 0 }),
       }))],
-      hooks: { setCursor: [(plot) => say(plot.cursor.idx ?? null)] },
+      hooks: { setCursor: [(plot) => say(plot.cursor.idx ?? null)], draw: [(plot) => mark(plot, chart.marks ?? [])] },
     };
     return new uPlot(options, [chart.x, ...order.map((index) => tops[index])], box);
   }

@@ -1,0 +1,32 @@
+-- One row for each agent task whose runs had their newest call in a period, dearest first: how many runs, and what one of them costs.
+-- since, until: as in spend; limit: rows at most.
+SELECT
+    run,
+    count() AS runs,
+    sum(one.calls) AS calls,
+    sum(one.errors) AS errors,
+    sum(one.cost_usd) AS cost_usd,
+    quantileExact(0.5)(one.cost_usd) AS cost_p50_usd,
+    quantileExact(0.95)(one.cost_usd) AS cost_p95_usd,
+    max(one.cost_usd) AS cost_max_usd,
+    quantileExact(0.5)(one.calls) AS calls_p50,
+    max(one.calls) AS calls_max,
+    quantileExact(0.5)(dateDiff('second', one.first_call, one.last_call)) AS seconds_p50
+FROM
+(
+    SELECT
+        run,
+        run_id,
+        min(run_parts.first_call) AS first_call,
+        max(run_parts.last_call) AS last_call,
+        sum(run_parts.calls) AS calls,
+        sum(run_parts.errors) AS errors,
+        sum(run_parts.cost_usd) AS cost_usd
+    FROM run_parts
+    WHERE tenant = {tenant:String} AND run_parts.last_call >= {since:DateTime('UTC')} - toIntervalDay(1)
+    GROUP BY run, run_id
+    HAVING last_call >= {since:DateTime('UTC')} AND last_call < {until:DateTime('UTC')}
+) AS one
+GROUP BY run
+ORDER BY cost_usd DESC, runs DESC, run
+LIMIT {limit:UInt32}
