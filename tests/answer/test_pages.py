@@ -20,7 +20,7 @@ from .found import finding, insert_budget
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium")
 PAGES = [
     *("/", "/explore", "/calls", "/runs", "/models"),
-    *("/incidents", "/budgets"),
+    *("/incidents", "/budgets", "/savings"),
     *("/prices", "/data"),
 ]
 NOW = datetime.now(UTC) - timedelta(minutes=2)

@@ -6,7 +6,6 @@ from decimal import Decimal
 from typing import Any, Final
 
 from tollbook_collector.answer.questions import Answerer
-from tollbook_collector.money.cost import unit_quantities
 from tollbook_collector.store import sql
 
 # In the order of the rates in queries/rate_card: the words for the tokens of a class.
@@ -32,15 +31,15 @@ class Part:
     Args:
         name: Of the class or unit.
         quantity: Of this class alone: the classes share none.
-        price_usd: Of a million tokens, or of one unit.
-        per: What the price is of: a million, each.
-        cost_usd: quantity times rate, exact.
+        rate_usd: Of a million tokens, or of one unit.
+        per_million: Whether it is of a million.
+        cost_usd: Exact.
     """
 
     name: str
     quantity: int
-    price_usd: Decimal
-    per: str
+    rate_usd: Decimal
+    per_million: bool
     cost_usd: Decimal
 
 
@@ -49,7 +48,7 @@ class Parts:
     """How the cost of a call comes about.
 
     Args:
-        parts: The classes with tokens and the units; their costs add up to the cost of record.
+        parts: The classes with tokens; their costs add up to the cost of record.
         source: Where the rates are from.
     """
 
@@ -66,21 +65,25 @@ def parts_of(store: Answerer, call: Mapping[str, Any]) -> Parts | None:
     """
     if call["cost_usd"] is None or not call["price_id"]:
         return None
-    rows = store.rows(sql.read("queries/rate_card"), {"price_id": call["price_id"]})
+    asked = {
+        "price_id": call["price_id"],
+        "units": list(call["units"]),
+        "counts": [int(count) for count in call["units"].values()],
+        "has_tokens": call["input_tokens"] is not None or call["output_tokens"] is not None,
+    }
+    rows = store.rows(sql.read("queries/rate_card"), asked)
     if not rows:
         return None
-    *rates, meters, unit_rates, source = rows[0]
+    *rates, meters, unit_rates, quantities, source = rows[0]
     parts = [
-        Part(name, tokens, Decimal(rate) * MILLION, "a million", tokens * Decimal(rate))
+        Part(name, tokens, Decimal(rate) * MILLION, True, tokens * Decimal(rate))
         for name, tokens, rate in zip(CLASSES, _tokens(call), rates, strict=True)
         if tokens
     ]
-    rate_of = {meter: Decimal(rate) for meter, rate in zip(meters, unit_rates, strict=True)}
-    has_tokens = call["input_tokens"] is not None or call["output_tokens"] is not None
     parts += [
-        Part(meter.replace("_", " "), count, rate_of[meter], "each", count * rate_of[meter])
-        for meter, count in unit_quantities(call["units"], rate_of, has_tokens)
-        if count
+        Part(meter.replace("_", " "), quantity, Decimal(rate), False, quantity * Decimal(rate))
+        for meter, quantity, rate in zip(meters, quantities, unit_rates, strict=True)
+        if quantity
     ]
     total = sum((part.cost_usd for part in parts), Decimal(0))
     # A newer book may have other rates under the same id; then this is not how it came about.
