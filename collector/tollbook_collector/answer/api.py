@@ -38,6 +38,7 @@ from tollbook_collector.answer.runs import add_runs
 from tollbook_collector.answer.savings import add_savings
 from tollbook_collector.answer.series import add_series
 from tollbook_collector.answer.tenant import AnalystTenant, Reader, Tenant, may_read
+from tollbook_collector.answer.top import add_top
 from tollbook_collector.answer.user_sql import SqlIsOff, UserSql
 from tollbook_collector.store.client import StoreRefused, StoreUnavailable
 
@@ -64,6 +65,7 @@ def create_api(collector: Collected) -> FastAPI:
     add_drift(api, collector)
     add_series(api, collector)
     add_calls(api, collector)
+    add_top(api, collector)
     add_runs(api, collector)
     add_savings(api, collector)
     add_focus(api, collector)
