@@ -1381,6 +1381,66 @@ ENGINE = AggregatingMergeTree
 ORDER BY (tenant, kind, entity, of)
 SETTINGS non_replicated_deduplication_window = 10000, fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8192;
 
+CREATE VIEW focus_adjustments
+(
+    `tenant` LowCardinality(String),
+    `hour` DateTime('UTC'),
+    `provider` LowCardinality(String),
+    `EffectiveCost` Decimal(38, 12),
+    `BilledCost` Decimal(38, 12),
+    `ContractedCost` Decimal(38, 12),
+    `ListCost` Decimal(38, 12),
+    `PricingQuantity` Nullable(Decimal(38, 12)),
+    `PricingUnit` Nullable(String),
+    `ConsumedQuantity` Nullable(Decimal(38, 12)),
+    `ConsumedUnit` Nullable(String),
+    `ContractedUnitPrice` Nullable(Decimal(38, 12)),
+    `ListUnitPrice` Nullable(Decimal(38, 12)),
+    `PricingCategory` Nullable(String),
+    `SkuMeter` Nullable(String),
+    `SkuId` Nullable(String),
+    `SkuPriceId` Nullable(String),
+    `SkuPriceDetails` Nullable(String),
+    `ChargeDescription` String,
+    `ServiceProviderName` String,
+    `ServiceName` String,
+    `team` LowCardinality(String),
+    `SubAccountId` LowCardinality(Nullable(String)),
+    `SubAccountType` Nullable(String),
+    `Tags` String,
+    `x_Calls` Int64,
+    `period` Date
+)
+AS SELECT
+    tenant,
+    hour,
+    provider,
+    amount_usd AS EffectiveCost,
+    if(endsWith(if(new_price_id = '', old_price_id, new_price_id), '/hosted'), toDecimal128(0, 12), amount_usd) AS BilledCost,
+    amount_usd AS ContractedCost,
+    amount_usd AS ListCost,
+    CAST(NULL, 'Nullable(Decimal(38, 12))') AS PricingQuantity,
+    CAST(NULL, 'Nullable(String)') AS PricingUnit,
+    CAST(NULL, 'Nullable(Decimal(38, 12))') AS ConsumedQuantity,
+    CAST(NULL, 'Nullable(String)') AS ConsumedUnit,
+    CAST(NULL, 'Nullable(Decimal(38, 12))') AS ContractedUnitPrice,
+    CAST(NULL, 'Nullable(Decimal(38, 12))') AS ListUnitPrice,
+    CAST(NULL, 'Nullable(String)') AS PricingCategory,
+    CAST(NULL, 'Nullable(String)') AS SkuMeter,
+    CAST(NULL, 'Nullable(String)') AS SkuId,
+    CAST(NULL, 'Nullable(String)') AS SkuPriceId,
+    CAST(NULL, 'Nullable(String)') AS SkuPriceDetails,
+    concat(model, ' ', kind, ' adjustment', if(reason = '', '', concat(': ', reason))) AS ChargeDescription,
+    transform(provider, ['openai', 'azure.ai.openai', 'azure.ai.inference', 'anthropic', 'aws.bedrock', 'gcp.gemini', 'gcp.vertex_ai', 'gcp.gen_ai', 'x_ai', 'mistral_ai', 'deepseek', 'groq', 'cohere', 'openrouter', 'together_ai', 'fireworks_ai', 'perplexity', 'moonshot_ai', ''], ['OpenAI', 'Microsoft', 'Microsoft', 'Anthropic', 'AWS', 'Google', 'Google Cloud', 'Google', 'xAI', 'Mistral AI', 'DeepSeek', 'Groq', 'Cohere', 'OpenRouter', 'Together AI', 'Fireworks AI', 'Perplexity', 'Moonshot AI', 'unknown'], toString(provider)) AS ServiceProviderName,
+    transform(provider, ['openai', 'azure.ai.openai', 'azure.ai.inference', 'anthropic', 'aws.bedrock', 'gcp.gemini', 'gcp.vertex_ai', 'gcp.gen_ai', 'x_ai', 'mistral_ai'], ['OpenAI API', 'Azure OpenAI', 'Azure AI Inference', 'Claude API', 'Amazon Bedrock', 'Gemini API', 'Vertex AI', 'Gemini API', 'xAI API', 'Mistral API'], concat(transform(provider, ['openai', 'azure.ai.openai', 'azure.ai.inference', 'anthropic', 'aws.bedrock', 'gcp.gemini', 'gcp.vertex_ai', 'gcp.gen_ai', 'x_ai', 'mistral_ai', 'deepseek', 'groq', 'cohere', 'openrouter', 'together_ai', 'fireworks_ai', 'perplexity', 'moonshot_ai', ''], ['OpenAI', 'Microsoft', 'Microsoft', 'Anthropic', 'AWS', 'Google', 'Google Cloud', 'Google', 'xAI', 'Mistral AI', 'DeepSeek', 'Groq', 'Cohere', 'OpenRouter', 'Together AI', 'Fireworks AI', 'Perplexity', 'Moonshot AI', 'unknown'], toString(provider)), ' API')) AS ServiceName,
+    team,
+    nullIf(toString(team), '') AS SubAccountId,
+    if(team = '', NULL, 'Team') AS SubAccountType,
+    toJSONString(mapFilter((name, value) -> (value != ''), map('service', toString(service), 'environment', toString(environment), 'team', toString(team), 'feature', toString(feature), 'customer', toString(customer), 'operation', toString(operation)))) AS Tags,
+    calls AS x_Calls,
+    period
+FROM adjustments;
+
 CREATE VIEW focus_charges
 (
     `tenant` LowCardinality(String),
@@ -1408,7 +1468,7 @@ CREATE VIEW focus_charges
     `SubAccountId` LowCardinality(Nullable(String)),
     `SubAccountType` Nullable(String),
     `Tags` String,
-    `x_Calls` UInt64
+    `x_Calls` Int64
 )
 AS WITH
     splitByChar(':', class)[1] AS unit_class,
@@ -1435,12 +1495,12 @@ SELECT
     toJSONString(mapFilter((name, value) -> (value != ''), map('x_ModelId', toString(model), 'x_TokenDirection', multiIf((class IN ('request', 'millisecond')) OR (unit != ''), '', (class LIKE 'output%') OR (class = 'reasoning'), 'Output', 'Input'), 'x_TokenCacheAction', multiIf(class = 'cache_read', 'Read', class LIKE 'cache_write%', 'Write', class LIKE 'input%', 'Uncached', ''), 'x_CacheTtl', multiIf(class != 'cache_write_1h', '', (provider IN ('openai', 'azure.ai.openai', 'azure.ai.inference')), '12h', '1h'), 'x_Detail', detail, 'x_Modality', multiIf(class LIKE '%audio', 'Audio', class LIKE '%image', 'Image', (class IN ('request', 'millisecond')) OR (unit != ''), '', 'Text'), 'x_ProcessingTier', toString(service_tier), 'x_ContextOver', extract(price_id, '/([0-9]+)/[0-9]{4}-[0-9]{2}-[0-9]{2}'), 'x_Variant', extract(price_id, '/((?:region|window):[^/]+)'), 'x_CostSource', if(class = 'request', 'provider', '')))) AS SkuPriceDetails,
     concat(model, ' ', replaceAll(class, '_', ' '), if(service_tier = 'standard', '', concat(' ', service_tier))) AS ChargeDescription,
     transform(provider, ['openai', 'azure.ai.openai', 'azure.ai.inference', 'anthropic', 'aws.bedrock', 'gcp.gemini', 'gcp.vertex_ai', 'gcp.gen_ai', 'x_ai', 'mistral_ai', 'deepseek', 'groq', 'cohere', 'openrouter', 'together_ai', 'fireworks_ai', 'perplexity', 'moonshot_ai', ''], ['OpenAI', 'Microsoft', 'Microsoft', 'Anthropic', 'AWS', 'Google', 'Google Cloud', 'Google', 'xAI', 'Mistral AI', 'DeepSeek', 'Groq', 'Cohere', 'OpenRouter', 'Together AI', 'Fireworks AI', 'Perplexity', 'Moonshot AI', 'unknown'], toString(provider)) AS ServiceProviderName,
-    transform(provider, ['openai', 'azure.ai.openai', 'azure.ai.inference', 'anthropic', 'aws.bedrock', 'gcp.gemini', 'gcp.vertex_ai', 'gcp.gen_ai', 'x_ai', 'mistral_ai'], ['OpenAI API', 'Azure OpenAI', 'Azure AI Inference', 'Claude API', 'Amazon Bedrock', 'Gemini API', 'Vertex AI', 'Gemini API', 'xAI API', 'Mistral API'], concat(ServiceProviderName, ' API')) AS ServiceName,
+    transform(provider, ['openai', 'azure.ai.openai', 'azure.ai.inference', 'anthropic', 'aws.bedrock', 'gcp.gemini', 'gcp.vertex_ai', 'gcp.gen_ai', 'x_ai', 'mistral_ai'], ['OpenAI API', 'Azure OpenAI', 'Azure AI Inference', 'Claude API', 'Amazon Bedrock', 'Gemini API', 'Vertex AI', 'Gemini API', 'xAI API', 'Mistral API'], concat(transform(provider, ['openai', 'azure.ai.openai', 'azure.ai.inference', 'anthropic', 'aws.bedrock', 'gcp.gemini', 'gcp.vertex_ai', 'gcp.gen_ai', 'x_ai', 'mistral_ai', 'deepseek', 'groq', 'cohere', 'openrouter', 'together_ai', 'fireworks_ai', 'perplexity', 'moonshot_ai', ''], ['OpenAI', 'Microsoft', 'Microsoft', 'Anthropic', 'AWS', 'Google', 'Google Cloud', 'Google', 'xAI', 'Mistral AI', 'DeepSeek', 'Groq', 'Cohere', 'OpenRouter', 'Together AI', 'Fireworks AI', 'Perplexity', 'Moonshot AI', 'unknown'], toString(provider)), ' API')) AS ServiceName,
     team,
     nullIf(toString(team), '') AS SubAccountId,
     if(team = '', NULL, 'Team') AS SubAccountType,
     toJSONString(mapFilter((name, value) -> (value != ''), map('service', toString(service), 'environment', toString(environment), 'team', toString(team), 'feature', toString(feature), 'customer', toString(customer), 'operation', toString(operation)))) AS Tags,
-    calls AS x_Calls
+    toInt64(calls) AS x_Calls
 FROM token_charges;
 
 CREATE TABLE incident_history
