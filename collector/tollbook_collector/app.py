@@ -53,7 +53,7 @@ from tollbook_collector.store.backup import BackupRefused, Manifest, take
 from tollbook_collector.store.books import CHECK_S, Books
 from tollbook_collector.store.canary import Canary
 from tollbook_collector.store.cardinality import LOOK_S as CARDINALITY_S
-from tollbook_collector.store.cardinality import Cardinality
+from tollbook_collector.store.cardinality import Caps, Cardinality
 from tollbook_collector.store.client import (
     ClickHouse,
     StoreAddress,
@@ -83,6 +83,7 @@ SPOOL_SHARES: Final = {TRACES.name: 1.0, LOGS.name: 0.25, METRICS.name: 0.25}
 SECTIONS: Final[dict[str, type[Section]]] = {
     "allocation": Allocation,
     "budgets": Budgets,
+    "caps": Caps,
     "focus": Focus,
     "scrape": Scrapes,
     "detect": DetectSection,
@@ -128,7 +129,7 @@ class Collector:
         holder, shared = f"{socket.gethostname()} {self._run_id[:8]}", bool(settings.clickhouse_url)
         self._lease = Lease(self._store, DUTIES, holder, shared)
         self._books = Books(self._store)
-        self._cardinality = Cardinality(self._store)
+        self._cardinality = Cardinality(self._store, lambda: self.policy.section(Caps))
         self.canary = Canary(self._store, self.keyring.canary_token, self._is_waiting)
         self._policy_file = PolicyFile(settings.policy, SECTIONS)
         self._prices = PriceReader(settings.data / "prices")

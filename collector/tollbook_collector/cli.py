@@ -129,6 +129,8 @@ def up(
     )
 
     log_to(form=settings.log_format, level=settings.log_level)
+    import uvloop
+
     from tollbook_collector.intake.grpc import AddressInUse
     from tollbook_collector.intake.key_file import KeyFileUnusable
     from tollbook_collector.intake.keys import WrongKeyRequest
@@ -143,7 +145,8 @@ def up(
     from tollbook_collector.store.sql import EditedMigration, NewerDatabase
 
     try:
-        asyncio.run(serve(settings, partial(_show_start, settings.data)))
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(serve(settings, partial(_show_start, settings.data)))
     except (
         AddressInUse,
         AlreadyOwned,
