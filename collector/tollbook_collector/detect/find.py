@@ -25,6 +25,8 @@ from tollbook_collector.detect.false_discovery import accepted
 from tollbook_collector.detect.judge import Stretch, judge
 from tollbook_collector.detect.known import Known, known_anomalies, learned_days
 from tollbook_collector.detect.limits import opens_at
+from tollbook_collector.detect.outcome_drift import outcome_drifts
+from tollbook_collector.detect.portfolio import shift
 from tollbook_collector.detect.root import Related, explained_by
 from tollbook_collector.detect.section import DetectSection
 from tollbook_collector.detect.series import DAY, HOUR, MINUTE, Block, Tables, TierOf
@@ -104,6 +106,7 @@ class Finder:
                 self.look(store, tenant, tier, until)
                 if tier is DAY:
                     self._tell(store, drifts(store, tenant, until))
+                    self._tell(store, outcome_drifts(store, tenant, until))
                 else:
                     found = sweep(store, tenant, until, tier is HOUR)
                     self._tell(store, found)
@@ -126,6 +129,7 @@ class Finder:
         screened = self._screen(store, tenant, tier, until, combinations)
         count = sum(n for n, _ in screened.values())
         threshold = opens_at(tier.grid, section.false_alarms_per_week, count)
+        threshold += shift(store, section, tenant, reading.day_of(until), count)
         for names in combinations:
             since = reading.day_of(until) - timedelta(days=tier.history_days)
             known = known_anomalies(store, tenant, names, tier, since)
