@@ -40,6 +40,7 @@ TABLES: Final = frozenset(
         "reconciliations",
         "roll_up_differences",
         "runs",
+        "savings",
         "spans",
         "spend",
         "spend_hourly",
