@@ -178,6 +178,20 @@ PARTITION BY toYYYYMM(made_at)
 ORDER BY (tenant, period, hour, call_key)
 SETTINGS non_replicated_deduplication_window = 10000, fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8192;
 
+CREATE TABLE alarm_shifts
+(
+    `tenant` LowCardinality(String) COMMENT 'Whose data it is',
+    `built_on` Date COMMENT 'The day before which the weeks lie',
+    `shift` Float64 COMMENT 'Decades of rarity that are added to the strength at which alarms open; negative: told sooner',
+    `series` UInt32 COMMENT 'Series that were replayed',
+    `series_weeks` Float64 COMMENT 'Weeks of all of them together that were judged',
+    `alarms` UInt32 COMMENT 'Alarms that the replay raised at the lowest strength'
+)
+ENGINE = ReplacingMergeTree
+ORDER BY (tenant, built_on)
+TTL built_on + toIntervalDay(90)
+SETTINGS index_granularity = 8192;
+
 CREATE TABLE alert_attempts
 (
     `tenant` LowCardinality(String) COMMENT 'Whose data it is',
