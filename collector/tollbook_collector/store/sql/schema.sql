@@ -178,6 +178,20 @@ PARTITION BY toYYYYMM(made_at)
 ORDER BY (tenant, period, hour, call_key)
 SETTINGS non_replicated_deduplication_window = 10000, fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8192;
 
+CREATE TABLE alarm_shifts
+(
+    `tenant` LowCardinality(String) COMMENT 'Whose data it is',
+    `built_on` Date COMMENT 'The day before which the weeks lie',
+    `shift` Float64 COMMENT 'Decades of rarity that are added to the strength at which alarms open; negative: told sooner',
+    `series` UInt32 COMMENT 'Series that were replayed',
+    `series_weeks` Float64 COMMENT 'Weeks of all of them together that were judged',
+    `alarms` UInt32 COMMENT 'Alarms that the replay raised at the lowest strength'
+)
+ENGINE = ReplacingMergeTree
+ORDER BY (tenant, built_on)
+TTL built_on + toIntervalDay(90)
+SETTINGS index_granularity = 8192;
+
 CREATE TABLE alert_attempts
 (
     `tenant` LowCardinality(String) COMMENT 'Whose data it is',
@@ -1599,6 +1613,29 @@ LIMIT 1 BY
     tenant,
     incident;
 
+CREATE VIEW kept_today
+(
+    `tenant` String,
+    `dimension` String,
+    `value` String,
+    `day` Date
+)
+AS SELECT
+    tenant,
+    dimension,
+    value,
+    day
+FROM kept_values
+WHERE day = toDate(now('UTC'))
+UNION ALL
+SELECT DISTINCT
+    tenant,
+    '' AS dimension,
+    '' AS value,
+    day
+FROM kept_values
+WHERE day = toDate(now('UTC'));
+
 CREATE DICTIONARY kept_value
 (
     `tenant` String,
@@ -1607,7 +1644,7 @@ CREATE DICTIONARY kept_value
     `day` Date
 )
 PRIMARY KEY tenant, dimension, value
-SOURCE(CLICKHOUSE(HOST '127.0.0.1' TABLE 'kept_values' WHERE 'day = toDate(now(\'UTC\'))'))
+SOURCE(CLICKHOUSE(HOST '127.0.0.1' TABLE 'kept_today'))
 LIFETIME(MIN 0 MAX 0)
 LAYOUT(COMPLEX_KEY_HASHED());
 
@@ -2503,14 +2540,14 @@ SELECT
     status_message,
     scope_name,
     dialect,
-    if((service = '') OR (NOT dictHas('kept_value', (tenant, 'service', ''))) OR dictHas('kept_value', (tenant, 'service', service)), service, '(other)') AS service,
+    if(empty(capped), service, capped[1]) AS service,
     environment,
     is_call,
     operation,
     provider,
     request_model,
     response_model,
-    multiIf(NOT is_call, '', price_model != '', price_model, if((if(response_model != '', response_model, request_model) = '') OR (NOT dictHas('kept_value', (tenant, 'model', ''))) OR dictHas('kept_value', (tenant, 'model', if(response_model != '', response_model, request_model))), if(response_model != '', response_model, request_model), '(other)')) AS model,
+    multiIf(NOT is_call, '', price_model != '', price_model, if(empty(capped), if(response_model != '', response_model, request_model), capped[2])) AS model,
     response_id,
     conversation_id,
     user_id,
@@ -2542,9 +2579,9 @@ SELECT
     if(is_reported, '', reason) AS unpriced_reason,
     reported_cost_usd,
     reported_cost_source,
-    if((team = '') OR (NOT dictHas('kept_value', (tenant, 'team', ''))) OR dictHas('kept_value', (tenant, 'team', team)), team, '(other)') AS team,
-    if((feature = '') OR (NOT dictHas('kept_value', (tenant, 'feature', ''))) OR dictHas('kept_value', (tenant, 'feature', feature)), feature, '(other)') AS feature,
-    if((customer = '') OR (NOT dictHas('kept_value', (tenant, 'customer', ''))) OR dictHas('kept_value', (tenant, 'customer', customer)), customer, '(other)') AS customer,
+    if(empty(capped), team, capped[3]) AS team,
+    if(empty(capped), feature, capped[4]) AS feature,
+    if(empty(capped), customer, capped[5]) AS customer,
     tags,
     attributes,
     resource,
@@ -2554,6 +2591,7 @@ FROM
 (
     SELECT
         *,
+        if(dictHas('kept_value', (tenant, '', '')), arrayMap((dimension, value) -> if(dictHas('kept_value', (tenant, dimension, '')) AND (NOT dictHas('kept_value', (tenant, dimension, value))), '(other)', value), ['service', 'model', 'team', 'feature', 'customer'], CAST([service, if(response_model != '', response_model, request_model), team, feature, customer], 'Array(String)')), []) AS capped,
         (if(is_measured AND (NOT (card.2)) AND (NOT (card.3)), toDecimal128(0, 12), if(((ifNull(input_tokens, 0) > 0) AND (NOT (card.2))) OR ((ifNull(output_tokens, 0) > 0) AND (NOT (card.3))), NULL, (((((((((toInt64((((ifNull(input_tokens, 0) - cache_read_tokens) - cache_write_tokens) - input_audio_tokens) - input_image_tokens) * (card.4)) + (toInt64(cache_read_tokens) * (card.5))) + (toInt64(cache_write_tokens - cache_write_1h_tokens) * (card.6))) + (toInt64(cache_write_1h_tokens) * (card.7))) + (toInt64(input_audio_tokens) * (card.8))) + (toInt64(input_image_tokens) * (card.9))) + (toInt64(((ifNull(output_tokens, 0) - reasoning_tokens) - output_audio_tokens) - output_image_tokens) * (card.10))) + (toInt64(reasoning_tokens) * (card.11))) + (toInt64(output_audio_tokens) * (card.12))) + (toInt64(output_image_tokens) * (card.13)))) + if(empty(unit_quantities), toDecimal128(0, 12), arraySum((quantity, rate_usd) -> (toInt64(quantity) * rate_usd), unit_quantities, unit_card.2))) + (toInt64(intDiv(duration_ns, 1000000)) * (card.14)) AS computed_usd,
         arrayExists((meter, quantity) -> ((quantity > 0) AND ((splitByChar(':', meter)[1]) NOT IN ('request_fee', 'web_search', 'file_search', 'code_session'))), unit_card.1, unit_quantities) AS is_measured,
         multiIf(NOT is_call, '', (status_code = 2) AND isNull(input_tokens) AND isNull(output_tokens), 'failed', (response_model = '') AND (request_model = ''), 'no_model', price_model = '', 'unknown_model', (card.1) = '', 'no_rate', bitTest(card.15, 0), 'no_exchange_rate', (card.14) > 0, '', (isNull(input_tokens) OR (isNull(output_tokens) AND (operation != 'embeddings'))) AND (NOT is_measured), 'no_usage', NOT usage_complete, 'usage_incomplete', hasAny(usage_fixups, ['count_out_of_range', 'cache_exceeds_input', 'input_parts_exceed_input', 'output_parts_exceed_output']), 'usage_inconsistent', isNull(computed_usd) OR arrayExists((unit, count) -> ((count > 0) AND (((splitByChar(':', unit)[1]) IN ('web_search', 'file_search', 'code_session')) OR (NOT ((card.2) OR (card.3)))) AND (NOT startsWith(unit, 'request_fee:')) AND (NOT has(unit_card.1, unit)) AND (NOT has(unit_card.1, splitByChar(':', unit)[1]))), mapKeys(units), mapValues(units)), 'no_rate', '') AS reason
@@ -3531,7 +3569,7 @@ CREATE TABLE spans
 ENGINE = MergeTree
 PARTITION BY toYYYYMM(started_at)
 ORDER BY (tenant, service, toStartOfHour(started_at), trace_id)
-SETTINGS non_replicated_deduplication_window = 10000, fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8192;
+SETTINGS non_replicated_deduplication_window = 10000, fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8192, min_bytes_for_wide_part = 134217728, auto_statistics_types = '';
 
 CREATE VIEW spend
 (
@@ -3654,6 +3692,21 @@ ENGINE = SummingMergeTree
 PARTITION BY toYYYYMM(minute)
 ORDER BY (tenant, minute, service, environment, provider, model, operation, team, feature, customer, service_tier)
 SETTINGS non_replicated_deduplication_window = 10000, fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8192;
+
+CREATE TABLE store_copies
+(
+    `source` String COMMENT 'Names the store that is copied: the UUID of its schema_ledger',
+    `event` LowCardinality(String) COMMENT 'started, part, or finished',
+    `table_name` LowCardinality(String) COMMENT 'Of a part: the table; else empty',
+    `day` Date COMMENT 'Of a part: the UTC day of its rows; 1970-01-01: the table is copied as a whole',
+    `slice` UInt32 COMMENT 'Of a part: which slice of that day, from 0',
+    `slices` UInt32 COMMENT 'Of a part: into how many the day was cut',
+    `rows` UInt64 COMMENT 'Of a part: its rows in the source',
+    `at` DateTime64(3, 'UTC') DEFAULT now64(3) COMMENT 'When it was done'
+)
+ENGINE = MergeTree
+ORDER BY (source, event, table_name, day, slice)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8192;
 
 CREATE VIEW token_charges
 (
