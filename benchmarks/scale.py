@@ -1,6 +1,6 @@
 """Scale: what so many spans a month need, worked out from the cost of one span.
 
-Every figure of docs/scale.md comes from here: inputs that were measured or are stated as assumptions,
+Every figure of docs/scale.md comes from here: inputs that were measured or are said to be assumed,
 and arithmetic. Other inputs give another table.
 
     python benchmarks/scale.py [--bytes-per-span 65] [--store-us 18] [--peak 4] …
@@ -96,7 +96,7 @@ def need(billions: int, given: Inputs) -> Need:
 def table(given: Inputs) -> str:
     """Return the table of docs/scale.md."""
     lines = [
-        "| spans a month | mean, peak a second | collectors | shards × copies | disk |"
+        "| spans a month | mean, peak a second | collectors | shards by copies | disk |"
         " inserts a second into a shard | network at peak | dollars a month | first limit |",
         "|---|---|---|---|---|---|---|---|---|",
     ]
@@ -104,7 +104,7 @@ def table(given: Inputs) -> str:
         found = need(billions, given)
         lines.append(
             f"| {billions:,} billion | {found.mean_per_s:,.0f}, {found.peak_per_s:,.0f}"
-            f" | {found.collectors} | {found.shards} × {found.servers // found.shards}"
+            f" | {found.collectors} | {found.shards} by {found.servers // found.shards}"
             f" | {found.disk_tb:,.1f} TB | {found.inserts_per_s:,.0f}"
             f" | {found.network_mb_s:,.1f} MB/s | ${found.usd:,.0f} | {found.first_limit} |"
         )
