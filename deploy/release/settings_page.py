@@ -14,8 +14,8 @@ from tollbook_collector.settings import Settings
 
 HEADER = """# Settings
 
-Every setting of the collector. `tollbook up` takes arguments first, then these variables, then the defaults. Those of the SDK
-are in the [README](../README.md#settings). Generated: make settings.
+Every setting of the collector. `tollbook up` takes arguments first, then these variables, then the
+defaults. Those of the SDK are in the README. Generated: make settings.
 
 | variable | default | meaning |
 |---|---|---|
@@ -23,7 +23,8 @@ are in the [README](../README.md#settings). Generated: make settings.
 SECTIONS_HEADER = """
 ## tollbook.toml
 
-What people decide is in one file, read anew when it changes; a wrong one is refused with its line, and the old one holds.
+What people decide is in one file, read anew when it changes; a wrong one is refused with its line,
+and the old one holds.
 
 | section | fields |
 |---|---|
