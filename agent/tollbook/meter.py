@@ -57,6 +57,7 @@ class Asked(NamedTuple):
     service_tier: object = None
     conversation_id: object = None
     output_type: object = None
+    input_characters: object = None  # that are to be spoken
 
 
 class Api(Protocol):

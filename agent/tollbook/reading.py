@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from tollbook.clients.field import field
 from tollbook.clients.hosts import provider_at, region_of_host
 from tollbook.meter import TRACE_ID_BYTES, Asked, Facts, Observation
-from tollbook.model_call import Call, Request, Response
+from tollbook.model_call import Call, Request, Response, Usage
 from tollbook.tag import limited
 
 DEFAULT_PORTS: Final = {"http": 80, "https": 443}
@@ -92,12 +92,16 @@ def read_response(observation: Observation, provider: str) -> Response:
     usages = [fact.usage for fact in facts if fact.usage is not None]
     reasons = {index: reason for fact in facts for index, reason in fact.finish_reasons}
     estimated = None if usages else getattr(observation.api, "estimate", None)
+    usage = observation.api.usage(usages, provider) if usages else None
+    characters = integer(observation.asked.input_characters)
+    if characters is not None and raw_is_whole and observation.error_type is None:
+        usage = replace(usage or Usage(), input_characters=characters)
     response = Response(
         response_id=first_text([fact.response_id for fact in facts]),
         model=first_text([fact.model for fact in facts]),
         service_tier=first_text([fact.service_tier for fact in reversed(facts)]),
         finish_reasons=tuple(str(reasons[index]) for index in sorted(reasons)),
-        usage=observation.api.usage(usages, provider) if usages else None,
+        usage=usage,
         region=first_text([*map(region_of, usages), region_at(observation.base_url)]),
         error_type=first_text([fact.error for fact in reversed(facts)]),
     )

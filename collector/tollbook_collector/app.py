@@ -42,6 +42,7 @@ from tollbook_collector.money.late import LateCharges
 from tollbook_collector.money.own_book import UnreadablePrices
 from tollbook_collector.money.reload import RELOAD_EVERY_S, PriceReader
 from tollbook_collector.money.rerate import LedgerStore
+from tollbook_collector.money.savings import SEARCH_EVERY_S, Savings
 from tollbook_collector.money.unpriced import COUNT_EVERY_S, UnpricedCalls
 from tollbook_collector.policy import Policy, PolicyFile, Section
 from tollbook_collector.settings import Settings
@@ -316,6 +317,7 @@ class Collector:
             Duty("deliver alerts", DELIVER_S, self.alerts.deliver, True),
             Duty("find copies", COPIES_EVERY_S, Copies(self._store).search, True),
             Duty("book late charges", LATE_EVERY_S, LateCharges(self._store).book, True),
+            Duty("search savings", SEARCH_EVERY_S, Savings(self._store).search, True),
         ]
 
     def share_keys(self) -> None:

@@ -357,5 +357,5 @@ def test_searches_and_the_tier_that_served_are_recorded(
     said = delivered()[0].attributes
     assert said["tollbook.usage.web_search_requests"] == 3
     assert said["anthropic.response.service_tier"] == "batch"
-    # The batch tier has half the rates: 0.0049104 / 2
-    assert said["tollbook.cost_usd"] == "0.0024552"
+    # The batch tier has half the rates for tokens: 0.0049104 / 2; a search costs 0.01 in any.
+    assert said["tollbook.cost_usd"] == "0.0324552"

@@ -99,6 +99,23 @@ def test_content_is_one_span_with_inclusive_totals(
     assert_content(span)
 
 
+@pytest.mark.parametrize(
+    ("model", "searches", "fee"), [("gemini-2.5-flash", 1, "0.035"), ("gemini-4-argon", 2, "0.028")]
+)
+def test_searches_that_ground_an_answer_are_charged_beside_its_tokens(
+    client: Any, wire: Any, delivered: Delivered, model: str, searches: int, fee: str
+) -> None:
+    said = answer({"promptTokenCount": 0, "candidatesTokenCount": 0, "totalTokenCount": 0})
+    said["candidates"][0]["groundingMetadata"] = {"webSearchQueries": ["one", "two"]}
+    wire.say({**said, "modelVersion": model})
+
+    client.models.generate_content(model=model, contents=SECRET)
+
+    attributes = delivered()[0].attributes
+    assert attributes["tollbook.usage.web_search_requests"] == searches
+    assert attributes["tollbook.cost_usd"] == fee
+
+
 async def test_async_content_is_one_span(client: Any, wire: Any, delivered: Delivered) -> None:
     wire.say(answer())
 

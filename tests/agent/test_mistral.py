@@ -148,6 +148,20 @@ def test_an_error_reaches_the_caller_unchanged_and_is_recorded(
     assert SECRET not in repr(span)
 
 
+def test_a_document_that_is_read_costs_its_pages(
+    client: Any, wire: Any, delivered: Delivered
+) -> None:
+    said: dict[str, Any] = {"pages": [], "model": "mistral-ocr-4-1"}
+    wire.say({**said, "usage_info": {"pages_processed": 7, "doc_size_bytes": 10}})
+
+    document = {"type": "document_url", "document_url": "https://example.com/a.pdf"}
+    client.ocr.process(model="mistral-ocr-4-1", document=document)
+
+    (span,) = delivered()
+    assert span.attributes["tollbook.usage.pages"] == 7
+    assert span.attributes["tollbook.cost_usd"] == "0.028"  # 7 * 0.004
+
+
 def test_embeddings_are_one_span(client: Any, wire: Any, delivered: Delivered) -> None:
     usage = {"prompt_tokens": 19, "completion_tokens": 0, "total_tokens": 19}
     data = [{"object": "embedding", "index": 0, "embedding": [0.5]}]

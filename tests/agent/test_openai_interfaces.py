@@ -108,6 +108,93 @@ def test_an_image_is_one_span_and_its_output_is_of_images(
     assert said["tollbook.cost_usd"] == "0.16785"
 
 
+def test_images_that_say_no_tokens_cost_by_their_quality_and_size(
+    client: openai.OpenAI, wire: Any, delivered: Delivered
+) -> None:
+    said = {"created": 1, "data": 2 * [{"b64_json": "eA=="}]}
+    wire.say({**said, "quality": "high", "size": "1024x1024"})
+    wire.say(said)
+
+    for _ in range(2):
+        client.images.generate(model="gpt-image-1", prompt=SECRET, n=2)
+
+    known, unknown = (span.attributes for span in delivered())
+    assert known["tollbook.usage.images"] == 2
+    assert known["gen_ai.request.image_quality"] == "high"
+    assert known["gen_ai.request.image_size"] == "1024x1024"
+    assert known["tollbook.cost_usd"] == "0.334"  # 2 * 0.167
+    assert "tollbook.cost_usd" not in unknown
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+def test_tools_of_a_response_are_charged_beside_its_tokens(
+    client: openai.OpenAI, wire: Any, delivered: Delivered, streamed: bool
+) -> None:
+    def search(action: str) -> dict[str, Any]:
+        kind = "web_search_call"
+        return {"type": kind, "id": action, "status": "completed", "action": {"type": action}}
+
+    code = {
+        "type": "code_interpreter_call",
+        "id": "i",
+        "container_id": "c-1",
+        "code": "",
+        "outputs": [],
+    }
+    output = [
+        search("search"),
+        search("open_page"),
+        search("search"),
+        {"type": "file_search_call", "id": "f", "queries": ["x"], "status": "completed"},
+        *2 * [{**code, "status": "completed"}],
+        {"type": "message", "id": "m", "role": "assistant", "status": "completed", "content": []},
+    ]
+    details = {"cached_tokens": 0, "cache_write_tokens": 600}
+    details |= {"cache_write_tokens_details": {"ttl_30m_tokens": 100, "ttl_12h_tokens": 500}}
+    usage = {"input_tokens": 1000, "output_tokens": 100, "total_tokens": 1100}
+    usage |= {"input_tokens_details": details, "output_tokens_details": {"reasoning_tokens": 0}}
+    response = {"id": "r-1", "object": "response", "created_at": 1, "status": "completed"}
+    response |= {"model": "gpt-6-sol", "output": output, "usage": usage, "tools": []}
+    response |= {"parallel_tool_calls": True, "tool_choice": "auto"}
+    if streamed:
+        wire.events([{"type": "response.completed", "sequence_number": 1, "response": response}])
+    else:
+        wire.say(response)
+
+    answer = client.responses.create(model="gpt-6-sol", input=SECRET, stream=streamed)
+    if streamed:
+        list(answer)
+
+    said = delivered()[0].attributes
+    assert said["tollbook.usage.web_search_requests"] == 2
+    assert said["tollbook.usage.file_search_requests"] == 1
+    assert said["tollbook.usage.code_sessions"] == 1
+    # USD for a million tokens: 2 input, 2.5 and 5 written, 10 output; and 0.01, 0.0025 and 0.03:
+    # 400 * 0.000002 + 100 * 0.0000025 + 500 * 0.000005 + 100 * 0.00001 + 0.02 + 0.0025 + 0.03
+    assert said["tollbook.cost_usd"] == "0.05705"
+
+
+def test_perplexity_says_its_searches_and_what_they_cost(
+    client_at: Any, wire: Any, delivered: Delivered
+) -> None:
+    usage = {"prompt_tokens": 1000, "completion_tokens": 100, "total_tokens": 1100}
+    usage |= {"num_search_queries": 3, "search_context_size": "high"}
+    wire.say({**chat(usage), "model": "sonar"})
+    wire.say({**chat({**usage, "cost": {"total_cost": 0.0132}}), "model": "sonar"})
+
+    with client_at("api.perplexity.ai") as client:
+        for _ in range(2):
+            client.chat.completions.create(model="sonar", messages=MESSAGES)
+
+    computed, charged = (span.attributes for span in delivered())
+    assert computed["tollbook.usage.web_search_requests"] == 3
+    assert computed["tollbook.request.search_context_size"] == "high"
+    # USD 1 for a million tokens of both, and 0.012 for a request with much context.
+    assert computed["tollbook.cost_usd"] == "0.0131"
+    assert charged["tollbook.cost_usd"] == "0.0132"
+    assert charged["gen_ai.usage.cost.source"] == "provider"
+
+
 def test_an_edit_of_an_image_is_a_form_and_one_span(
     client: openai.OpenAI, wire: Any, delivered: Delivered
 ) -> None:
@@ -153,10 +240,11 @@ def test_a_transcript_says_its_tokens_or_its_seconds(
     assert by_token["gen_ai.output.type"] == "text"
     assert by_second["tollbook.usage.input_audio_seconds"] == 61.0
     assert "gen_ai.usage.input_tokens" not in by_second
-    assert "tollbook.cost_usd" not in by_second
+    # USD 0.006 for a minute.
+    assert by_second["tollbook.cost_usd"] == "0.0061"
 
 
-def test_speech_is_one_span_without_a_usage_and_its_bytes_are_the_callers(
+def test_speech_costs_its_characters_and_its_bytes_are_the_callers(
     client: openai.OpenAI, wire: Any, delivered: Delivered
 ) -> None:
     wire.stream([b"RI", b"FF"], "audio/wav")
@@ -167,7 +255,11 @@ def test_speech_is_one_span_without_a_usage_and_its_bytes_are_the_callers(
     assert said.read() == b"RIFF"
     assert span.name == "generate_content tts-1"
     assert span.attributes["gen_ai.output.type"] == "speech"
-    assert not [name for name in span.attributes if "gen_ai.usage" in name or "cost" in name]
+    assert span.attributes["tollbook.usage.input_characters"] == len(SECRET)
+    assert not [name for name in span.attributes if "tokens" in name]
+    # USD 15 for a million characters.
+    assert len(SECRET) == 26
+    assert span.attributes["tollbook.cost_usd"] == "0.00039"
 
 
 def test_a_deployment_of_azure_is_of_that_provider(wire: Any, delivered: Delivered) -> None:

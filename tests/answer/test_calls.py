@@ -199,3 +199,19 @@ def test_a_wrong_question_gets_the_value_and_what_it_may_be(
 
     assert answer.status_code == status
     assert said in answer.json()["error"]
+
+
+def test_the_arithmetic_of_a_call_has_what_is_billed_beside_tokens(
+    api: TestClient, priced: ClickHouse, insert: Insert
+) -> None:
+    searching = call(
+        *("anthropic", "claude-sonnet-5-5", 1000, 100, NOW),
+        tollbook__usage__web_search_requests=3,
+    )
+    insert(priced, [replace(searching, trace_id=TRACE, span_id=b"s" * 8)])
+
+    text = api.get(f"/calls/{TRACE.hex()}/{(b's' * 8).hex()}").text
+
+    # USD 10 for a thousand searches: 3 * 0.01.
+    assert "web search" in text
+    assert ">0.03 USD<" in text

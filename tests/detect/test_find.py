@@ -7,6 +7,10 @@ import pytest
 from detect import stored
 from detect.stored import NOW, row, traffic
 
+from tollbook_collector.alert.incident import judged
+from tollbook_collector.alert.incidents import Incidents
+from tollbook_collector.alert.notice import Notice
+from tollbook_collector.answer.incidents import incidents as shown
 from tollbook_collector.detect.anomaly import Anomaly
 from tollbook_collector.detect.find import Finder
 from tollbook_collector.detect.findings import Findings
@@ -123,6 +127,26 @@ def test_what_a_person_calls_expected_is_not_told_when_it_comes_back_a_week_late
     second = look(priced, tenant, NOW)
 
     assert first
+    assert {one.id for one in second} <= {one.id for one in first}
+
+
+def test_what_a_person_says_of_the_incident_changes_what_is_told_next(
+    priced: ClickHouse, tenant: str
+) -> None:
+    week = timedelta(days=7)
+    stored.store(priced, [*both_teams(tenant), *loop(tenant, NOW - week - 4 * HOUR, 4)])
+    first = look(priced, tenant, NOW - week)
+    book = Incidents(lambda: priced)
+    Notice(lambda: priced, book).look()
+    incidents = [row["incident"] for row in shown(priced, tenant)]
+    for incident in incidents:
+        book.act(tenant, incident, lambda i, now: judged(i, now, "ana", "weekly", "expected"))
+
+    stored.store(priced, loop(tenant, NOW - 4 * HOUR, 4))
+    second = look(priced, tenant, NOW)
+
+    assert first
+    assert incidents
     assert {one.id for one in second} <= {one.id for one in first}
 
 

@@ -13,7 +13,7 @@ from tollbook_collector.answer.guard import ENGINE_SETTINGS, guarded
 from tollbook_collector.detect.anomaly import Anomaly
 from tollbook_collector.detect.findings import Findings
 from tollbook_collector.detect.section import DetectSection
-from tollbook_collector.detect.sweep import sweep
+from tollbook_collector.detect.sweep import sweep, sweep_runs
 from tollbook_collector.store.client import ClickHouse
 
 SECTION = DetectSection(runaway_calls_min=10)
@@ -44,7 +44,10 @@ def earlier_runs() -> list[Span]:
 
 def swept(clickhouse: ClickHouse, tenant: str, until: datetime) -> list[Anomaly]:
     """Return the news, kept as a collector keeps them."""
-    news = sweep(clickhouse, SECTION, tenant, until, with_quality=True)
+    news = [
+        *sweep_runs(clickhouse, SECTION, tenant, until),
+        *sweep(clickhouse, tenant, until, with_quality=True),
+    ]
     for one in news:
         Findings(clickhouse).report(one)
     return news

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from receiver import Received, receiver
+from receiver import Received, Receiver, receiver
 from waiting import wait_until
 
 SECRET = b"s" * 32
@@ -30,6 +30,9 @@ flushed = tollbook.flush(timeout=30)
 print(flushed)
 """
 POLICY = """
+[detect]
+runaway_calls_min = 10
+
 [[budgets]]
 name = "refunds"
 where = {{ service = "refunds" }}
@@ -52,6 +55,17 @@ def is_signed(request: Received) -> bool:
     return request.headers["webhook-signature"] == f"v1,{base64.b64encode(digest).decode()}"
 
 
+def told_of(receiving: Receiver, kind: str) -> list[Received]:
+    """Return the messages that open an incident of a kind."""
+    return [
+        one
+        for one in receiving.requests
+        if (data := json.loads(one.body)["data"])["kind"] == kind
+        and data["status"] == "open"
+        and json.loads(one.body)["type"] in ("incident.opened", "budget.exceeded")
+    ]
+
+
 def test_an_agent_that_loops_is_told_of_while_it_loops(
     start_collector: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -64,11 +78,10 @@ def test_an_agent_that_loops_is_told_of_while_it_loops(
         collector = start_collector()
 
         subprocess.run([sys.executable, "-c", LOOP, collector.otlp_http], check=True, timeout=60)
-        wait_until(
-            lambda: any(json.loads(r.body)["type"] == "budget.exceeded" for r in receiving.requests)
-        )
+        wait_until(lambda: len(told_of(receiving, "budget")) == 1, WITHIN_S)
+        wait_until(lambda: len(told_of(receiving, "anomaly")) == 1, WITHIN_S)
 
-        (told,) = [r for r in receiving.requests if json.loads(r.body)["type"] == "budget.exceeded"]
+        (told,), (loop,) = told_of(receiving, "budget"), told_of(receiving, "anomaly")
     message = json.loads(told.body)
     ((first,),) = [row.values() for row in collector.sql("SELECT min(started_at) FROM calls")]
     excess_at = datetime.fromisoformat(f"{first}+00:00").timestamp()
@@ -76,8 +89,17 @@ def test_an_agent_that_loops_is_told_of_while_it_loops(
     assert int(told.headers["webhook-timestamp"]) - excess_at <= WITHIN_S
     assert message["data"]["title"] == "Budget refunds is used up"
     assert message["data"]["so_far_usd"] == "5"  # 60 calls of 25 cents, less 10 dollars
-    (incident,) = [row for row in collector.get("/v1/incidents")["rows"] if row["kind"] == "budget"]
-    assert incident["incident"] == message["data"]["incident"]
+    incidents = {row["kind"]: row for row in collector.get("/v1/incidents")["rows"]}
+    assert incidents["budget"]["incident"] == message["data"]["incident"]
+
+    # The loop itself: run -> anomaly -> incident -> message, within two minutes of its first call.
+    finding = json.loads(loop.body)["data"]
+    (anomaly,) = collector.sql("SELECT id, channel, series, explanation FROM anomalies")
+    assert is_signed(loop)
+    assert int(loop.headers["webhook-timestamp"]) - excess_at <= WITHIN_S
+    assert (anomaly["channel"], anomaly["series"]["run"]) == ("loop", "refund-agent")
+    assert finding["explanation"] == anomaly["explanation"]
+    assert incidents["anomaly"]["incident"] == finding["incident"]
 
 
 def test_a_collector_killed_before_its_message_was_taken_delivers_it_under_the_same_id(

@@ -63,6 +63,38 @@ def test_a_response_seen_twice_is_billed_once_and_the_copy_says_of_what(
     assert sums(priced, tenant, "spend_minutely") == (1, 1, 1_000, COST)
 
 
+def test_a_copy_found_later_is_taken_out_of_the_series_and_the_runs(
+    priced: ClickHouse, insert: Any, tenant: str
+) -> None:
+    run = {"tollbook.run.id": "r1", "tollbook.run.name": "refund", "tollbook.tags.team": "search"}
+    insert(priced, [seen("sdk", more=run)])
+    insert(priced, [seen("gateway", at=NOON + timedelta(minutes=3), more=run)])
+    before = [tuple(row) for table in LATE for row in priced.rows(of(table), {"tenant": tenant})]
+    assert before == len(LATE) * [(2, 2_000, 2 * COST)]
+
+    search(priced)
+    search(priced)
+
+    after = [tuple(row) for table in LATE for row in priced.rows(of(table), {"tenant": tenant})]
+    assert after == len(LATE) * [(1, 1_000, COST)]
+    entities = priced.rows(
+        "SELECT kind, sum(calls) FROM entities WHERE tenant = {tenant:String} AND kind = 'team'"
+        " GROUP BY kind",
+        {"tenant": tenant},
+    )
+    assert [tuple(row) for row in entities] == [("team", 1)]
+
+
+LATE = ("series_minutely", "series_hourly", "runs")
+
+
+def of(table: str) -> str:
+    return (
+        f"SELECT sum(calls), sum(input_tokens), sum(cost_usd) FROM {table}"
+        " WHERE tenant = {tenant:String}"
+    )
+
+
 def test_a_copy_keeps_its_usage_and_is_not_counted_as_unpriced(
     priced: ClickHouse, insert: Any, tenant: str
 ) -> None:
@@ -243,7 +275,7 @@ class DiesAt:
         self._clickhouse.command(*arguments)
 
 
-@pytest.mark.parametrize("command", range(7))
+@pytest.mark.parametrize("command", range(9))
 def test_killed_at_any_statement_the_next_search_leaves_the_roll_ups_right(
     priced: ClickHouse, insert: Any, tenant: str, command: int
 ) -> None:

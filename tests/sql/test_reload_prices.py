@@ -84,6 +84,25 @@ def test_a_good_change_comes_into_force_and_a_bad_one_leaves_the_old_book_in_for
     assert reader.status()["refused"] == ""
 
 
+def test_a_jump_that_was_accepted_in_one_file_is_still_refused_in_another(
+    schema: ClickHouse, tmp_path: Path
+) -> None:
+    accepted, other = tmp_path / "house.toml", tmp_path / "other.toml"
+    written(accepted, house("3"))
+    written(other, house("3").replace('"m"', '"n"'))
+    reader = PriceReader(tmp_path)
+    reader.begin(schema)
+    written(accepted, house("301"))
+    assert cli.run(["prices", "import", str(accepted), "--prices", str(tmp_path), "--force"]) == 0
+    reader.reload(schema)
+    assert input_rate(schema) == Decimal("0.000301")
+
+    written(other, house("301").replace('"m"', '"n"'))
+
+    with pytest.raises(UnreadablePrices, match="house/n/standard/0/1970-01-01 input: 3 -> 301"):
+        reader.reload(schema)
+
+
 def test_a_collector_without_any_book_does_not_start_on_a_bad_file(
     schema: ClickHouse, tmp_path: Path
 ) -> None:

@@ -102,6 +102,7 @@ class Completions:
             output_tokens=token_count(latest(usages, "completion_tokens")),
             reasoning_tokens=reasoning,
             output_audio_tokens=token_count(field(outputs, "audio_tokens")),
+            input_audio_seconds=seconds(latest(usages, "prompt_audio_seconds")),  # Mistral
             reported_cost_usd=reported_cost_usd(usages, provider),
         )
         return made_inclusive(usage, usages, provider)
@@ -114,6 +115,12 @@ def made_inclusive(usage: Usage, usages: Sequence[Any], provider: str) -> Usage:
         if latest(usages, "total_tokens") != counted:  # else the reasoning is in there already
             return replace(usage, output_tokens=usage.output_tokens + usage.reasoning_tokens)
     if provider == "perplexity":
+        context = latest(usages, "search_context_size")
+        usage = replace(
+            usage,
+            web_search_requests=token_count(latest(usages, "num_search_queries")),
+            search_context_size=context if type(context) is str else None,
+        )
         reasoning = token_count(latest(usages, "reasoning_tokens"))
         citations = token_count(latest(usages, "citation_tokens"))
         if usage.output_tokens is not None and usage.input_tokens is not None:
@@ -126,6 +133,11 @@ def made_inclusive(usage: Usage, usages: Sequence[Any], provider: str) -> Usage:
     return usage
 
 
+def seconds(value: Any) -> float | None:
+    """Return a length of audio, None for anything else."""
+    return float(value) if type(value) in (int, float) else None
+
+
 def reported_cost_usd(usages: Sequence[Any], provider: str) -> str | None:
     """Return what the provider says that it charges for the call, in decimal digits."""
     if provider == "openrouter":
@@ -133,6 +145,8 @@ def reported_cost_usd(usages: Sequence[Any], provider: str) -> str | None:
         if cost is not None and latest(usages, "is_byok") is True:
             return with_upstream(cost, latest(usages, "cost_details"))
         return cost
+    if provider == "perplexity":
+        return decimal_text(field(latest(usages, "cost"), "total_cost"))
     ticks = token_count(latest(usages, "cost_in_usd_ticks")) if provider == "x_ai" else None
     if ticks is None:
         return None

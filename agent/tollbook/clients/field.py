@@ -1,6 +1,6 @@
 """Fields of an answer, whether it is a library's model or decoded JSON."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Final
 
@@ -10,6 +10,21 @@ TOKENS_MAX: Final = 2**63 - 1
 def field(value: Any, name: str) -> Any:
     """Return a field of a library's model or of a decoded JSON object, None where it is absent."""
     return value.get(name) if type(value) is dict else getattr(value, name, None)
+
+
+class Beside:
+    """A usage, with counts that an answer has elsewhere; both are read by the same names."""
+
+    __slots__ = ("_counts", "_usage")
+
+    def __init__(self, usage: Any, counts: Mapping[str, Any]) -> None:
+        self._usage = usage
+        self._counts = counts
+
+    def __getattr__(self, name: str) -> Any:
+        """Return a field of the usage, else a count, else None."""
+        found = field(self._usage, name)
+        return self._counts.get(name) if found is None else found
 
 
 def latest(values: Sequence[Any], name: str) -> Any:

@@ -6,7 +6,14 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType, ModuleType
 from typing import Any, Final
 
-from tollbook.clients.field import field, first_count, latest, together, token_count
+from tollbook.clients.field import (
+    Beside,
+    field,
+    first_count,
+    latest,
+    together,
+    token_count,
+)
 from tollbook.export import Exporter
 from tollbook.meter import Asked, Facts, Meter, Observation
 from tollbook.model_call import Usage
@@ -59,7 +66,7 @@ class Content:
             field(answer, "responseId"),
             field(answer, "modelVersion"),
             field(usage, "serviceTier") or TIERS.get(field(usage, "trafficType") or ""),
-            usage,
+            with_searches(usage, answer),
             reasons or (((0, blocked),) if blocked is not None else ()),
             usage is not None and bool(reasons or blocked),
         )
@@ -99,9 +106,28 @@ class Content:
             input_audio_tokens=max(audio - cached_audio, 0) if audio is not None else None,
             output_tokens=output,
             reasoning_tokens=thoughts,
+            web_search_requests=token_count(latest(usages, "web_searches")),
             output_audio_tokens=of_modality(usages, "AUDIO", *OUTPUT_DETAILS),
             output_image_tokens=of_modality(usages, "IMAGE", *OUTPUT_DETAILS),
         )
+
+
+def with_searches(usage: Any, answer: Any) -> Any:
+    """Return a usage with the searches that ground an answer, as they are charged.
+
+    Models before the third are charged once for an answer that is grounded, later ones for each
+    search.
+    """
+    queries = [
+        query
+        for candidate in field(answer, "candidates") or ()
+        for query in field(field(candidate, "groundingMetadata"), "webSearchQueries") or ()
+    ]
+    if usage is None or not queries:
+        return usage
+    model = field(answer, "modelVersion") or ""
+    by_answer = any(name in model for name in ("gemini-1", "gemini-2"))
+    return Beside(usage, {"web_searches": 1 if by_answer else len(queries)})
 
 
 OUTPUT_DETAILS: Final = ("candidatesTokensDetails", "responseTokensDetails")

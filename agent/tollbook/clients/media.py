@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from tollbook.clients.field import field, latest, token_count
+from tollbook.clients.field import Beside, field, latest, token_count
 from tollbook.meter import Asked, Facts
 from tollbook.model_call import Usage
 
@@ -45,11 +45,17 @@ class Media:
             temperature=get("temperature"),
             choice_count=get("n"),
             output_type=self.output_type,
+            input_characters=spoken_characters(body) if self.output_type == "speech" else None,
         )
 
     def answer(self, answer: Any) -> Facts:
         """Return the facts of a whole answer."""
-        return Facts(field(answer, "id"), field(answer, "model"), usage=field(answer, "usage"))
+        usage, images = field(answer, "usage"), field(answer, "data")
+        if self.output_type == "image" and isinstance(images, list):
+            # Where no tokens are said the images are billed by their number, quality and size.
+            details = {name: field(answer, name) for name in ("quality", "size")}
+            usage = Beside(usage, {**details, "images": len(images)})
+        return Facts(field(answer, "id"), field(answer, "model"), usage=usage)
 
     def event(self, event: Any, first: bool) -> Facts | None:
         """Return the facts of the event that ends one image, or the stream."""
@@ -77,4 +83,18 @@ class Media:
             if image_output is None and self.output_type == "image"
             else image_output,
             input_audio_seconds=float(seconds) if isinstance(seconds, int | float) else None,
+            images=token_count(latest(usages, "images")),
+            image_quality=word(latest(usages, "quality")),
+            image_size=word(latest(usages, "size")),
         )
+
+
+def spoken_characters(body: Mapping[str, Any]) -> int | None:
+    """Return the length of the text that is to be spoken."""
+    text = body.get("input")
+    return len(text) if type(text) is str else None
+
+
+def word(value: Any) -> str | None:
+    """Return a word of an answer, None for anything else."""
+    return value if type(value) is str else None

@@ -1,23 +1,54 @@
 """The Mistral library, and its clients for Azure and Google Cloud."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from types import MappingProxyType, ModuleType
 from typing import Any, Final
 
 from tollbook.clients.completions import Completions
+from tollbook.clients.field import field, latest, token_count
 from tollbook.clients.http_response import settle_response
 from tollbook.export import Exporter
-from tollbook.meter import Meter, Observation
+from tollbook.meter import Api, Asked, Facts, Meter, Observation
+from tollbook.model_call import Usage
 from tollbook.process import Process
+
+
+@dataclass(frozen=True)
+class Ocr:
+    """Documents that are read: billed by the page."""
+
+    operation: str = "generate_content"
+    api_type: str | None = None
+    provider: str = "mistral_ai"
+    complete_at_end: bool = False
+
+    def asked(self, body: Mapping[str, Any]) -> Asked:
+        """Return the plain values of a request body."""
+        return Asked(body.get("model"), output_type="text")
+
+    def answer(self, answer: Any) -> Facts:
+        """Return the facts of an answer."""
+        return Facts(model=field(answer, "model"), usage=field(answer, "usage_info"))
+
+    def event(self, event: Any, first: bool) -> Facts | None:
+        """Return nothing: an answer does not come in pieces."""
+        return None
+
+    def usage(self, usages: Sequence[Any], provider: str) -> Usage:
+        """Return the pages."""
+        return Usage(pages=token_count(latest(usages, "pages_processed")))
+
 
 CHAT: Final = Completions("chat", None, "mistral_ai")
 # By the end of a request's path.
-APIS: Final = MappingProxyType(
+APIS: Final[Mapping[str, Api]] = MappingProxyType(
     {
         "/chat/completions": CHAT,
         "/agents/completions": CHAT,
         "/fim/completions": Completions("text_completion", None, "mistral_ai"),
+        "/ocr": Ocr(),
         "/embeddings": Completions("embeddings", None, "mistral_ai"),
         ":rawPredict": CHAT,
         ":streamRawPredict": CHAT,

@@ -6,7 +6,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from tollbook.clients.completions import reported_cost_usd
-from tollbook.clients.field import field, latest, token_count
+from tollbook.clients.field import Beside, field, latest, token_count
 from tollbook.meter import Asked, Facts
 from tollbook.model_call import Usage
 
@@ -57,7 +57,7 @@ class Responses:
             field(answer, "id"),
             field(answer, "model"),
             field(answer, "service_tier"),
-            field(answer, "usage"),
+            with_tools(field(answer, "usage"), answer),
             ((0, reason),) if reason else (),
             False,
             field(field(answer, "error"), "code") if status == "failed" else None,
@@ -80,9 +80,47 @@ class Responses:
             input_tokens=token_count(latest(usages, "input_tokens")),
             cache_read_tokens=token_count(field(inputs, "cached_tokens")),
             cache_write_tokens=token_count(field(inputs, "cache_write_tokens")),
+            cache_write_1h_tokens=token_count(
+                field(field(inputs, "cache_write_tokens_details"), "ttl_12h_tokens")
+            ),
             input_audio_tokens=token_count(field(inputs, "audio_tokens")),
             output_tokens=token_count(latest(usages, "output_tokens")),
             reasoning_tokens=token_count(field(outputs, "reasoning_tokens")),
             output_audio_tokens=token_count(field(outputs, "audio_tokens")),
+            web_search_requests=token_count(latest(usages, "web_searches")),
+            file_search_requests=token_count(latest(usages, "file_searches")),
+            code_sessions=token_count(latest(usages, "code_sessions")),
             reported_cost_usd=reported_cost_usd(usages, provider),
         )
+
+
+def with_tools(usage: Any, answer: Any) -> Any:
+    """Return a usage with the calls of tools that a response was charged for beside its tokens.
+
+    A search that only opens a page it found is no search. Code runs in a container, which is
+    charged once, however often it ran code.
+    """
+    output = field(answer, "output")
+    # A response without tools is one message, or one and its reasoning.
+    if usage is None or not isinstance(output, list) or len(output) < 2:
+        return usage
+    kinds = [field(item, "type") for item in output]
+    counts: dict[str, int] = {}
+    if "web_search_call" in kinds:
+        actions = (
+            field(field(item, "action"), "type")
+            for item, kind in zip(output, kinds, strict=True)
+            if kind == "web_search_call"
+        )
+        counts["web_searches"] = sum(action in (None, "search") for action in actions)
+    if "file_search_call" in kinds:
+        counts["file_searches"] = kinds.count("file_search_call")
+    if "code_interpreter_call" in kinds:
+        counts["code_sessions"] = len(
+            {
+                str(field(item, "container_id"))
+                for item, kind in zip(output, kinds, strict=True)
+                if kind == "code_interpreter_call"
+            }
+        )
+    return Beside(usage, counts) if counts else usage

@@ -18,6 +18,7 @@ from tollbook_collector.answer.books import add_books
 from tollbook_collector.answer.budgets import add_budgets
 from tollbook_collector.answer.calls import add_calls
 from tollbook_collector.answer.change import add_change
+from tollbook_collector.answer.clickhouse_door import add_clickhouse_door
 from tollbook_collector.answer.collected import Collected
 from tollbook_collector.answer.drift import add_drift
 from tollbook_collector.answer.focus import add_focus
@@ -34,8 +35,10 @@ from tollbook_collector.answer.pages.render import page
 from tollbook_collector.answer.questions import Period, WrongQuestion
 from tollbook_collector.answer.reconcile import add_reconcile
 from tollbook_collector.answer.runs import add_runs
+from tollbook_collector.answer.savings import add_savings
 from tollbook_collector.answer.series import add_series
 from tollbook_collector.answer.tenant import AnalystTenant, Reader, Tenant, may_read
+from tollbook_collector.answer.top import add_top
 from tollbook_collector.answer.user_sql import SqlIsOff, UserSql
 from tollbook_collector.store.client import StoreRefused, StoreUnavailable
 
@@ -62,7 +65,9 @@ def create_api(collector: Collected) -> FastAPI:
     add_drift(api, collector)
     add_series(api, collector)
     add_calls(api, collector)
+    add_top(api, collector)
     add_runs(api, collector)
+    add_savings(api, collector)
     add_focus(api, collector)
     add_reconcile(api, collector)
     add_models(api, collector)
@@ -165,6 +170,7 @@ def _add_health(api: FastAPI, collector: Collected) -> None:
 
 def _add_questions(api: FastAPI, collector: Collected) -> None:
     user_sql = UserSql(collector)
+    add_clickhouse_door(api, user_sql)
 
     @api.get("/v1/spend")
     def spend(tenant: Tenant, by: str = "model", since: str = "7d") -> dict[str, Any]:
@@ -196,10 +202,16 @@ def _add_questions(api: FastAPI, collector: Collected) -> None:
         tenant: AnalystTenant,
         text: Annotated[str, Body(media_type="text/plain")],
         format: Annotated[str, Query()] = "json",
+        name: Annotated[str, Query()] = "",
     ) -> Response:
         """Run one SELECT over the tables of the tenant and return its rows."""
-        body = user_sql.run(tenant, text, format)
+        body = user_sql.run(tenant, text, format, name)
         return Response(body, media_type=MEDIA_TYPES[format])
+
+    @api.delete("/v1/sql/{name}")
+    def cancel_sql(tenant: AnalystTenant, name: str) -> dict[str, Any]:
+        """End the statements that run under a name, given as `name` where they were asked."""
+        return {"cancelled": user_sql.cancel(tenant, name)}
 
 
 def _spend(row: questions.Spend) -> dict[str, Any]:

@@ -9,7 +9,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from tollbook_collector.answer.guard import FUNCTIONS, NAMED_IN_WITH, TABLES, SqlRefused
+from tollbook_collector.answer.guard import (
+    CATALOG,
+    CATALOG_FUNCTIONS,
+    FUNCTIONS,
+    NAMED_IN_WITH,
+    TABLES,
+    SqlRefused,
+)
 
 # What reading is made of; what is not here (SETTINGS, APPLY, a statement that writes) is refused.
 NODES: Final = frozenset(
@@ -63,6 +70,7 @@ OPERATORS: Final = frozenset(
         "tupleelement",
     }
 )
+CATALOG_TABLES: Final = frozenset(f"system.{name}" for name in CATALOG)
 _MEMBERSHIPS: Final = frozenset({"in", "notin", "globalin", "globalnotin", "nullin"})
 
 
@@ -73,12 +81,12 @@ class _Node:
     children: "list[_Node]" = field(default_factory=list)
 
 
-def check_reading(lines: Sequence[str], catalog: frozenset[str] = frozenset()) -> None:
+def check_reading(lines: Sequence[str], tool: bool = False) -> None:
     """Refuse a statement by the lines of its EXPLAIN AST.
 
     Args:
         lines: One a node, a blank of indentation a level.
-        catalog: Tables that may be read besides the guard's.
+        tool: Whether the catalog may be read as well.
 
     Raises:
         SqlRefused: A node is not one of reading, or a function or table is not listed.
@@ -87,14 +95,14 @@ def check_reading(lines: Sequence[str], catalog: frozenset[str] = frozenset()) -
         if node.kind not in NODES:
             raise SqlRefused(f"the engine reads {node.kind or 'nothing'} in it: not allowed here")
         if node.kind == "Function":
-            _check_function(node)
+            _check_function(node, FUNCTIONS | CATALOG_FUNCTIONS if tool else FUNCTIONS)
         if node.kind == "TableExpression" and node.children:
-            _check_source(node.children[0], catalog)
+            _check_source(node.children[0], CATALOG_TABLES if tool else frozenset())
 
 
-def _check_function(node: _Node) -> None:
+def _check_function(node: _Node, functions: frozenset[str]) -> None:
     name = node.name.lower()
-    if name not in FUNCTIONS and name not in OPERATORS:
+    if name not in functions and name not in OPERATORS:
         raise SqlRefused(f"the engine reads a function {node.name}, which is not allowed here")
     if name in _MEMBERSHIPS and node.children:
         arguments = node.children[0].children

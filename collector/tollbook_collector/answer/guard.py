@@ -40,6 +40,7 @@ TABLES: Final = frozenset(
         "reconciliations",
         "roll_up_differences",
         "runs",
+        "savings",
         "spans",
         "spend",
         "spend_hourly",
@@ -92,8 +93,10 @@ CATALOG: Final = {
         "is_in_sorting_key",
         "is_in_primary_key",
     ),
+    # Nothing can be set, so all have their defaults.
+    "settings": ("name", '"default" AS value', "toUInt8(1) AS readonly"),
 }
-CATALOG_FUNCTIONS: Final = frozenset({"version", "timezone", "currentdatabase"})
+CATALOG_FUNCTIONS: Final = frozenset({"version", "timezone", "currentdatabase", "current_database"})
 
 FUNCTIONS: Final = frozenset(
     files(__package__).joinpath("functions.txt").read_text(encoding="utf-8").split()
@@ -125,13 +128,14 @@ class SqlRefused(Exception):
     """A statement is not one that users may run; the message says what and what else to do."""
 
 
-def guarded(text: str, tenant_parameter: str = "tenant", catalog: bool = False) -> str:
+def guarded(text: str, tenant_parameter: str = "tenant", database: str = "") -> str:
     """Return the statement that may be run for `text`, with a parameter for the tenant.
 
     Args:
         text: SQL of a user.
         tenant_parameter: Name of the parameter, of type String, that the statement will need.
-        catalog: Whether it may read the names of tables and columns as well, as tools do.
+        database: Name of the database, for tools: they read the names of tables and columns as
+            well, and write the name of the database before them. Empty: that is refused.
 
     Raises:
         SqlRefused: It is not one SELECT over the tables and functions that are allowed.
@@ -144,10 +148,10 @@ def guarded(text: str, tenant_parameter: str = "tenant", catalog: bool = False) 
     nodes = list(query.walk())
     if len(nodes) > QUERY_NODES_MAX:
         raise SqlRefused(f"the statement has {len(nodes)} parts, the limit is {QUERY_NODES_MAX}")
-    functions = FUNCTIONS | CATALOG_FUNCTIONS if catalog else FUNCTIONS
+    functions = FUNCTIONS | CATALOG_FUNCTIONS if database else FUNCTIONS
     for node in nodes:
         _check(node, functions)
-    _confine(query, tenant_parameter, _rename(query), catalog)
+    _confine(query, tenant_parameter, _rename(query), database)
     return query.sql(dialect="clickhouse", comments=False)
 
 
@@ -229,16 +233,18 @@ def _seen_from(within: exp.Expr | None, ctes: list[exp.CTE]) -> list[exp.CTE]:
     return ctes
 
 
-def _confine(query: exp.Query, tenant_parameter: str, named: frozenset[str], catalog: bool) -> None:
+def _confine(query: exp.Query, tenant_parameter: str, named: frozenset[str], database: str) -> None:
     """Put a subquery of the tenant's own rows in place of each table."""
     for table in list(query.find_all(exp.Table)):
         if not isinstance(table.this, exp.Identifier):
             raise SqlRefused(
                 f"{table.sql(dialect='clickhouse')[:80]} is a table function; none is allowed"
             )
-        if catalog and table.db == "system" and table.name in CATALOG and not table.catalog:
+        if database and table.db == "system" and table.name in CATALOG and not table.catalog:
             _replace(table, _catalog_rows(table.name))
             continue
+        if database and table.db == database:
+            table.set("db", None)
         if table.db or table.catalog or table.args.get("final"):
             raise SqlRefused(
                 f"{table.sql(dialect='clickhouse')} names another database, or more than a table"
@@ -264,6 +270,8 @@ def _replace(table: exp.Table, rows: exp.Select) -> None:
 def _catalog_rows(name: str) -> exp.Select:
     """Return the part of a table of the catalog that is about the tables of users."""
     rows = exp.select(*CATALOG[name]).from_(exp.to_table(f"system.{name}"))
+    if name == "settings":
+        return rows
     if name == "databases":
         return rows.where("name = currentDatabase()", dialect="clickhouse")
     listed = ", ".join(f"'{table}'" for table in sorted(TABLES))

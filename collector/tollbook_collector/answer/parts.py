@@ -26,18 +26,20 @@ MILLION: Final = 1_000_000
 
 @dataclass(frozen=True)
 class Part:
-    """Tokens of one class and what they cost.
+    """Tokens of one class, or units beside them, and what they cost.
 
     Args:
-        name: Of the class.
-        tokens: Of this class alone: the classes share none.
-        usd_per_million: The rate.
-        cost_usd: tokens times rate, exact.
+        name: Of the class or unit.
+        quantity: Of this class alone: the classes share none.
+        rate_usd: Of a million tokens, or of one unit.
+        per_million: Whether it is of a million.
+        cost_usd: Exact.
     """
 
     name: str
-    tokens: int
-    usd_per_million: Decimal
+    quantity: int
+    rate_usd: Decimal
+    per_million: bool
     cost_usd: Decimal
 
 
@@ -63,14 +65,25 @@ def parts_of(store: Answerer, call: Mapping[str, Any]) -> Parts | None:
     """
     if call["cost_usd"] is None or not call["price_id"]:
         return None
-    rows = store.rows(sql.read("queries/rate_card"), {"price_id": call["price_id"]})
+    asked = {
+        "price_id": call["price_id"],
+        "units": list(call["units"]),
+        "counts": [int(count) for count in call["units"].values()],
+        "has_tokens": call["input_tokens"] is not None or call["output_tokens"] is not None,
+    }
+    rows = store.rows(sql.read("queries/rate_card"), asked)
     if not rows:
         return None
-    *rates, source = rows[0]
+    *rates, meters, unit_rates, quantities, source = rows[0]
     parts = [
-        Part(name, tokens, Decimal(rate) * MILLION, tokens * Decimal(rate))
+        Part(name, tokens, Decimal(rate) * MILLION, True, tokens * Decimal(rate))
         for name, tokens, rate in zip(CLASSES, _tokens(call), rates, strict=True)
         if tokens
+    ]
+    parts += [
+        Part(meter.replace("_", " "), quantity, Decimal(rate), False, quantity * Decimal(rate))
+        for meter, quantity, rate in zip(meters, quantities, unit_rates, strict=True)
+        if quantity
     ]
     total = sum((part.cost_usd for part in parts), Decimal(0))
     # A newer book may have other rates under the same id; then this is not how it came about.

@@ -1,8 +1,9 @@
 """Who asks, and whose data they may see: the one guard of REST, pages, SQL and the keys.
 
 The tenant comes from the key that a request carries, never from what it says: as
-`authorization: Bearer KEY` or `x-api-key: KEY`, as the password of Basic authentication, or as the
-session of somebody who signed in. A collector without keys is open, to this machine only.
+`authorization: Bearer KEY`, `x-api-key: KEY` or `x-clickhouse-key: KEY`, as the password of Basic
+authentication, or as the session of somebody who signed in. A collector without keys is open, to
+this machine only.
 
 Three roles, each with all that the one before may:
 
@@ -178,17 +179,12 @@ async def _csrf_given(request: Request) -> str:
 
 def _let_in(request: Request, scope: str) -> Key:
     ring, allowance = _parts(request.app)
-    headers = request.headers
-    authorization = headers.get("authorization", "")
-    token, session = presented(authorization, headers.get("x-api-key", "")), None
-    if not token:
-        if authorization.lower().startswith("basic "):
-            token = password_in(authorization)
-        elif not ring.open:
-            session = session_of(request)
-        # A browser adds a password, a session or the run of this machine to what any site sends.
-        if request.method not in READING:
-            refuse_other_sites(request)
+    token, session = _token(request), None
+    if not token and not ring.open:
+        session = session_of(request)
+    # A browser adds a password, a session or the run of this machine to what any site sends.
+    if not _token_of_program(request) and request.method not in READING:
+        refuse_other_sites(request)
     source = request.client.host if request.client else ""
     try:
         key = _key_of_session(request, session, scope) if session else None
@@ -210,6 +206,20 @@ def _let_in(request: Request, scope: str) -> Key:
         raise HTTPException(429, str(error), after) from error
     request.state.key, request.state.session = key, session
     return key
+
+
+def _token_of_program(request: Request) -> str:
+    """Return the key in a header that no browser adds by itself; empty: none."""
+    headers = request.headers
+    given = presented(headers.get("authorization", ""), headers.get("x-api-key", ""))
+    return given or headers.get("x-clickhouse-key", "")
+
+
+def _token(request: Request) -> str:
+    """Return the key that a request carries, also as a password; empty: none."""
+    authorization = request.headers.get("authorization", "")
+    is_basic = authorization.lower().startswith("basic ")
+    return _token_of_program(request) or (password_in(authorization) if is_basic else "")
 
 
 def _key_of_session(request: Request, session: Session, scope: str) -> Key | None:

@@ -5,6 +5,7 @@ reading is held against the same lists (`engine_reading`), and it runs with `rea
 filter of the tenant on every table; the embedded engine is confined by the kernel.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
@@ -13,6 +14,7 @@ from tollbook_collector.answer.engine_reading import check_reading
 from tollbook_collector.answer.guard import ENGINE_SETTINGS, guarded
 from tollbook_collector.answer.questions import Answerer, WrongQuestion
 from tollbook_collector.store import sql
+from tollbook_collector.store.client import StoreRefused, StoreUnavailable
 
 FORMATS: Final = {
     "json": "JSONEachRow",
@@ -20,6 +22,12 @@ FORMATS: Final = {
     "parquet": "Parquet",
     "table": "JSONCompact",
 }
+
+
+# ClickHouse's codes: over its time, too slow, over its memory, cancelled.
+LIMIT_CODES: Final = frozenset({159, 160, 241, 394})
+# By which a statement that runs can be cancelled.
+NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 class Asked(Protocol):
@@ -57,8 +65,9 @@ class UserSql:
     def __init__(self, collector: Asked) -> None:
         self._collector = collector
         self._tables: list[str] = []
+        self._database = ""
 
-    def run(self, tenant: str, text: str, format_name: str) -> bytes:
+    def run(self, tenant: str, text: str, format_name: str, name: str = "") -> bytes:
         """Return the answer to a user's SQL in one of FORMATS.
 
         Raises:
@@ -69,27 +78,34 @@ class UserSql:
         """
         if format_name not in FORMATS:
             raise WrongQuestion(f"{format_name!r} is not a format; {', '.join(FORMATS)} are")
-        asked = self.confined(tenant, text)
-        return self._collector.store.formatted(
-            asked.statement, FORMATS[format_name], asked.parameters, asked.settings
-        )
+        if name and not NAME.fullmatch(name):
+            raise WrongQuestion(f"{name!r} is not a name: {NAME.pattern}")
+        asked = self.confined(tenant, text, name=name)
+        try:
+            return self._collector.store.formatted(
+                asked.statement, FORMATS[format_name], asked.parameters, asked.settings
+            )
+        except StoreUnavailable as error:
+            raise _ended(error) from error
 
-    def streamed(
-        self, tenant: str, text: str, format_name: str, catalog: bool = False
-    ) -> Iterator[bytes]:
-        """Yield the answer in a format of ClickHouse's; see `run` for what it raises."""
-        asked = self.confined(tenant, text, catalog)
-        return self._collector.store.streamed(
-            asked.statement, format_name, asked.parameters, asked.settings
-        )
+    def streamed(self, tenant: str, text: str, format_name: str) -> Iterator[bytes]:
+        """Yield the answer to a tool in a format of ClickHouse's; see `run` for what it raises."""
+        asked = self.confined(tenant, text, self.database())
+        try:
+            yield from self._collector.store.streamed(
+                asked.statement, format_name, asked.parameters, asked.settings
+            )
+        except StoreUnavailable as error:
+            raise _ended(error) from error
 
-    def confined(self, tenant: str, text: str, catalog: bool = False) -> Confined:
+    def confined(self, tenant: str, text: str, database: str = "", name: str = "") -> Confined:
         """Return what may be run for a text.
 
         Args:
             tenant: Whose rows it may read.
             text: SQL of a user.
-            catalog: Whether it may read the names of tables and columns as well, as tools do.
+            database: For tools; see `guarded`.
+            name: By which `cancel` finds it; empty: it does not.
 
         Raises:
             SqlRefused, SqlIsOff, StoreUnavailable, StoreRefused: See `run`.
@@ -99,19 +115,43 @@ class UserSql:
                 "SQL of users is off: the embedded store runs without its sandbox, because this"
                 " kernel has no Landlock; use a ClickHouse of your own with --clickhouse-url"
             )
-        return self.checked(tenant, guarded(text, catalog=catalog), catalog)
+        return self.checked(tenant, guarded(text, database=database), bool(database), name)
 
-    def checked(self, tenant: str, statement: str, catalog: bool = False) -> Confined:
+    def checked(self, tenant: str, statement: str, tool: bool = False, name: str = "") -> Confined:
         """Return what may be run for a statement by the second wall alone."""
         store, parameters = self._collector.store, {"tenant": tenant}
         reading = store.rows(f"EXPLAIN AST {statement}", parameters)
-        check_reading([str(line) for (line,) in reading], CATALOG if catalog else frozenset())
+        check_reading([str(line) for (line,) in reading], tool)
         if not self._tables:
             self._tables = [str(name) for (name,) in store.rows(sql.read("queries/tenant_tables"))]
-        return Confined(statement, parameters, engine_settings(tenant, self._tables))
+        settings = engine_settings(tenant, self._tables)
+        return Confined(statement, parameters, {"log_comment": _label(tenant, name), **settings})
+
+    def cancel(self, tenant: str, name: str) -> int:
+        """End the statements that a tenant runs under a name, and return how many there were."""
+        if not NAME.fullmatch(name):
+            raise WrongQuestion(f"{name!r} is not a name: {NAME.pattern}")
+        parameters = {"named": _label(tenant, name)}
+        rows = self._collector.store.rows(sql.read("queries/kill_statements"), parameters)
+        # The driver makes one empty field of an answer without rows.
+        return sum(len(row) > 1 for row in rows)
+
+    def database(self) -> str:
+        """Return the name of the database, which tools write before the names of tables."""
+        if not self._database:
+            ((name,),) = self._collector.store.rows(sql.read("queries/database_name"))
+            self._database = str(name)
+        return self._database
 
 
-CATALOG: Final = frozenset({"system.tables", "system.columns", "system.databases"})
+def _ended(error: StoreUnavailable) -> StoreUnavailable | StoreRefused:
+    """Return what a statement that was ended is told: that it went over a limit, not the store."""
+    return StoreRefused(str(error), error.code) if error.code in LIMIT_CODES else error
+
+
+def _label(tenant: str, name: str) -> str:
+    """Return the comment that a statement runs under; a blank ends it, and none is in either."""
+    return f"user-sql/{tenant}/{name}/"
 
 
 def engine_settings(tenant: str, tables: list[str]) -> dict[str, Any]:

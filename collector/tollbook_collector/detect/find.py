@@ -28,7 +28,7 @@ from tollbook_collector.detect.limits import opens_at
 from tollbook_collector.detect.root import Related, explained_by
 from tollbook_collector.detect.section import DetectSection
 from tollbook_collector.detect.series import DAY, HOUR, MINUTE, Block, Tables, TierOf
-from tollbook_collector.detect.sweep import sweep
+from tollbook_collector.detect.sweep import sweep, sweep_runs
 from tollbook_collector.store import sql
 
 # Between two rounds; one without a new minute, hour or day costs a query for each tenant.
@@ -96,6 +96,8 @@ class Finder:
     def run_for(self, tenant: str) -> None:
         """Look at what came of a tenant since the last round; raises as `run`."""
         now, store = self._clock(), self._store()
+        # A run that is out of hand waits for no minute to end.
+        self._tell(store, sweep_runs(store, self._section(), tenant, now))
         for tier in (MINUTE, HOUR, DAY):
             until = self._due(store, tenant, tier, now)
             if until is not None:
@@ -103,7 +105,7 @@ class Finder:
                 if tier is DAY:
                     self._tell(store, drifts(store, tenant, until))
                 else:
-                    found = sweep(store, self._section(), tenant, until, tier is HOUR)
+                    found = sweep(store, tenant, until, tier is HOUR)
                     self._tell(store, found)
                 self._judged_until[tenant, tier.name] = until
 

@@ -2,7 +2,8 @@
 
 The expected spend of an hour is the mean of that hour of the week, recent weeks first, times the
 level of the last week. The same forecast is made at earlier instants, where what came is known:
-its error stands beside the figure, and the interval is as wide as those errors were.
+its error stands beside the figure, and the interval is as wide as those errors were, and wider
+where they are few: forecasts that overlap are not as many as they look.
 """
 
 from collections.abc import Sequence
@@ -32,6 +33,8 @@ COVERAGE: Final = 0.8
 # Of a young series, from day to day, as a share: that two days were alike says little.
 SPREAD_MIN: Final = 0.25
 NORMAL_QUANTILE: Final = 1.2816
+# A forecast that was wrong by more than this factor tells no more than one that was wrong by it.
+RATIO_MAX: Final = 20.0
 CENT: Final = Decimal("0.000001")
 
 Floats = npt.NDArray[np.float64]
@@ -87,14 +90,14 @@ def forecast(
     shares = _shares(now, period.ends_at, this_hour)
     slots = _slots(this_hour - timedelta(hours=len(history)), len(history) + len(shares), zone)
     rest = float(shares @ _hours(history, slots, len(history), len(shares)))
-    ratios, error = _back_test(history, slots, len(shares))
-    low, high = _interval(history, ratios, len(shares))
+    tests = _back_test(history, slots, len(shares))
+    low, high = _interval(history, tests, len(shares))
     return Forecast(
         expected_usd=spent_usd + _usd(rest),
         low_usd=spent_usd + _usd(rest * low),
         high_usd=spent_usd + _usd(rest * high),
-        error=error,
-        origins=len(ratios),
+        error=tests.error,
+        origins=len(tests.ratios),
     )
 
 
@@ -133,10 +136,27 @@ def _hours(history: Floats, slots: Slots, origin: int, count: int) -> Floats:
     return expected
 
 
-def _back_test(history: Floats, slots: Slots, horizon: int) -> tuple[Floats, float | None]:
-    """Return what came over what was forecast, for each origin, and the mean absolute error."""
+@dataclass(frozen=True)
+class _Tests:
+    """What became of forecasts that were made in the past.
+
+    Args:
+        ratios: What came over what was forecast, for each origin.
+        error: Mean absolute error, as a share of what came; None: nothing came.
+        independent: How many of them do not overlap, at least 1.
+        reach: How many times as far as they the forecast itself reaches, at least 1.
+    """
+
+    ratios: Floats
+    error: float | None
+    independent: float = 1.0
+    reach: float = 1.0
+
+
+def _back_test(history: Floats, slots: Slots, wanted: int) -> _Tests:
+    """Return how forecasts of `wanted` hours, or of as many as can be tested, turned out."""
     # Where the history is short, shorter forecasts are tested.
-    horizon = max(1, min(horizon, (len(history) - HISTORY_H_MIN) // 2))
+    horizon = max(1, min(wanted, (len(history) - HISTORY_H_MIN) // 2))
     last = len(history) - horizon
     origins = list(range(last, HISTORY_H_MIN - 1, -24))[:ORIGINS_MAX]
     came, said = [], []
@@ -145,19 +165,27 @@ def _back_test(history: Floats, slots: Slots, horizon: int) -> tuple[Floats, flo
         said.append(float(_hours(history, slots, origin, horizon).sum()))
     actual, predicted = np.array(came), np.array(said)
     if not len(origins) or actual.sum() <= 0:
-        return np.array([]), None
+        return _Tests(np.array([]), None)
     error = float(np.abs(actual - predicted).sum() / actual.sum())
     known = predicted > 0
-    return actual[known] / predicted[known], round(error, 4)
+    ratios = actual[known] / predicted[known]
+    return _Tests(
+        np.clip(ratios, 1 / RATIO_MAX, RATIO_MAX),
+        round(error, 4),
+        independent=1 + (origins[0] - origins[-1]) / horizon,
+        reach=max(1.0, wanted / horizon),
+    )
 
 
-def _interval(history: Floats, ratios: Floats, horizon: int) -> tuple[float, float]:
+def _interval(history: Floats, tests: _Tests, horizon: int) -> tuple[float, float]:
     """Return the ends of the interval as factors of what is expected: at most 1, at least 1."""
-    if len(ratios) >= ORIGINS_MIN:
-        # Quantiles of few values, widened as conformal prediction has it.
-        tail = (1 - COVERAGE) / 2
-        at = min(1.0, (1 - tail) * (len(ratios) + 1) / len(ratios))
-        low, high = np.quantile(ratios, [1 - at, at])
+    if len(tests.ratios) >= ORIGINS_MIN:
+        # Quantiles of few values, as conformal prediction has it, counting those that are
+        # independent; and the error of the level, which a longer reach multiplies.
+        tail, number = (1 - COVERAGE) / 2, tests.independent
+        at = min(1.0, (1 - tail) * (number + 1) / number)
+        wider = (tests.reach * (1 + 1 / number)) ** 0.5
+        low, high = np.quantile(tests.ratios, [1 - at, at]) ** wider
         return min(1.0, float(low)), max(1.0, float(high))
     days = len(history) // 24
     daily = history[-days * 24 :].reshape(days, 24).sum(axis=1)

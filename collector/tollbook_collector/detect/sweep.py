@@ -4,6 +4,7 @@ Each is told once, and again only when there is more to say or when it is over.
 """
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -18,33 +19,30 @@ from tollbook_collector.store import sql
 
 RUN_CHANNELS: Final = ("runaway_run", "loop")
 QUALITY_CHANNELS: Final = ("unpriced_share", "estimated_share", "fixed_share")
-CHANNELS: Final = (*RUN_CHANNELS, *QUALITY_CHANNELS, "first_seen", "model_version")
 # What was told is remembered so long; a run is told again only if it is longer than this.
 REMEMBERED: Final = timedelta(days=28)
 # A doubtful share is one finding for so long.
 QUALITY_NEWS: Final = timedelta(hours=24)
 
 
-def sweep(
-    store: Tables, section: DetectSection, tenant: str, until: datetime, with_quality: bool
+def sweep_runs(
+    store: Tables, section: DetectSection, tenant: str, until: datetime
 ) -> list[Anomaly]:
-    """Return what is new, what grew, and what is over.
+    """Return the runs that went out of hand, those that went on, and those that are over.
 
     Args:
-        store: Holds calls, runs and what was told.
+        store: Holds runs and what was told.
         section: What people decided.
         tenant: Whose.
-        until: The moment up to which it is looked.
-        with_quality: Also look at shares of doubtful calls, which need whole hours.
+        until: The moment up to which it is looked; a run is found while it runs.
 
     Raises:
         StoreUnavailable, StoreRefused: The store did not answer.
     """
-    told = _told(store, tenant, until)
     # A run that looped and one that only grew are one finding.
-    by_run = {one.dimensions["run_id"]: one for one in told if one.channel in RUN_CHANNELS}
-    by_id = {one.id: one for one in told}
-    news = [one for one in first_seen(store, tenant, until) if one.id not in by_id]
+    told = _told(store, tenant, until, RUN_CHANNELS)
+    by_run = {one.dimensions["run_id"]: one for one in told}
+    news = []
     running = set()
     for one in runaway_runs(store, section, tenant, until, sorted(by_run)):
         before = by_run.get(one.dimensions["run_id"])
@@ -58,6 +56,24 @@ def sweep(
         for run_id, one in by_run.items()
         if one.ended_at is None and run_id not in running and one.updated_at < until - IDLE
     ]
+    return news
+
+
+def sweep(store: Tables, tenant: str, until: datetime, with_quality: bool) -> list[Anomaly]:
+    """Return the entities that are new, and shares of doubtful calls that rose.
+
+    Args:
+        store: Holds calls and what was told.
+        tenant: Whose.
+        until: The moment up to which it is looked.
+        with_quality: Also look at shares of doubtful calls, which need whole hours.
+
+    Raises:
+        StoreUnavailable, StoreRefused: The store did not answer.
+    """
+    told = _told(store, tenant, until, (*QUALITY_CHANNELS, "first_seen", "model_version"))
+    by_id = {one.id: one for one in told}
+    news = [one for one in first_seen(store, tenant, until) if one.id not in by_id]
     if with_quality:
         recent = {
             (one.channel, one.dimensions.get("model"))
@@ -72,11 +88,11 @@ def sweep(
     return news
 
 
-def _told(store: Tables, tenant: str, until: datetime) -> list[Anomaly]:
+def _told(store: Tables, tenant: str, until: datetime, channels: Sequence[str]) -> list[Anomaly]:
     parameters = {
         "tenant": tenant,
         "since": f"{until - REMEMBERED:%Y-%m-%d %H:%M:%S}",
-        "channels": list(CHANNELS),
+        "channels": list(channels),
     }
     rows = store.rows(sql.read("queries/anomalies_reported"), parameters)
     return [_anomaly(tenant, *row) for row in rows]

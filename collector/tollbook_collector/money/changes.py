@@ -1,7 +1,7 @@
 """What a price book changes of another, and which changes are taken for slips of the pen."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from decimal import Decimal
 from pathlib import Path
 from typing import Final
@@ -22,8 +22,14 @@ def changes(before: Book, after: Book) -> Iterator[str]:
             yield f"{name}: {_per_million(was)} -> {_per_million(now)}"
 
 
-def jumps(before: Book, after: Book) -> list[str]:
-    """Return a line for each rate of a model that changes by more than `JUMP_MAX` times."""
+def jumps(before: Book, after: Book, allowed: Collection[str] = ()) -> list[str]:
+    """Return a line for each rate of a model that changes by more than `JUMP_MAX` times.
+
+    Args:
+        before: The book that was right.
+        after: The one that may not be.
+        allowed: How the sources of rates begin whose jumps were said to be right.
+    """
     old: dict[tuple[str, ...], list[Decimal]] = {}
     for rate in before.rates:
         old.setdefault(_meter(rate), []).append(rate.rate_usd)
@@ -32,6 +38,8 @@ def jumps(before: Book, after: Book) -> list[str]:
     for rate in after.rates:
         others = [amount for amount in old.get(_meter(rate), []) if amount > 0]
         if rate in known or not others or rate.rate_usd == 0:
+            continue
+        if any(rate.source.startswith(f"{name} ") for name in allowed):
             continue
         if rate.rate_usd > JUMP_MAX * max(others) or rate.rate_usd * JUMP_MAX < min(others):
             known_rate = _per_million(max(others))

@@ -24,6 +24,9 @@ HOURS_MAX: Final = 200
 # After a round that took t seconds there is none for so many t: searching stays a small share.
 REST: Final = 10.0
 ROLL_UPS: Final = ("hourly", "minutely")
+# Roll-ups with dimensions that `copies` has not: what a copy had added is made again by their view.
+SERIES: Final = {"series": "views/91_roll_up_series_minutes", "runs": "views/94_roll_up_runs"}
+FROM_SPANS: Final = "FROM spans\n"
 HOUR: Final = timedelta(hours=1)
 
 log = logging.getLogger(__name__)
@@ -103,6 +106,10 @@ def _take_back(store: CopyStore, found_at: datetime) -> None:
     for table in ROLL_UPS:
         token = f"copies-{table}-{found_at.timestamp()}"
         _insert(store, f"copies_take_back_{table}", {"found_at": _text(found_at)}, token)
+    for table, view in SERIES.items():
+        statement = _taken_back(f"queries/copies_take_back_{table}", view)
+        token = f"copies-{table}-{found_at.timestamp()}"
+        store.command(statement, {"found_at": _text(found_at)}, _once(token))
     token = f"copies-adjustments-{found_at.timestamp()}"
     _insert(store, "copies_take_back_adjustments", {"found_at": _text(found_at)}, token)
     store.command(sql.read("queries/reload_dictionary"), {"dictionary": "original_of_copy"})
@@ -113,15 +120,29 @@ def _close_round(store: CopyStore, hour: datetime, found_at: datetime, calls: in
     store.command(sql.read("queries/copy_round_add"), parameters)
 
 
+def _taken_back(query: str, view: str) -> str:
+    """Return a query with what the view makes of a round's copies in place of `taken_back`."""
+    _, _, select = sql.read(view).partition(" AS\n")
+    assert FROM_SPANS in select, f"{view} does not read spans"
+    # The alias keeps the view's own names of the columns.
+    copied = f"FROM\n(\n{sql.read('queries/copied_spans')}) AS spans\n"
+    made = select.replace(FROM_SPANS, copied)
+    return sql.read(query).replace("FROM taken_back\n", f"FROM\n(\n{made})\n")
+
+
 def _insert(store: CopyStore, query: str, parameters: Mapping[str, Any], token: str) -> None:
-    settings = {
+    store.command(sql.read(f"queries/{query}"), parameters, _once(token))
+
+
+def _once(token: str) -> Mapping[str, Any]:
+    """Return the settings of an insert that is carried out once under a token."""
+    return {
         "insert_deduplication_token": token,
         "insert_deduplicate": 1,
         # One block in one order, so that the token names the same rows each time.
         "max_threads": 1,
         "max_block_size": 1_000_000,
     }
-    store.command(sql.read(f"queries/{query}"), parameters, settings)
 
 
 def _text(instant: datetime) -> str:

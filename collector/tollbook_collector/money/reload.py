@@ -12,7 +12,7 @@ from tollbook_collector.money.book import BookStore, put_in_force
 from tollbook_collector.money.changes import JUMP_MAX, accepted, jumps
 from tollbook_collector.money.own_book import UnreadablePrices
 from tollbook_collector.money.rate import Book
-from tollbook_collector.money.seed import SNAPSHOT, read_book
+from tollbook_collector.money.seed import LIBRARY_DATA, SNAPSHOT, read_book
 from tollbook_collector.store import sql
 
 RELOAD_EVERY_S: Final = 2.0
@@ -82,9 +82,11 @@ class PriceReader:
 
     def _refuse_jumps(self, book: Book) -> None:
         files = [self._directory / name for name, _, _ in self._fingerprint()]
-        if not files or any(accepted(file) for file in files):
+        if not files:
             return
-        slips = jumps(self._in_force or read_book(), book)
+        # Somebody answers for the files that they accepted, and for no others.
+        allowed = [LIBRARY_DATA if f.name == SNAPSHOT else f.stem for f in files if accepted(f)]
+        slips = jumps(self._in_force or read_book(), book, allowed)
         if slips:
             raise UnreadablePrices(
                 f"{len(slips)} rates would change over {JUMP_MAX} times:"

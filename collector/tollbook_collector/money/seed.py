@@ -39,6 +39,8 @@ __all__ = ["BEGINNING", "END", "Book", "ModelPattern", "Rate", "read_book"]
 
 # Data of the library that a user put in place of those that are installed.
 SNAPSHOT: Final = "genai-prices.json"
+# How the source of its rates begins.
+LIBRARY_DATA: Final = "genai-prices data"
 
 # Meter by the library's name of a unit price, and how many units that price is for.
 METERS: Final = {
@@ -129,7 +131,7 @@ def read_library(snapshot: Path | None = None) -> Book:
         raise UnreadablePrices(f"{snapshot.name}: not data of genai-prices: {first}") from error
     if not providers:
         raise UnreadablePrices(f"{snapshot.name}: not data of genai-prices: it is empty")
-    return _book(providers, f"genai-prices data {hashlib.sha256(content).hexdigest()[:12]}")
+    return _book(providers, f"{LIBRARY_DATA} {hashlib.sha256(content).hexdigest()[:12]}")
 
 
 def _book(providers: Any, source: str) -> Book:

@@ -13,6 +13,7 @@ from tollbook_collector.answer.pages.overview import add_overview
 from tollbook_collector.answer.pages.prices import add_prices
 from tollbook_collector.answer.pages.render import add_static
 from tollbook_collector.answer.pages.runs import add_runs
+from tollbook_collector.answer.pages.savings import add_savings
 
 
 def add_pages(api: FastAPI, collector: Collected) -> None:
@@ -26,5 +27,6 @@ def add_pages(api: FastAPI, collector: Collected) -> None:
     add_models(api, collector)
     add_incidents(api, collector)
     add_budgets(api, collector)
+    add_savings(api, collector)
     add_prices(api, collector)
     add_data(api, collector)

@@ -1,18 +1,31 @@
-"""The overview: what was spent, how that compares, and what it went to."""
+"""The overview: what was spent, how that compares, where it will end, and what it went to."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from decimal import Decimal
+from typing import Any, Final
 
 from fastapi import FastAPI, Request
 from fastapi.responses import Response
 
+from tollbook_collector.answer.budgets import budgets
 from tollbook_collector.answer.collected import Collected
+from tollbook_collector.answer.forecast import forecasts
+from tollbook_collector.answer.incidents import incidents
+from tollbook_collector.answer.pages.budgets import shown
 from tollbook_collector.answer.pages.chart import spend_chart
 from tollbook_collector.answer.pages.render import page
 from tollbook_collector.answer.questions import Period
 from tollbook_collector.answer.series import Change, spend_change, spend_series
 from tollbook_collector.answer.tenant import Tenant
+
+BUDGETS_SHOWN: Final = 4
+INCIDENTS_SHOWN: Final = 4
+# What is marked on the chart: findings about the calls that it draws, and not budgets or books.
+MARKED_KINDS: Final = ("anomaly", "silence")
+MARKS_MAX: Final = 12
+TABLES: Final = ("team", "feature", "service")
 
 
 @dataclass(frozen=True)
@@ -54,25 +67,42 @@ def add_overview(api: FastAPI, collector: Collected) -> None:
 
     @api.get("/", include_in_schema=False)
     def overview(request: Request, tenant: Tenant, since: str = "24h") -> Response:
-        period = Period.back(since)
+        period, now = Period.back(since), datetime.now(UTC)
         store = collector.store
-        models = by_cost(spend_change(store, tenant, period, ["provider", "model"]))
-        sums = totals(models)
+        models = spend_change(store, tenant, period, ["provider", "model"])
+        month = forecasts(store, tenant, "", "month", "UTC", now)
+        found = incidents(store, tenant)
         return page(
             request,
             "overview",
             {
                 "title": "Overview",
                 "since": since,
-                "models": models,
-                "totals": sums,
+                "models": by_cost(models),
+                "totals": totals(models),
+                "month": month[0] if month else None,
+                "budgets": [shown(row) for row in budgets(store, tenant, now)][:BUDGETS_SHOWN],
+                "incidents": found[:INCIDENTS_SHOWN],
+                "incidents_open": len(found),
                 "tables": [
-                    ("team", by_cost(spend_change(store, tenant, period, ["team"]))),
-                    ("feature", by_cost(spend_change(store, tenant, period, ["feature"]))),
-                    ("service", by_cost(spend_change(store, tenant, period, ["service"]))),
+                    (name, by_cost(spend_change(store, tenant, period, [name]))) for name in TABLES
                 ],
-                "chart_data": spend_chart(
-                    spend_series(store, tenant, period, "model"), period, "(no model)"
-                ),
+                "chart_data": {
+                    **spend_chart(
+                        spend_series(store, tenant, period, "model"), period, "(no model)"
+                    ),
+                    "marks": _marks(incidents(store, tenant, "all"), period),
+                },
             },
         )
+
+
+def _marks(found: Sequence[dict[str, Any]], period: Period) -> list[dict[str, Any]]:
+    """Return the instants of a period at which something began that is an incident."""
+    since = period.since.replace(tzinfo=None)
+    marks = [
+        {"x": int(row["started_at"].replace(tzinfo=UTC).timestamp()), "label": row["title"]}
+        for row in found
+        if row["kind"] in MARKED_KINDS and row["severity"] != "info" and row["started_at"] >= since
+    ]
+    return sorted(marks, key=lambda mark: mark["x"])[-MARKS_MAX:]

@@ -45,6 +45,7 @@ NAVIGATION: Final = (
     (
         ("/incidents", "Incidents", "i"),
         ("/budgets", "Budgets", "u"),
+        ("/savings", "Savings", "s"),
     ),
     (
         ("/prices", "Prices", "p"),

@@ -61,6 +61,8 @@ def share(part: float | Decimal, whole: float | Decimal) -> str:
     if not whole:
         return UNKNOWN
     percent = 100 * float(part) / float(whole)
+    if 0 < percent < 0.05:
+        return "< 0.1 %"
     return f"{percent:.0f} %" if percent >= 9.95 or percent == 0 else f"{percent:.1f} %"
 
 

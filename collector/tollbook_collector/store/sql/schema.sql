@@ -1375,11 +1375,71 @@ CREATE TABLE entities
     `of` String COMMENT 'What it belongs to: the service of a version, the model of a response_model; else empty',
     `first_call` SimpleAggregateFunction(min, DateTime('UTC')) COMMENT 'Minute of the first call',
     `last_call` SimpleAggregateFunction(max, DateTime('UTC')) COMMENT 'Minute of the last call',
-    `calls` SimpleAggregateFunction(sum, UInt64) COMMENT 'Model calls'
+    `calls` SimpleAggregateFunction(sum, Int64) COMMENT 'Model calls, each response once'
 )
 ENGINE = AggregatingMergeTree
 ORDER BY (tenant, kind, entity, of)
 SETTINGS non_replicated_deduplication_window = 10000, fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8192;
+
+CREATE VIEW focus_adjustments
+(
+    `tenant` LowCardinality(String),
+    `hour` DateTime('UTC'),
+    `provider` LowCardinality(String),
+    `EffectiveCost` Decimal(38, 12),
+    `BilledCost` Decimal(38, 12),
+    `ContractedCost` Decimal(38, 12),
+    `ListCost` Decimal(38, 12),
+    `PricingQuantity` Nullable(Decimal(38, 12)),
+    `PricingUnit` Nullable(String),
+    `ConsumedQuantity` Nullable(Decimal(38, 12)),
+    `ConsumedUnit` Nullable(String),
+    `ContractedUnitPrice` Nullable(Decimal(38, 12)),
+    `ListUnitPrice` Nullable(Decimal(38, 12)),
+    `PricingCategory` Nullable(String),
+    `SkuMeter` Nullable(String),
+    `SkuId` Nullable(String),
+    `SkuPriceId` Nullable(String),
+    `SkuPriceDetails` Nullable(String),
+    `ChargeDescription` String,
+    `ServiceProviderName` String,
+    `ServiceName` String,
+    `team` LowCardinality(String),
+    `SubAccountId` LowCardinality(Nullable(String)),
+    `SubAccountType` Nullable(String),
+    `Tags` String,
+    `x_Calls` Int64,
+    `period` Date
+)
+AS SELECT
+    tenant,
+    hour,
+    provider,
+    amount_usd AS EffectiveCost,
+    if(endsWith(if(new_price_id = '', old_price_id, new_price_id), '/hosted'), toDecimal128(0, 12), amount_usd) AS BilledCost,
+    amount_usd AS ContractedCost,
+    amount_usd AS ListCost,
+    CAST(NULL, 'Nullable(Decimal(38, 12))') AS PricingQuantity,
+    CAST(NULL, 'Nullable(String)') AS PricingUnit,
+    CAST(NULL, 'Nullable(Decimal(38, 12))') AS ConsumedQuantity,
+    CAST(NULL, 'Nullable(String)') AS ConsumedUnit,
+    CAST(NULL, 'Nullable(Decimal(38, 12))') AS ContractedUnitPrice,
+    CAST(NULL, 'Nullable(Decimal(38, 12))') AS ListUnitPrice,
+    CAST(NULL, 'Nullable(String)') AS PricingCategory,
+    CAST(NULL, 'Nullable(String)') AS SkuMeter,
+    CAST(NULL, 'Nullable(String)') AS SkuId,
+    CAST(NULL, 'Nullable(String)') AS SkuPriceId,
+    CAST(NULL, 'Nullable(String)') AS SkuPriceDetails,
+    concat(model, ' ', kind, ' adjustment', if(reason = '', '', concat(': ', reason))) AS ChargeDescription,
+    transform(provider, ['openai', 'azure.ai.openai', 'azure.ai.inference', 'anthropic', 'aws.bedrock', 'gcp.gemini', 'gcp.vertex_ai', 'gcp.gen_ai', 'x_ai', 'mistral_ai', 'deepseek', 'groq', 'cohere', 'openrouter', 'together_ai', 'fireworks_ai', 'perplexity', 'moonshot_ai', ''], ['OpenAI', 'Microsoft', 'Microsoft', 'Anthropic', 'AWS', 'Google', 'Google Cloud', 'Google', 'xAI', 'Mistral AI', 'DeepSeek', 'Groq', 'Cohere', 'OpenRouter', 'Together AI', 'Fireworks AI', 'Perplexity', 'Moonshot AI', 'unknown'], toString(provider)) AS ServiceProviderName,
+    transform(provider, ['openai', 'azure.ai.openai', 'azure.ai.inference', 'anthropic', 'aws.bedrock', 'gcp.gemini', 'gcp.vertex_ai', 'gcp.gen_ai', 'x_ai', 'mistral_ai'], ['OpenAI API', 'Azure OpenAI', 'Azure AI Inference', 'Claude API', 'Amazon Bedrock', 'Gemini API', 'Vertex AI', 'Gemini API', 'xAI API', 'Mistral API'], concat(transform(provider, ['openai', 'azure.ai.openai', 'azure.ai.inference', 'anthropic', 'aws.bedrock', 'gcp.gemini', 'gcp.vertex_ai', 'gcp.gen_ai', 'x_ai', 'mistral_ai', 'deepseek', 'groq', 'cohere', 'openrouter', 'together_ai', 'fireworks_ai', 'perplexity', 'moonshot_ai', ''], ['OpenAI', 'Microsoft', 'Microsoft', 'Anthropic', 'AWS', 'Google', 'Google Cloud', 'Google', 'xAI', 'Mistral AI', 'DeepSeek', 'Groq', 'Cohere', 'OpenRouter', 'Together AI', 'Fireworks AI', 'Perplexity', 'Moonshot AI', 'unknown'], toString(provider)), ' API')) AS ServiceName,
+    team,
+    nullIf(toString(team), '') AS SubAccountId,
+    if(team = '', NULL, 'Team') AS SubAccountType,
+    toJSONString(mapFilter((name, value) -> (value != ''), map('service', toString(service), 'environment', toString(environment), 'team', toString(team), 'feature', toString(feature), 'customer', toString(customer), 'operation', toString(operation)))) AS Tags,
+    calls AS x_Calls,
+    period
+FROM adjustments;
 
 CREATE VIEW focus_charges
 (
@@ -1408,7 +1468,7 @@ CREATE VIEW focus_charges
     `SubAccountId` LowCardinality(Nullable(String)),
     `SubAccountType` Nullable(String),
     `Tags` String,
-    `x_Calls` UInt64
+    `x_Calls` Int64
 )
 AS WITH
     splitByChar(':', class)[1] AS unit_class,
@@ -1435,12 +1495,12 @@ SELECT
     toJSONString(mapFilter((name, value) -> (value != ''), map('x_ModelId', toString(model), 'x_TokenDirection', multiIf((class IN ('request', 'millisecond')) OR (unit != ''), '', (class LIKE 'output%') OR (class = 'reasoning'), 'Output', 'Input'), 'x_TokenCacheAction', multiIf(class = 'cache_read', 'Read', class LIKE 'cache_write%', 'Write', class LIKE 'input%', 'Uncached', ''), 'x_CacheTtl', multiIf(class != 'cache_write_1h', '', (provider IN ('openai', 'azure.ai.openai', 'azure.ai.inference')), '12h', '1h'), 'x_Detail', detail, 'x_Modality', multiIf(class LIKE '%audio', 'Audio', class LIKE '%image', 'Image', (class IN ('request', 'millisecond')) OR (unit != ''), '', 'Text'), 'x_ProcessingTier', toString(service_tier), 'x_ContextOver', extract(price_id, '/([0-9]+)/[0-9]{4}-[0-9]{2}-[0-9]{2}'), 'x_Variant', extract(price_id, '/((?:region|window):[^/]+)'), 'x_CostSource', if(class = 'request', 'provider', '')))) AS SkuPriceDetails,
     concat(model, ' ', replaceAll(class, '_', ' '), if(service_tier = 'standard', '', concat(' ', service_tier))) AS ChargeDescription,
     transform(provider, ['openai', 'azure.ai.openai', 'azure.ai.inference', 'anthropic', 'aws.bedrock', 'gcp.gemini', 'gcp.vertex_ai', 'gcp.gen_ai', 'x_ai', 'mistral_ai', 'deepseek', 'groq', 'cohere', 'openrouter', 'together_ai', 'fireworks_ai', 'perplexity', 'moonshot_ai', ''], ['OpenAI', 'Microsoft', 'Microsoft', 'Anthropic', 'AWS', 'Google', 'Google Cloud', 'Google', 'xAI', 'Mistral AI', 'DeepSeek', 'Groq', 'Cohere', 'OpenRouter', 'Together AI', 'Fireworks AI', 'Perplexity', 'Moonshot AI', 'unknown'], toString(provider)) AS ServiceProviderName,
-    transform(provider, ['openai', 'azure.ai.openai', 'azure.ai.inference', 'anthropic', 'aws.bedrock', 'gcp.gemini', 'gcp.vertex_ai', 'gcp.gen_ai', 'x_ai', 'mistral_ai'], ['OpenAI API', 'Azure OpenAI', 'Azure AI Inference', 'Claude API', 'Amazon Bedrock', 'Gemini API', 'Vertex AI', 'Gemini API', 'xAI API', 'Mistral API'], concat(ServiceProviderName, ' API')) AS ServiceName,
+    transform(provider, ['openai', 'azure.ai.openai', 'azure.ai.inference', 'anthropic', 'aws.bedrock', 'gcp.gemini', 'gcp.vertex_ai', 'gcp.gen_ai', 'x_ai', 'mistral_ai'], ['OpenAI API', 'Azure OpenAI', 'Azure AI Inference', 'Claude API', 'Amazon Bedrock', 'Gemini API', 'Vertex AI', 'Gemini API', 'xAI API', 'Mistral API'], concat(transform(provider, ['openai', 'azure.ai.openai', 'azure.ai.inference', 'anthropic', 'aws.bedrock', 'gcp.gemini', 'gcp.vertex_ai', 'gcp.gen_ai', 'x_ai', 'mistral_ai', 'deepseek', 'groq', 'cohere', 'openrouter', 'together_ai', 'fireworks_ai', 'perplexity', 'moonshot_ai', ''], ['OpenAI', 'Microsoft', 'Microsoft', 'Anthropic', 'AWS', 'Google', 'Google Cloud', 'Google', 'xAI', 'Mistral AI', 'DeepSeek', 'Groq', 'Cohere', 'OpenRouter', 'Together AI', 'Fireworks AI', 'Perplexity', 'Moonshot AI', 'unknown'], toString(provider)), ' API')) AS ServiceName,
     team,
     nullIf(toString(team), '') AS SubAccountId,
     if(team = '', NULL, 'Team') AS SubAccountType,
     toJSONString(mapFilter((name, value) -> (value != ''), map('service', toString(service), 'environment', toString(environment), 'team', toString(team), 'feature', toString(feature), 'customer', toString(customer), 'operation', toString(operation)))) AS Tags,
-    calls AS x_Calls
+    toInt64(calls) AS x_Calls
 FROM token_charges;
 
 CREATE TABLE incident_history
@@ -1539,6 +1599,29 @@ LIMIT 1 BY
     tenant,
     incident;
 
+CREATE VIEW kept_today
+(
+    `tenant` String,
+    `dimension` String,
+    `value` String,
+    `day` Date
+)
+AS SELECT
+    tenant,
+    dimension,
+    value,
+    day
+FROM kept_values
+WHERE day = toDate(now('UTC'))
+UNION ALL
+SELECT DISTINCT
+    tenant,
+    '' AS dimension,
+    '' AS value,
+    day
+FROM kept_values
+WHERE day = toDate(now('UTC'));
+
 CREATE DICTIONARY kept_value
 (
     `tenant` String,
@@ -1547,7 +1630,7 @@ CREATE DICTIONARY kept_value
     `day` Date
 )
 PRIMARY KEY tenant, dimension, value
-SOURCE(CLICKHOUSE(HOST '127.0.0.1' TABLE 'kept_values' WHERE 'day = toDate(now(\'UTC\'))'))
+SOURCE(CLICKHOUSE(HOST '127.0.0.1' TABLE 'kept_today'))
 LIFETIME(MIN 0 MAX 0)
 LAYOUT(COMPLEX_KEY_HASHED());
 
@@ -1949,6 +2032,20 @@ CREATE TABLE leases
 ENGINE = ReplacingMergeTree(renewed_at)
 ORDER BY (name, claimed_at, term)
 TTL toDateTime(expires_at) + toIntervalDay(1)
+SETTINGS index_granularity = 8192;
+
+CREATE TABLE limit_claims
+(
+    `tenant` LowCardinality(String) COMMENT 'Whose budget it is',
+    `budget` LowCardinality(String) COMMENT 'Name of the budget',
+    `value` String COMMENT 'Value of the dimension that the budget is for; empty: all of it',
+    `collector` String COMMENT 'Id of the collector, another one after each start',
+    `claimed_usd` Decimal(38, 12) COMMENT 'US dollars that only this collector may lend: leases that run, what was used and is not measured, and room for more',
+    `written_at` DateTime64(6, 'UTC') DEFAULT now64(6, 'UTC') COMMENT 'When this version was written, by the clock of the store'
+)
+ENGINE = ReplacingMergeTree(written_at)
+ORDER BY (tenant, budget, value, collector)
+TTL toDateTime(written_at) + toIntervalDay(1)
 SETTINGS index_granularity = 8192;
 
 CREATE TABLE log_records
@@ -2429,14 +2526,14 @@ SELECT
     status_message,
     scope_name,
     dialect,
-    if((service = '') OR (NOT dictHas('kept_value', (tenant, 'service', ''))) OR dictHas('kept_value', (tenant, 'service', service)), service, '(other)') AS service,
+    if(empty(capped), service, capped[1]) AS service,
     environment,
     is_call,
     operation,
     provider,
     request_model,
     response_model,
-    multiIf(NOT is_call, '', price_model != '', price_model, if((if(response_model != '', response_model, request_model) = '') OR (NOT dictHas('kept_value', (tenant, 'model', ''))) OR dictHas('kept_value', (tenant, 'model', if(response_model != '', response_model, request_model))), if(response_model != '', response_model, request_model), '(other)')) AS model,
+    multiIf(NOT is_call, '', price_model != '', price_model, if(empty(capped), if(response_model != '', response_model, request_model), capped[2])) AS model,
     response_id,
     conversation_id,
     user_id,
@@ -2468,9 +2565,9 @@ SELECT
     if(is_reported, '', reason) AS unpriced_reason,
     reported_cost_usd,
     reported_cost_source,
-    if((team = '') OR (NOT dictHas('kept_value', (tenant, 'team', ''))) OR dictHas('kept_value', (tenant, 'team', team)), team, '(other)') AS team,
-    if((feature = '') OR (NOT dictHas('kept_value', (tenant, 'feature', ''))) OR dictHas('kept_value', (tenant, 'feature', feature)), feature, '(other)') AS feature,
-    if((customer = '') OR (NOT dictHas('kept_value', (tenant, 'customer', ''))) OR dictHas('kept_value', (tenant, 'customer', customer)), customer, '(other)') AS customer,
+    if(empty(capped), team, capped[3]) AS team,
+    if(empty(capped), feature, capped[4]) AS feature,
+    if(empty(capped), customer, capped[5]) AS customer,
     tags,
     attributes,
     resource,
@@ -2480,6 +2577,7 @@ FROM
 (
     SELECT
         *,
+        if(dictHas('kept_value', (tenant, '', '')), arrayMap((dimension, value) -> if(dictHas('kept_value', (tenant, dimension, '')) AND (NOT dictHas('kept_value', (tenant, dimension, value))), '(other)', value), ['service', 'model', 'team', 'feature', 'customer'], CAST([service, if(response_model != '', response_model, request_model), team, feature, customer], 'Array(String)')), []) AS capped,
         (if(is_measured AND (NOT (card.2)) AND (NOT (card.3)), toDecimal128(0, 12), if(((ifNull(input_tokens, 0) > 0) AND (NOT (card.2))) OR ((ifNull(output_tokens, 0) > 0) AND (NOT (card.3))), NULL, (((((((((toInt64((((ifNull(input_tokens, 0) - cache_read_tokens) - cache_write_tokens) - input_audio_tokens) - input_image_tokens) * (card.4)) + (toInt64(cache_read_tokens) * (card.5))) + (toInt64(cache_write_tokens - cache_write_1h_tokens) * (card.6))) + (toInt64(cache_write_1h_tokens) * (card.7))) + (toInt64(input_audio_tokens) * (card.8))) + (toInt64(input_image_tokens) * (card.9))) + (toInt64(((ifNull(output_tokens, 0) - reasoning_tokens) - output_audio_tokens) - output_image_tokens) * (card.10))) + (toInt64(reasoning_tokens) * (card.11))) + (toInt64(output_audio_tokens) * (card.12))) + (toInt64(output_image_tokens) * (card.13)))) + if(empty(unit_quantities), toDecimal128(0, 12), arraySum((quantity, rate_usd) -> (toInt64(quantity) * rate_usd), unit_quantities, unit_card.2))) + (toInt64(intDiv(duration_ns, 1000000)) * (card.14)) AS computed_usd,
         arrayExists((meter, quantity) -> ((quantity > 0) AND ((splitByChar(':', meter)[1]) NOT IN ('request_fee', 'web_search', 'file_search', 'code_session'))), unit_card.1, unit_quantities) AS is_measured,
         multiIf(NOT is_call, '', (status_code = 2) AND isNull(input_tokens) AND isNull(output_tokens), 'failed', (response_model = '') AND (request_model = ''), 'no_model', price_model = '', 'unknown_model', (card.1) = '', 'no_rate', bitTest(card.15, 0), 'no_exchange_rate', (card.14) > 0, '', (isNull(input_tokens) OR (isNull(output_tokens) AND (operation != 'embeddings'))) AND (NOT is_measured), 'no_usage', NOT usage_complete, 'usage_incomplete', hasAny(usage_fixups, ['count_out_of_range', 'cache_exceeds_input', 'input_parts_exceed_input', 'output_parts_exceed_output']), 'usage_inconsistent', isNull(computed_usd) OR arrayExists((unit, count) -> ((count > 0) AND (((splitByChar(':', unit)[1]) IN ('web_search', 'file_search', 'code_session')) OR (NOT ((card.2) OR (card.3)))) AND (NOT startsWith(unit, 'request_fee:')) AND (NOT has(unit_card.1, unit)) AND (NOT has(unit_card.1, splitByChar(':', unit)[1]))), mapKeys(units), mapValues(units)), 'no_rate', '') AS reason
@@ -2890,7 +2988,7 @@ CREATE MATERIALIZED VIEW roll_up_entities TO entities
     `of` String,
     `first_call` DateTime('UTC'),
     `last_call` DateTime('UTC'),
-    `calls` UInt64
+    `calls` Int64
 )
 AS SELECT
     tenant,
@@ -3080,18 +3178,18 @@ CREATE MATERIALIZED VIEW roll_up_series_hours TO series_hourly
     `feature` LowCardinality(String),
     `customer` LowCardinality(String),
     `run` LowCardinality(String),
-    `calls` UInt64,
-    `errors` UInt64,
-    `retries` UInt64,
-    `unpriced_calls` UInt64,
-    `estimated_calls` UInt64,
-    `fixed_calls` UInt64,
-    `input_tokens` UInt64,
-    `cache_read_tokens` UInt64,
-    `cache_write_tokens` UInt64,
-    `output_tokens` UInt64,
-    `reasoning_tokens` UInt64,
-    `duration_ns` UInt64,
+    `calls` Int64,
+    `errors` Int64,
+    `retries` Int64,
+    `unpriced_calls` Int64,
+    `estimated_calls` Int64,
+    `fixed_calls` Int64,
+    `input_tokens` Int64,
+    `cache_read_tokens` Int64,
+    `cache_write_tokens` Int64,
+    `output_tokens` Int64,
+    `reasoning_tokens` Int64,
+    `duration_ns` Int64,
     `cost_usd` Decimal(38, 12)
 )
 AS SELECT
@@ -3218,10 +3316,10 @@ CREATE TABLE run_parts
     `day` SimpleAggregateFunction(min, Date) COMMENT 'UTC day of its first call',
     `first_call` SimpleAggregateFunction(min, DateTime('UTC')) COMMENT 'Start of its first call',
     `last_call` SimpleAggregateFunction(max, DateTime('UTC')) COMMENT 'Start of its newest call',
-    `calls` SimpleAggregateFunction(sum, UInt64) COMMENT 'Model calls',
-    `errors` SimpleAggregateFunction(sum, UInt64) COMMENT 'Calls that failed',
-    `input_tokens` SimpleAggregateFunction(sum, UInt64) COMMENT 'All input, cached and written to a cache included',
-    `output_tokens` SimpleAggregateFunction(sum, UInt64) COMMENT 'All output, reasoning included',
+    `calls` SimpleAggregateFunction(sum, Int64) COMMENT 'Model calls, each response once',
+    `errors` SimpleAggregateFunction(sum, Int64) COMMENT 'Calls that failed',
+    `input_tokens` SimpleAggregateFunction(sum, Int64) COMMENT 'All input, cached and written to a cache included',
+    `output_tokens` SimpleAggregateFunction(sum, Int64) COMMENT 'All output, reasoning included',
     `cost_usd` SimpleAggregateFunction(sum, Decimal(38, 12)) COMMENT 'Of the priced calls',
     `shapes` AggregateFunction(uniqCombined(12), UInt64) COMMENT 'Different calls, by model and tokens: far fewer than calls is a loop'
 )
@@ -3236,10 +3334,10 @@ CREATE VIEW runs
     `run` LowCardinality(String),
     `first_call` SimpleAggregateFunction(min, DateTime('UTC')),
     `last_call` SimpleAggregateFunction(max, DateTime('UTC')),
-    `calls` UInt64,
-    `errors` UInt64,
-    `input_tokens` UInt64,
-    `output_tokens` UInt64,
+    `calls` Int64,
+    `errors` Int64,
+    `input_tokens` Int64,
+    `output_tokens` Int64,
     `cost_usd` Decimal(38, 12),
     `different_calls` UInt64
 )
@@ -3260,6 +3358,28 @@ GROUP BY
     tenant,
     run_id,
     run;
+
+CREATE TABLE savings
+(
+    `tenant` LowCardinality(String) COMMENT 'Whose calls',
+    `found_at` DateTime64(3, 'UTC') COMMENT 'When they were searched, UTC; all rows of one search have the same',
+    `since` DateTime('UTC') COMMENT 'Start of the calls that were looked at',
+    `until` DateTime('UTC') COMMENT 'Their end, excluded',
+    `kind` LowCardinality(String) COMMENT 'repeat: the same question of the same day, answered once; cache: the same question within five minutes, read from the provider\'s cache; tier: batch or flex; model: a cheaper one that the same feature uses; all: all calls that were looked at',
+    `service` LowCardinality(String) COMMENT 'service.name of the resource',
+    `feature` LowCardinality(String) COMMENT 'Tag feature',
+    `provider` LowCardinality(String) COMMENT 'gen_ai.provider.name',
+    `model` LowCardinality(String) COMMENT 'Model that was called',
+    `instead` LowCardinality(String) COMMENT 'Tier or model that they would have been made with; empty: the same',
+    `calls` UInt64 COMMENT 'Calls that would have cost less',
+    `cost_usd` Decimal(38, 12) COMMENT 'What they cost: of record for repeat, at the rates of today for the others',
+    `would_usd` Decimal(38, 12) COMMENT 'What they would have cost, at the rates of today',
+    `facts` Map(LowCardinality(String), Float64) COMMENT 'What speaks for and against it: shares of failed and cut off calls, output tokens a call, of both models',
+    `examples` Array(String) COMMENT 'Some of the calls, as trace/span'
+)
+ENGINE = ReplacingMergeTree(found_at)
+ORDER BY (tenant, kind, service, feature, provider, model, instead)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8192;
 
 CREATE TABLE schema_ledger
 (
@@ -3286,18 +3406,18 @@ CREATE TABLE series_hourly
     `feature` LowCardinality(String) COMMENT 'Tag feature',
     `customer` LowCardinality(String) COMMENT 'Tag customer',
     `run` LowCardinality(String) COMMENT 'Name of the agent task, else of the agent; empty: none',
-    `calls` UInt64 COMMENT 'Model calls',
-    `errors` UInt64 COMMENT 'Calls that failed',
-    `retries` UInt64 COMMENT 'Times that calls were sent again, as far as their spans say so',
-    `unpriced_calls` UInt64 COMMENT 'Calls that used tokens at a cost that is unknown, and so not in cost_usd',
-    `estimated_calls` UInt64 COMMENT 'Calls whose usage was not reported in full',
-    `fixed_calls` UInt64 COMMENT 'Calls whose reported usage had something wrong that was left out or repaired',
-    `input_tokens` UInt64 COMMENT 'All input, cached and written to a cache included',
-    `cache_read_tokens` UInt64 COMMENT 'Of the input',
-    `cache_write_tokens` UInt64 COMMENT 'Of the input',
-    `output_tokens` UInt64 COMMENT 'All output, reasoning included',
-    `reasoning_tokens` UInt64 COMMENT 'Of the output',
-    `duration_ns` UInt64 COMMENT 'Of all calls together',
+    `calls` Int64 COMMENT 'Model calls, each response once',
+    `errors` Int64 COMMENT 'Calls that failed',
+    `retries` Int64 COMMENT 'Times that calls were sent again, as far as their spans say so',
+    `unpriced_calls` Int64 COMMENT 'Calls that used tokens at a cost that is unknown, and so not in cost_usd',
+    `estimated_calls` Int64 COMMENT 'Calls whose usage was not reported in full',
+    `fixed_calls` Int64 COMMENT 'Calls whose reported usage had something wrong that was left out or repaired',
+    `input_tokens` Int64 COMMENT 'All input, cached and written to a cache included',
+    `cache_read_tokens` Int64 COMMENT 'Of the input',
+    `cache_write_tokens` Int64 COMMENT 'Of the input',
+    `output_tokens` Int64 COMMENT 'All output, reasoning included',
+    `reasoning_tokens` Int64 COMMENT 'Of the output',
+    `duration_ns` Int64 COMMENT 'Of all calls together',
     `cost_usd` Decimal(38, 12) COMMENT 'Of the priced calls'
 )
 ENGINE = SummingMergeTree
@@ -3320,18 +3440,18 @@ CREATE TABLE series_minutely
     `feature` LowCardinality(String) COMMENT 'Tag feature',
     `customer` LowCardinality(String) COMMENT 'Tag customer',
     `run` LowCardinality(String) COMMENT 'Name of the agent task, else of the agent; empty: none',
-    `calls` UInt64 COMMENT 'Model calls',
-    `errors` UInt64 COMMENT 'Calls that failed',
-    `retries` UInt64 COMMENT 'Times that calls were sent again, as far as their spans say so',
-    `unpriced_calls` UInt64 COMMENT 'Calls that used tokens at a cost that is unknown, and so not in cost_usd',
-    `estimated_calls` UInt64 COMMENT 'Calls whose usage was not reported in full',
-    `fixed_calls` UInt64 COMMENT 'Calls whose reported usage had something wrong that was left out or repaired',
-    `input_tokens` UInt64 COMMENT 'All input, cached and written to a cache included',
-    `cache_read_tokens` UInt64 COMMENT 'Of the input',
-    `cache_write_tokens` UInt64 COMMENT 'Of the input',
-    `output_tokens` UInt64 COMMENT 'All output, reasoning included',
-    `reasoning_tokens` UInt64 COMMENT 'Of the output',
-    `duration_ns` UInt64 COMMENT 'Of all calls together',
+    `calls` Int64 COMMENT 'Model calls, each response once',
+    `errors` Int64 COMMENT 'Calls that failed',
+    `retries` Int64 COMMENT 'Times that calls were sent again, as far as their spans say so',
+    `unpriced_calls` Int64 COMMENT 'Calls that used tokens at a cost that is unknown, and so not in cost_usd',
+    `estimated_calls` Int64 COMMENT 'Calls whose usage was not reported in full',
+    `fixed_calls` Int64 COMMENT 'Calls whose reported usage had something wrong that was left out or repaired',
+    `input_tokens` Int64 COMMENT 'All input, cached and written to a cache included',
+    `cache_read_tokens` Int64 COMMENT 'Of the input',
+    `cache_write_tokens` Int64 COMMENT 'Of the input',
+    `output_tokens` Int64 COMMENT 'All output, reasoning included',
+    `reasoning_tokens` Int64 COMMENT 'Of the output',
+    `duration_ns` Int64 COMMENT 'Of all calls together',
     `cost_usd` Decimal(38, 12) COMMENT 'Of the priced calls'
 )
 ENGINE = SummingMergeTree
@@ -3435,7 +3555,7 @@ CREATE TABLE spans
 ENGINE = MergeTree
 PARTITION BY toYYYYMM(started_at)
 ORDER BY (tenant, service, toStartOfHour(started_at), trace_id)
-SETTINGS non_replicated_deduplication_window = 10000, fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8192;
+SETTINGS non_replicated_deduplication_window = 10000, fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8192, min_bytes_for_wide_part = 134217728, auto_statistics_types = '';
 
 CREATE VIEW spend
 (

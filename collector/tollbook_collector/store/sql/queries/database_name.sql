@@ -1,0 +1,2 @@
+-- One row: the database that is asked.
+SELECT currentDatabase() AS name
