@@ -178,6 +178,20 @@ PARTITION BY toYYYYMM(made_at)
 ORDER BY (tenant, period, hour, call_key)
 SETTINGS non_replicated_deduplication_window = 10000, fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8192;
 
+CREATE TABLE alarm_shifts
+(
+    `tenant` LowCardinality(String) COMMENT 'Whose data it is',
+    `built_on` Date COMMENT 'The day before which the weeks lie',
+    `shift` Float64 COMMENT 'Decades of rarity that are added to the strength at which alarms open; negative: told sooner',
+    `series` UInt32 COMMENT 'Series that were replayed',
+    `series_weeks` Float64 COMMENT 'Weeks of all of them together that were judged',
+    `alarms` UInt32 COMMENT 'Alarms that the replay raised at the lowest strength'
+)
+ENGINE = ReplacingMergeTree
+ORDER BY (tenant, built_on)
+TTL built_on + toIntervalDay(90)
+SETTINGS index_granularity = 8192;
+
 CREATE TABLE alert_attempts
 (
     `tenant` LowCardinality(String) COMMENT 'Whose data it is',
@@ -2509,7 +2523,8 @@ CREATE MATERIALIZED VIEW price TO spans
     `links` Array(String)
 )
 AS WITH
-    is_call AND (reason NOT IN ('', 'failed')) AND (reported_cost_source = 'provider') AND ifNull(reported_cost_usd >= 0, false) AS is_reported
+    is_call AND (reason NOT IN ('', 'failed')) AND (reported_cost_source = 'provider') AND ifNull(reported_cost_usd >= 0, false) AS is_reported,
+    (service_tier IN ('provisioned_throughput', 'reserved')) AND (NOT has_tier) AS is_committed
 SELECT
     tenant,
     key,
@@ -2557,11 +2572,11 @@ SELECT
     units,
     usage_complete,
     usage_fixups,
-    multiIf(is_reported, reported_cost_usd, (NOT is_call) OR (reason != ''), NULL, has(usage_fixups, 'gateway_cache_hit'), toDecimal128(0, 12), computed_usd) AS cost_usd,
-    multiIf(is_reported, 'reported', (NOT is_call) OR (reason != ''), '', (card.14) > 0, 'amortised', has(usage_fixups, 'estimated'), 'estimated', 'computed') AS cost_basis,
+    multiIf(is_reported, reported_cost_usd, (NOT is_call) OR (reason != ''), NULL, is_committed OR has(usage_fixups, 'gateway_cache_hit'), toDecimal128(0, 12), computed_usd) AS cost_usd,
+    multiIf(is_reported, 'reported', (NOT is_call) OR (reason != ''), '', ((card.14) > 0) OR is_committed, 'amortised', has(usage_fixups, 'estimated'), 'estimated', 'computed') AS cost_basis,
     if(is_call AND (reason = ''), card.1, '') AS price_id,
     if(is_call AND (reason = ''), card.16, NULL) AS book_at,
-    multiIf(NOT is_call, '', is_reported, 'priced', reason != '', 'unpriced', has_tier, 'priced', 'tier_fallback') AS price_status,
+    multiIf(NOT is_call, '', is_reported, 'priced', reason != '', 'unpriced', has_tier OR is_committed, 'priced', 'tier_fallback') AS price_status,
     if(is_reported, '', reason) AS unpriced_reason,
     reported_cost_usd,
     reported_cost_source,
@@ -3678,6 +3693,21 @@ ENGINE = SummingMergeTree
 PARTITION BY toYYYYMM(minute)
 ORDER BY (tenant, minute, service, environment, provider, model, operation, team, feature, customer, service_tier)
 SETTINGS non_replicated_deduplication_window = 10000, fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8192;
+
+CREATE TABLE store_copies
+(
+    `source` String COMMENT 'Names the store that is copied: the UUID of its schema_ledger',
+    `event` LowCardinality(String) COMMENT 'started, part, or finished',
+    `table_name` LowCardinality(String) COMMENT 'Of a part: the table; else empty',
+    `day` Date COMMENT 'Of a part: the UTC day of its rows; 1970-01-01: the table is copied as a whole',
+    `slice` UInt32 COMMENT 'Of a part: which slice of that day, from 0',
+    `slices` UInt32 COMMENT 'Of a part: into how many the day was cut',
+    `rows` UInt64 COMMENT 'Of a part: its rows in the source',
+    `at` DateTime64(3, 'UTC') DEFAULT now64(3) COMMENT 'When it was done'
+)
+ENGINE = MergeTree
+ORDER BY (source, event, table_name, day, slice)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8192;
 
 CREATE VIEW token_charges
 (
