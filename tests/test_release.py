@@ -23,23 +23,12 @@ def test_the_page_of_settings_says_nothing_but_what_the_settings_say() -> None:
     assert len(page) > len(Settings.model_fields)
 
 
-def test_every_page_is_in_the_navigation_of_the_site() -> None:
-    def pages(node: object) -> set[str]:
-        if isinstance(node, str):
-            return {node}
-        items = node.values() if isinstance(node, dict) else node
-        assert isinstance(items, list) or hasattr(items, "__iter__")
-        return set().union(*(pages(item) for item in items))
+def test_every_page_of_the_navigation_is_there() -> None:
+    lines = (ROOT / "mkdocs.yml").read_text().splitlines()
+    named = {match[1] for line in lines if (match := re.search(r": (\S+\.md)$", line))}
 
-    named = pages(yaml.safe_load((ROOT / "mkdocs.yml").read_text())["nav"])
-    found = {str(path.relative_to(ROOT / "docs")) for path in (ROOT / "docs").glob("**/*.md")}
-
-    assert named <= found
-    assert {name for name in found - named if not name.startswith("decisions/")} <= IN_THE_TEXT
-
-
-# Reached from another page, and so not in the navigation.
-IN_THE_TEXT = {"detection-results.md", "reliability.md"}
+    assert len(named) > 20
+    assert [name for name in sorted(named) if not (ROOT / "docs" / name).exists()] == []
 
 
 def test_chart_image_and_project_have_the_same_version() -> None:
