@@ -46,6 +46,12 @@ bench: $(STAMP)  ## print the first figures: SDK overhead, ingest rate
 crash: $(STAMP)  ## kill -9 collector and store under load, and check every span (ARGS="--rounds 100")
 	@$(BIN)/python benchmarks/crash.py $(ARGS)
 
+bench-collectors: $(STAMP)  ## five minutes: three collectors before one store, killed and stopped at random
+	@$(BIN)/python benchmarks/collectors.py $(ARGS)
+
+bench-copy: $(STAMP)  ## copy five million spans to another store, killing the copy twice
+	@$(BIN)/python benchmarks/store_copy.py $(ARGS)
+
 soak: $(STAMP)  ## ten minutes at 80 % of the rate: memory, files, parts and latency stay flat
 	@$(BIN)/python benchmarks/soak.py $(ARGS)
 
@@ -109,4 +115,4 @@ wheel: $(STAMP)  ## build the sdist and the wheel into dist/
 clean:
 	@rm -rf .venv .venv-focus .venv-deploy .venv-site .site dist .pytest_cache .mypy_cache .ruff_cache
 
-.PHONY: settings release site deploy deploy-check bench-prices focus-validator help setup demo test test-clients check bench crash soak fuzz hostile schema docs rates wheel clean
+.PHONY: bench-collectors bench-copy settings release site deploy deploy-check bench-prices focus-validator help setup demo test test-clients check bench crash soak fuzz hostile schema docs rates wheel clean
