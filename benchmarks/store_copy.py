@@ -29,7 +29,7 @@ from tollbook_collector.store.copy import unfinished
 from tollbook_collector.store.embedded.process import EmbeddedStore
 
 DISTINCT = 20_000
-AT_ONCE = 25
+AT_ONCE = 5
 MULTIPLY = """
 INSERT INTO spans SELECT spans.* REPLACE (
     reinterpretAsFixedString(cityHash64(span_id, number)) AS span_id,
