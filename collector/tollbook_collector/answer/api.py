@@ -14,6 +14,7 @@ from tollbook_collector import prometheus
 from tollbook_collector.answer import questions
 from tollbook_collector.answer.alerts import add_alerts
 from tollbook_collector.answer.anomalies import add_anomalies
+from tollbook_collector.answer.backups import add_backups
 from tollbook_collector.answer.books import add_books
 from tollbook_collector.answer.budgets import add_budgets
 from tollbook_collector.answer.calls import add_calls
@@ -71,6 +72,7 @@ def create_api(collector: Collected) -> FastAPI:
     add_focus(api, collector)
     add_reconcile(api, collector)
     add_models(api, collector)
+    add_backups(api, collector)
     add_books(api, collector)
     add_pages(api, collector)
     add_budgets(api, collector)

@@ -6,7 +6,7 @@ own parameters. A client is safe to use from several threads.
 
 import contextlib
 import io
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -17,6 +17,7 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 from clickhouse_connect.driver.httputil import get_pool_manager
 
 from tollbook_collector.store import sql
+from tollbook_collector.store.sql.cluster import Cluster, everywhere
 
 CONNECT_TIMEOUT_S: Final = 10
 # A statement of ours that takes longer than this is given up; the loader then tries again.
@@ -24,6 +25,17 @@ ANSWER_TIMEOUT_S: Final = 300
 CONNECTIONS_MAX: Final = 16
 # Pieces in which a large answer is passed on.
 STREAM_BYTES: Final = 1 << 18
+
+# 25.6 takes a schema inline, 25.9 says which field of a oneof is set, and the row policies of 26.3
+# hold for mergeTreeIndex too. 26.3 is supported for long.
+MINIMUM_VERSION: Final = (26, 3)
+# An insert into a Distributed table is answered when a majority of each shard's replicas has it.
+CLUSTER_SETTINGS: Final = {
+    "distributed_foreground_insert": 1,
+    "insert_quorum": "auto",
+    "insert_quorum_timeout": 60_000,
+    "distributed_product_mode": "global",
+}
 
 # What an insert of a segment needs: the engine decodes OTLP itself, from the schema given inline.
 # Dedup needs one block per insert.
@@ -71,6 +83,10 @@ DATA_ERROR_CODES: Final = frozenset(
 )
 
 
+class ServerTooOld(Exception):
+    """A ClickHouse lacks what tollbook's tables need."""
+
+
 class StoreUnavailable(Exception):
     """The store did not answer, or could not carry out a statement that may succeed later.
 
@@ -106,12 +122,14 @@ class StoreAddress:
         user: ClickHouse user.
         password: Its password.
         database: The database that holds tollbook's tables.
+        cluster: Name of a cluster that it is on; empty: it stands alone.
     """
 
     url: str
     user: str
     password: str
     database: str = "tollbook"
+    cluster: str = ""
 
 
 class ClickHouse:
@@ -123,6 +141,7 @@ class ClickHouse:
     Raises:
         StoreUnavailable: Nothing answers there.
         StoreRefused: The user or the password is wrong.
+        ServerTooOld: It is older than MINIMUM_VERSION.
     """
 
     def __init__(self, address: StoreAddress) -> None:
@@ -130,11 +149,20 @@ class ClickHouse:
         self._pool = get_pool_manager(maxsize=CONNECTIONS_MAX, block=True)
         try:
             self._client = self._connect("default")
-            self._client.command(sql.read("database"), parameters={"database": address.database})
+            _refuse_older(str(self._client.server_version))
+            self._client.command(
+                self._everywhere(sql.read("database")), parameters={"database": address.database}
+            )
             self._client.close()
             self._client = self._connect(address.database)
         except ClickHouseError as error:
             raise _translated(error) from error
+
+    @property
+    def cluster(self) -> Cluster | None:
+        """The cluster that the database is on; None: it stands alone."""
+        name = self._address.cluster
+        return Cluster(name, self._address.database) if name else None
 
     def command(
         self,
@@ -150,7 +178,9 @@ class ClickHouse:
         """
         try:
             self._client.command(
-                statement, parameters=dict(parameters or {}), settings=dict(settings or {})
+                self._everywhere(statement),
+                parameters=dict(parameters or {}),
+                settings=dict(settings or {}),
             )
         except ClickHouseError as error:
             raise _translated(error) from error
@@ -241,6 +271,34 @@ class ClickHouse:
         except ClickHouseError as error:
             raise _translated(error) from error
 
+    def insert_stream(
+        self,
+        table: str,
+        columns: Sequence[str],
+        pieces: Iterator[bytes],
+        settings: Mapping[str, Any],
+    ) -> None:
+        """Insert rows that come in ClickHouse's format Native, piece by piece.
+
+        Raises:
+            StoreUnavailable: It may succeed later, and may have been carried out.
+            StoreRefused: It will not.
+        """
+
+        def given() -> Generator[bytes, None, None]:
+            yield from pieces
+
+        try:
+            self._client.raw_insert(
+                table,
+                column_names=list(columns),
+                insert_block=given(),
+                fmt="Native",
+                settings=dict(settings),
+            )
+        except ClickHouseError as error:
+            raise _translated(error) from error
+
     def insert_segment(self, content: bytes, token: str, signal: str = "traces") -> None:
         """Insert a segment of the spool; with the same token and content it is stored once.
 
@@ -272,6 +330,9 @@ class ClickHouse:
         self._client.close()
         self._pool.clear()
 
+    def _everywhere(self, statement: str) -> str:
+        return everywhere(self.cluster, statement) if self.cluster else statement
+
     def _connect(self, database: str) -> Client:
         parts = urlsplit(self._address.url)
         return clickhouse_connect.get_client(
@@ -286,6 +347,17 @@ class ClickHouse:
             send_receive_timeout=ANSWER_TIMEOUT_S,
             pool_mgr=self._pool,
             client_name="tollbook",
+            settings=dict(CLUSTER_SETTINGS) if self._address.cluster else {},
+        )
+
+
+def _refuse_older(version: str) -> None:
+    numbers = tuple(int(part) for part in version.split(".")[:2] if part.isdigit())
+    if numbers < MINIMUM_VERSION:
+        least = ".".join(map(str, MINIMUM_VERSION))
+        raise ServerTooOld(
+            f"ClickHouse {version} is too old: tollbook needs {least} or newer; upgrade the server,"
+            " or let the collector use its embedded store"
         )
 
 

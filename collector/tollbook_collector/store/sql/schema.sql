@@ -178,6 +178,20 @@ PARTITION BY toYYYYMM(made_at)
 ORDER BY (tenant, period, hour, call_key)
 SETTINGS non_replicated_deduplication_window = 10000, fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8192;
 
+CREATE TABLE alarm_shifts
+(
+    `tenant` LowCardinality(String) COMMENT 'Whose data it is',
+    `built_on` Date COMMENT 'The day before which the weeks lie',
+    `shift` Float64 COMMENT 'Decades of rarity that are added to the strength at which alarms open; negative: told sooner',
+    `series` UInt32 COMMENT 'Series that were replayed',
+    `series_weeks` Float64 COMMENT 'Weeks of all of them together that were judged',
+    `alarms` UInt32 COMMENT 'Alarms that the replay raised at the lowest strength'
+)
+ENGINE = ReplacingMergeTree
+ORDER BY (tenant, built_on)
+TTL built_on + toIntervalDay(90)
+SETTINGS index_granularity = 8192;
+
 CREATE TABLE alert_attempts
 (
     `tenant` LowCardinality(String) COMMENT 'Whose data it is',
@@ -3678,6 +3692,21 @@ ENGINE = SummingMergeTree
 PARTITION BY toYYYYMM(minute)
 ORDER BY (tenant, minute, service, environment, provider, model, operation, team, feature, customer, service_tier)
 SETTINGS non_replicated_deduplication_window = 10000, fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8192;
+
+CREATE TABLE store_copies
+(
+    `source` String COMMENT 'Names the store that is copied: the UUID of its schema_ledger',
+    `event` LowCardinality(String) COMMENT 'started, part, or finished',
+    `table_name` LowCardinality(String) COMMENT 'Of a part: the table; else empty',
+    `day` Date COMMENT 'Of a part: the UTC day of its rows; 1970-01-01: the table is copied as a whole',
+    `slice` UInt32 COMMENT 'Of a part: which slice of that day, from 0',
+    `slices` UInt32 COMMENT 'Of a part: into how many the day was cut',
+    `rows` UInt64 COMMENT 'Of a part: its rows in the source',
+    `at` DateTime64(3, 'UTC') DEFAULT now64(3) COMMENT 'When it was done'
+)
+ENGINE = MergeTree
+ORDER BY (source, event, table_name, day, slice)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8192;
 
 CREATE VIEW token_charges
 (
