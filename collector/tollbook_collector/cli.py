@@ -14,6 +14,7 @@ from rich.text import Text
 from tollbook_collector.commands import (
     alerts,
     assistant,
+    audit,
     budgets,
     calls,
     change,
@@ -68,6 +69,7 @@ app.add_typer(runs.app, name="runs")
 app.add_typer(top.commands)
 app.add_typer(sql.commands)
 app.add_typer(assistant.commands)
+app.add_typer(audit.commands)
 app.add_typer(keys.commands)
 app.command()(budgets.forecast)
 console = Console()
