@@ -15,6 +15,7 @@ from tollbook_collector.commands import (
     alerts,
     assistant,
     audit,
+    backup,
     budgets,
     calls,
     change,
@@ -29,6 +30,7 @@ from tollbook_collector.commands import (
     screens,
     showback,
     sql,
+    store,
     top,
 )
 from tollbook_collector.commands.anomalies import anomalies, detect
@@ -71,6 +73,8 @@ app.add_typer(sql.commands)
 app.add_typer(assistant.commands)
 app.add_typer(audit.commands)
 app.add_typer(keys.commands)
+app.add_typer(store.commands)
+app.add_typer(backup.commands)
 app.command()(budgets.forecast)
 console = Console()
 errors = Console(stderr=True)
@@ -127,6 +131,8 @@ def up(
     )
 
     log_to(form=settings.log_format, level=settings.log_level)
+    import uvloop
+
     from tollbook_collector.intake.grpc import AddressInUse
     from tollbook_collector.intake.key_file import KeyFileUnusable
     from tollbook_collector.intake.keys import WrongKeyRequest
@@ -135,13 +141,14 @@ def up(
     from tollbook_collector.serve import KeysNeeded, TlsUnusable, serve
     from tollbook_collector.spool.files import SpoolInUse
     from tollbook_collector.spool.segment import NewerSegment
-    from tollbook_collector.store.client import StoreRefused
+    from tollbook_collector.store.client import ServerTooOld, StoreRefused
     from tollbook_collector.store.embedded.directory import AlreadyOwned, SecretExposed
     from tollbook_collector.store.embedded.process import StoreFailedToStart
     from tollbook_collector.store.sql import EditedMigration, NewerDatabase
 
     try:
-        asyncio.run(serve(settings, partial(_show_start, settings.data)))
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(serve(settings, partial(_show_start, settings.data)))
     except (
         AddressInUse,
         AlreadyOwned,
@@ -151,6 +158,7 @@ def up(
         NewerDatabase,
         NewerSegment,
         SecretExposed,
+        ServerTooOld,
         SpoolInUse,
         StoreFailedToStart,
         StoreRefused,
@@ -215,18 +223,6 @@ def doctor(data: Data = None, api: Api = DEFAULT_API, as_json: AsJson = False) -
             console.print("     ", Text(finding.remedy, style="dim"), soft_wrap=True)
     if any(finding.verdict == "bad" for finding in findings):
         raise typer.Exit(EXIT_FAILED)
-
-
-@app.command()
-def store(
-    path: Annotated[Path, typer.Option(help="Directory of the embedded store.")],
-    listen: Annotated[str, typer.Option(help="HOST:PORT.")] = "127.0.0.1:8123",
-) -> None:
-    """Run the embedded store alone, for any tool that speaks to ClickHouse."""
-    from tollbook_collector.store.embedded.standalone import serve
-
-    log_to()
-    raise typer.Exit(serve(path, listen))
 
 
 @app.command()

@@ -58,6 +58,7 @@ class Reading:
         self.allowance = Allowance()
         self.key_desk = KeyDesk(KeyFile(Path("no-such-directory")))
         self.user_sql = True
+        self.takes_spans = True
         self.audit = Audit(lambda: store)
         self.oidc_secret = ""
 

@@ -15,6 +15,7 @@ from tollbook_collector.answer import questions
 from tollbook_collector.answer.alerts import add_alerts
 from tollbook_collector.answer.anomalies import add_anomalies
 from tollbook_collector.answer.audit import add_audit
+from tollbook_collector.answer.backups import add_backups
 from tollbook_collector.answer.books import add_books
 from tollbook_collector.answer.budgets import add_budgets
 from tollbook_collector.answer.calls import add_calls
@@ -39,6 +40,7 @@ from tollbook_collector.answer.reconcile import add_reconcile
 from tollbook_collector.answer.runs import add_runs
 from tollbook_collector.answer.savings import add_savings
 from tollbook_collector.answer.series import add_series
+from tollbook_collector.answer.sessions import add_sessions
 from tollbook_collector.answer.tenant import AnalystTenant, Reader, Tenant, may_read
 from tollbook_collector.answer.top import add_top
 from tollbook_collector.answer.user_sql import SqlIsOff, UserSql
@@ -70,11 +72,13 @@ def create_api(collector: Collected) -> FastAPI:
     add_series(api, collector)
     add_calls(api, collector)
     add_top(api, collector)
+    add_sessions(api, collector)
     add_runs(api, collector)
     add_savings(api, collector)
     add_focus(api, collector)
     add_reconcile(api, collector)
     add_models(api, collector)
+    add_backups(api, collector)
     add_books(api, collector)
     add_pages(api, collector)
     add_budgets(api, collector)

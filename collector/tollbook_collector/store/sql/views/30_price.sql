@@ -21,14 +21,14 @@ SELECT
     status_message,
     scope_name,
     dialect,
-    tollbook_capped(tenant, 'service', service) AS service,
+    if(empty(capped), service, capped[1]) AS service,
     environment,
     is_call,
     operation,
     provider,
     request_model,
     response_model,
-    multiIf(NOT is_call, '', price_model != '', price_model, tollbook_capped(tenant, 'model', if(response_model != '', response_model, request_model))) AS model,
+    multiIf(NOT is_call, '', price_model != '', price_model, if(empty(capped), if(response_model != '', response_model, request_model), capped[2])) AS model,
     response_id,
     conversation_id,
     user_id,
@@ -60,9 +60,9 @@ SELECT
     if(is_reported, '', reason) AS unpriced_reason,
     reported_cost_usd,
     reported_cost_source,
-    tollbook_capped(tenant, 'team', team) AS team,
-    tollbook_capped(tenant, 'feature', feature) AS feature,
-    tollbook_capped(tenant, 'customer', customer) AS customer,
+    if(empty(capped), team, capped[3]) AS team,
+    if(empty(capped), feature, capped[4]) AS feature,
+    if(empty(capped), customer, capped[5]) AS customer,
     tags,
     attributes,
     resource,
@@ -72,6 +72,13 @@ FROM
 (
     SELECT
         *,
+        if(
+            dictHas('kept_value', (tenant, '', '')),
+            arrayMap(
+                (dimension, value) -> if(dictHas('kept_value', (tenant, dimension, '')) AND NOT dictHas('kept_value', (tenant, dimension, value)), '(other)', value),
+                ['service', 'model', 'team', 'feature', 'customer'],
+                CAST([service, if(response_model != '', response_model, request_model), team, feature, customer], 'Array(String)')),
+            []) AS capped,
         -- What is measured by a card without rates for tokens has its tokens with it.
         if(is_measured AND NOT card.2 AND NOT card.3, toDecimal128(0, 12), tollbook_cost_usd(
             ifNull(input_tokens, 0), cache_read_tokens, cache_write_tokens, cache_write_1h_tokens, input_audio_tokens, input_image_tokens,
