@@ -68,6 +68,7 @@ from tollbook_collector.store.keys import SHARE_S, USE_S, share_keys, share_use
 from tollbook_collector.store.lease import RENEW_S, Lease
 from tollbook_collector.store.load import INSERTERS, Loader
 from tollbook_collector.store.open import Store
+from tollbook_collector.store.retention import APPLY_S, Retain, Retention
 
 # From the last span that is taken to the end of the process: with the requests under way
 # (LISTENING_ENDS_S of serve.py) no more than 20 s. What is left in the spool is loaded at the next
@@ -89,6 +90,7 @@ SECTIONS: Final[dict[str, type[Section]]] = {
     "focus": Focus,
     "scrape": Scrapes,
     "detect": DetectSection,
+    "retention": Retention,
     "routes": Routes,
     "webhooks": Webhooks,
     "kills": Kills,
@@ -335,6 +337,11 @@ class Collector:
         budgets = BudgetWatch(self._store, self._budgets)
         notice = Notice(self._store, self.incidents, self._troubles)
         return [
+            Duty(
+                "keep rows as long as told",
+                APPLY_S,
+                Retain(self._store, lambda: self.policy.section(Retention)).apply,
+            ),
             Duty("look for damage", LOOK_EVERY_S, lambda: self._damage.look(self._store())),
             Duty("detect anomalies", EVERY_S, finder.run, True),
             Duty("keep ballast", KEEP_BALLAST_S, partial(keep_ballast, self._settings.data)),

@@ -2523,7 +2523,8 @@ CREATE MATERIALIZED VIEW price TO spans
     `links` Array(String)
 )
 AS WITH
-    is_call AND (reason NOT IN ('', 'failed')) AND (reported_cost_source = 'provider') AND ifNull(reported_cost_usd >= 0, false) AS is_reported
+    is_call AND (reason NOT IN ('', 'failed')) AND (reported_cost_source = 'provider') AND ifNull(reported_cost_usd >= 0, false) AS is_reported,
+    (service_tier IN ('provisioned_throughput', 'reserved')) AND (NOT has_tier) AS is_committed
 SELECT
     tenant,
     key,
@@ -2571,11 +2572,11 @@ SELECT
     units,
     usage_complete,
     usage_fixups,
-    multiIf(is_reported, reported_cost_usd, (NOT is_call) OR (reason != ''), NULL, has(usage_fixups, 'gateway_cache_hit'), toDecimal128(0, 12), computed_usd) AS cost_usd,
-    multiIf(is_reported, 'reported', (NOT is_call) OR (reason != ''), '', (card.14) > 0, 'amortised', has(usage_fixups, 'estimated'), 'estimated', 'computed') AS cost_basis,
+    multiIf(is_reported, reported_cost_usd, (NOT is_call) OR (reason != ''), NULL, is_committed OR has(usage_fixups, 'gateway_cache_hit'), toDecimal128(0, 12), computed_usd) AS cost_usd,
+    multiIf(is_reported, 'reported', (NOT is_call) OR (reason != ''), '', ((card.14) > 0) OR is_committed, 'amortised', has(usage_fixups, 'estimated'), 'estimated', 'computed') AS cost_basis,
     if(is_call AND (reason = ''), card.1, '') AS price_id,
     if(is_call AND (reason = ''), card.16, NULL) AS book_at,
-    multiIf(NOT is_call, '', is_reported, 'priced', reason != '', 'unpriced', has_tier, 'priced', 'tier_fallback') AS price_status,
+    multiIf(NOT is_call, '', is_reported, 'priced', reason != '', 'unpriced', has_tier OR is_committed, 'priced', 'tier_fallback') AS price_status,
     if(is_reported, '', reason) AS unpriced_reason,
     reported_cost_usd,
     reported_cost_source,
