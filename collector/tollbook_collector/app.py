@@ -18,7 +18,9 @@ from tollbook_collector.alert.notice import Notice
 from tollbook_collector.alert.plan import Plan
 from tollbook_collector.alert.routes import Route, Routes, in_force
 from tollbook_collector.alert.webhooks import Webhook, Webhooks
+from tollbook_collector.answer.audit import WRITE_S, Audit
 from tollbook_collector.answer.limits import Kills
+from tollbook_collector.answer.openid import Login
 from tollbook_collector.answer.questions import Answerer
 from tollbook_collector.detect.budget_watch import BudgetWatch
 from tollbook_collector.detect.budgets import Budget, Budgets
@@ -92,6 +94,7 @@ SECTIONS: Final[dict[str, type[Section]]] = {
     "routes": Routes,
     "webhooks": Webhooks,
     "kills": Kills,
+    "login": Login,
 }
 # A hard budget is known to SDKs as exceeded so much later, and a look at what they know of it.
 WATCH_BUDGETS_S: Final = 10.0
@@ -156,6 +159,8 @@ class Collector:
         self._loaders: dict[str, Loader] = {}
         self.incidents = Incidents(self._store)
         self.alerts = Deliver(self._store, self._webhooks, self._routes)
+        self.audit = Audit(self._store)
+        self.oidc_secret = settings.oidc_secret
         self._duties = Duties([*self._list_duties(), *self._list_intake_duties()], self._lease.held)
 
     def open_store(self) -> None:
@@ -184,6 +189,8 @@ class Collector:
         giving_up.start()
         giving_up.join(LEASE_ENDS_S)
         self.alerts.close()
+        with contextlib.suppress(StoreUnavailable, StoreRefused):
+            self.audit.write()
         for name, loader in self._loaders.items():
             if not self.spools[name].wait_empty(_left(started, INSERTS_END_S)):
                 log.warning("the rest of the spool of %s is loaded at the next start", name)
@@ -344,6 +351,7 @@ class Collector:
             Duty("watch budgets", WATCH_BUDGETS_S, budgets.watch, True),
             Duty("notice findings", NOTICE_S, notice.look, True),
             Duty("plan alerts", PLAN_S, Plan(self._store, self._routes).plan, True),
+            Duty("write audit", WRITE_S, self.audit.write),
             Duty("deliver alerts", DELIVER_S, self.alerts.deliver, True),
             Duty("find copies", COPIES_EVERY_S, Copies(self._store).search, True),
             Duty("book late charges", LATE_EVERY_S, LateCharges(self._store).book, True),
