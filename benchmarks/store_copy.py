@@ -32,10 +32,11 @@ DISTINCT = 20_000
 AT_ONCE = 5
 MULTIPLY = """
 INSERT INTO spans SELECT spans.* REPLACE (
+    'copy' AS key,
     reinterpretAsFixedString(cityHash64(span_id, number)) AS span_id,
     subtractHours(started_at, number * 7 % 720) AS started_at)
 FROM spans CROSS JOIN numbers({first:UInt32}, {count:UInt32}) AS numbers
-WHERE received_at = fromUnixTimestamp64Nano(toInt64({at:UInt64}), 'UTC') AND tenant = 'original'
+WHERE key = 'key'
 """
 COMPARED = (
     "SELECT toDate(started_at) AS day, count(), sum(cost_usd), sum(input_tokens),"
@@ -61,7 +62,7 @@ def fill(store: ClickHouse, spans: int, draw: random.Random) -> None:
         store.insert_segment(header() + record(envelope), f"{number}")
     for first in range(1, spans // DISTINCT, AT_ONCE):
         count = min(AT_ONCE, spans // DISTINCT - first)
-        store.command(MULTIPLY, {"first": first, "count": count, "at": AT_NS})
+        store.command(MULTIPLY, {"first": first, "count": count})
 
 
 def sums(store: ClickHouse) -> list[Sequence[Any]]:

@@ -144,6 +144,32 @@ def test_a_collector_waits_for_the_copy_and_a_row_too_many_is_found(
     assert unfinished(target)
 
 
+def test_a_copy_that_was_killed_while_it_made_tables_goes_on(
+    source: ClickHouse, target: ClickHouse
+) -> None:
+    class DiesAfter:
+        """A target whose copy ends after so many statements."""
+
+        def __init__(self, statements: int) -> None:
+            self.left = statements
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(target, name)
+
+        def command(self, *given: Any) -> None:
+            self.left -= 1
+            if self.left < 0:
+                raise StoreUnavailable("killed")
+            target.command(*given)
+
+    for statements in (0, 1, 3, 8):
+        with pytest.raises(StoreUnavailable, match="killed"):
+            StoreCopy(source, DiesAfter(statements))._begin()  # type: ignore[arg-type]
+
+    assert StoreCopy(source, target)._begin() == []
+    assert unfinished(target)
+
+
 def test_a_database_that_is_in_use_is_not_copied_into(
     source: ClickHouse, priced: ClickHouse
 ) -> None:

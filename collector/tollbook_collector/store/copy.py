@@ -22,6 +22,7 @@ from tollbook_collector.store.client import ClickHouse
 SLICE_ROWS: Final = 200_000
 WHOLE: Final = date(1970, 1, 1)
 MARKS: Final = "store_copies"
+MARKS_MADE_BY: Final = "migrations/0160_store_copies"
 MARK_COLUMNS: Final = ("source", "event", "table_name", "day", "slice", "slices", "rows")
 # What belongs to a store and not to what is in it.
 LEFT_OUT: Final = frozenset({"schema_ledger", "leases", MARKS})
@@ -207,8 +208,11 @@ class StoreCopy:
                 "the database at the target is in use: name another one with --to-database, or"
                 " drop it, and copy before a collector is started with it"
             )
-        sql.migrate(self._target, self._target.cluster, (sql.FROZEN_FOLDER,))
+        # The mark comes before the other tables: killed among them, the copy knows them as its own.
+        for statement in sql.statements(MARKS_MADE_BY, self._target.cluster):
+            self._target.command(statement)
         self._mark("started")
+        sql.migrate(self._target, self._target.cluster, (sql.FROZEN_FOLDER,))
         return []
 
     def _refuse_other_schema(self) -> None:
