@@ -212,6 +212,7 @@ class Loader:
             refused_requests = len({envelope.sequence for envelope in refused})
             refused_spans = sum(envelope.spans for envelope in refused)
         insert_s = time.monotonic() - started
+        self._spool.pace(insert_s)
         self._spool.remove(segment)
         self._memory_refusals.pop(segment.path, None)
         with self._lock:
