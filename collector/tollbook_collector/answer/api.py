@@ -14,12 +14,14 @@ from tollbook_collector import prometheus
 from tollbook_collector.answer import questions
 from tollbook_collector.answer.alerts import add_alerts
 from tollbook_collector.answer.anomalies import add_anomalies
+from tollbook_collector.answer.bookkeeping import add_bookkeeping
 from tollbook_collector.answer.books import add_books
 from tollbook_collector.answer.budgets import add_budgets
 from tollbook_collector.answer.calls import add_calls
 from tollbook_collector.answer.change import add_change
 from tollbook_collector.answer.clickhouse_door import add_clickhouse_door
 from tollbook_collector.answer.collected import Collected
+from tollbook_collector.answer.compare import add_compare
 from tollbook_collector.answer.drift import add_drift
 from tollbook_collector.answer.focus import add_focus
 from tollbook_collector.answer.forecast import add_forecast
@@ -39,6 +41,7 @@ from tollbook_collector.answer.savings import add_savings
 from tollbook_collector.answer.series import add_series
 from tollbook_collector.answer.tenant import AnalystTenant, Reader, Tenant, may_read
 from tollbook_collector.answer.user_sql import SqlIsOff, UserSql
+from tollbook_collector.answer.views import add_views
 from tollbook_collector.store.client import StoreRefused, StoreUnavailable
 
 MEDIA_TYPES: Final = {
@@ -66,6 +69,9 @@ def create_api(collector: Collected) -> FastAPI:
     add_calls(api, collector)
     add_runs(api, collector)
     add_savings(api, collector)
+    add_views(api, collector)
+    add_compare(api, collector)
+    add_bookkeeping(api, collector)
     add_focus(api, collector)
     add_reconcile(api, collector)
     add_models(api, collector)
