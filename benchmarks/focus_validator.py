@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import uuid
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -16,6 +17,8 @@ from otlp_requests import cache_read, cache_write, call, request
 
 from tollbook_collector.money.book import put_in_force
 from tollbook_collector.money.focus import ENGINE_SETTINGS, FORMATS, Export, Focus
+from tollbook_collector.money.rate import Book
+from tollbook_collector.money.rerate import Rerating, rerate
 from tollbook_collector.money.seed import read_book
 from tollbook_collector.spool.segment import Envelope, header, record
 from tollbook_collector.store import sql
@@ -55,6 +58,7 @@ def export() -> bytes:
             **cache_read(600 * (hour % 3)),
             **cache_write(100 * (hour % 2)),
             **({"tollbook.tags.team": "search"} if hour % 2 else {}),
+            **({"tollbook.usage.web_search_requests": 2} if hour % 4 else {}),
         )
         for provider, model in MODELS
         for hour in range(24)
@@ -67,6 +71,12 @@ def export() -> bytes:
         body = request(spans)
         envelope = Envelope("acme", "key1", 1_795_000_000_000_000_000, 1, len(spans), body)
         clickhouse.insert_segment(header() + record(envelope), uuid.uuid4().hex)
+        # Corrections: some calls turn out to have been dearer.
+        put_in_force(clickhouse, dearer(read_book(), "gpt-5.5"))
+        november = Rerating(
+            "acme", datetime(2026, 11, 1, tzinfo=UTC), datetime(2026, 12, 1, tzinfo=UTC)
+        )
+        rerate(clickhouse, november, "benchmark", "a price was wrong")
         asked = Export.of("1.2", "2026-11", "hour", "csv")
         pieces = clickhouse.streamed(
             asked.statement,
@@ -77,6 +87,15 @@ def export() -> bytes:
         content = b"".join(pieces)
         clickhouse.close()
     return content
+
+
+def dearer(book: Book, model: str) -> Book:
+    """Return a book in which a model costs twice as much."""
+    rates = tuple(
+        replace(rate, rate_usd=2 * rate.rate_usd) if rate.model == model else rate
+        for rate in book.rates
+    )
+    return replace(book, rates=rates)
 
 
 def main(validator: Path) -> int:

@@ -8,11 +8,13 @@ The program has a TracerProvider of its own, so anthropic's own tracing is at wo
 meters, which takes its place; where tollbook does not meter it is switched off.
 Nothing leaves the machine: answers come from a transport inside the process, spans go to a
 collector on loopback. Prints medians in microseconds, then what the export thread needs for a span,
-and what importing takes. Ends in less than 60 seconds; `--rounds N` for more or fewer blocks.
+what importing takes, and how long a process takes to end while the collector is down. Ends in about
+a minute; `--rounds N` for more or fewer blocks.
 """
 
 import argparse
 import json
+import socket
 import statistics
 import subprocess
 import sys
@@ -231,6 +233,7 @@ def compare(rounds: int, clock: Callable[[], int]) -> None:
     server.shutdown()
     print_encoding()
     print_imports()
+    print_exits()
 
 
 def print_encoding() -> None:
@@ -312,6 +315,35 @@ def print_imports() -> None:
         command = [sys.executable, "-c", program]
         took_s = [float(subprocess.check_output(command)) for _ in range(5)]
         print(f"{name.split('.')[0]:30} {min(took_s) * 1e3:8.1f}")
+
+
+EXITING: Final = """
+import sys, time
+import openai, tollbook
+if sys.argv[1]:
+    tollbook.instrument(endpoint=sys.argv[1])
+for _ in range(20):
+    with tollbook.call(provider="local", model="m") as call:
+        call.usage(input_tokens=1, output_tokens=1)
+print(time.time(), flush=True)
+"""
+
+
+def print_exits() -> None:
+    """Print how long a process takes to end, with a collector that refuses and one that hangs."""
+    print("exit after 20 calls, seconds on the wall (least of 3)")
+    with socket.socket() as refusing, socket.socket() as hanging:
+        refusing.bind(("127.0.0.1", 0))
+        hanging.bind(("127.0.0.1", 0))
+        hanging.listen()
+        for name, end in (("not metered", None), ("refused", refusing), ("hung", hanging)):
+            url = f"http://127.0.0.1:{end.getsockname()[1]}" if end is not None else ""
+            took_s = []
+            for _ in range(3):
+                command = [sys.executable, "-c", EXITING, url]
+                ended = subprocess.run(command, capture_output=True, check=True)
+                took_s.append(time.time() - float(ended.stdout))
+            print(f"{name:30} {min(took_s):8.2f}")
 
 
 def main() -> None:

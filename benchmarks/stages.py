@@ -27,15 +27,33 @@ from tollbook_collector.store.client import ClickHouse, StoreAddress
 from tollbook_collector.store.embedded.process import EmbeddedStore
 
 PER_REQUEST = 512
-# After each step these views are dropped, so that the chain ends there.
-CUTS = {
-    "parse": ("decode", "account_traces"),
-    "decode": ("understand", "account_traces"),
-    "understand": ("normalise", "account_traces"),
-    "normalise": ("price", "account_traces"),
-    "price, write": ("roll_up_hours", "roll_up_minutes", "account_traces"),
-    "roll up": (),
+# The views that each step consists of; the chain is cut after a step by dropping all later ones.
+STEPS: dict[str, tuple[str, ...]] = {
+    "parse": (),
+    "decode": ("decode",),
+    "understand": ("understand",),
+    "normalise": ("normalise",),
+    "price, write": ("price",),
+    "spend": ("roll_up_hours", "roll_up_minutes"),
+    "series": ("roll_up_series_minutes", "roll_up_series_hours", "roll_up_entities"),
+    "behaviour, runs": ("roll_up_behaviour", "roll_up_runs"),
+    "books": ("account_traces", "report_client_losses"),
 }
+# Those that no span passes through.
+OF_OTHER_SIGNALS = frozenset(
+    {
+        "account_logs",
+        "account_metrics",
+        "decode_logs",
+        "decode_log_calls",
+        "account_log_calls",
+        "decode_metrics",
+    }
+)
+VIEWS = (
+    "SELECT name FROM system.tables"
+    " WHERE database = currentDatabase() AND engine = 'MaterializedView'"
+)
 
 
 def segment(bodies: list[bytes]) -> bytes:
@@ -53,7 +71,8 @@ def stages(
 ) -> dict[str, list[float]]:
     """Return the CPU seconds of a large and a small insert, by the step at which the chain ends."""
     databases = {}
-    for step, dropped in CUTS.items():
+    steps = list(STEPS)
+    for place, step in enumerate(steps):
         name = f"stages_{uuid.uuid4().hex[:8]}"
         address = store.address
         databases[step] = ClickHouse(
@@ -62,10 +81,14 @@ def stages(
         sql.migrate(databases[step])
         put_in_force(databases[step], read_book())
         databases[step].command("SYSTEM STOP MERGES")
-        for view in dropped:
-            databases[step].command(f"DROP VIEW {view}")
+        views = {str(name) for (name,) in databases[step].rows(VIEWS)} - OF_OTHER_SIGNALS
+        known = {view for named in STEPS.values() for view in named}
+        assert views == known, f"these views are in no step, or are gone: {views ^ known}"
+        for later in steps[place + 1 :]:
+            for view in STEPS[later]:
+                databases[step].command(f"DROP VIEW {view}")
     assert store.pid is not None
-    found: dict[str, list[list[float]]] = {step: [[], []] for step in CUTS}
+    found: dict[str, list[list[float]]] = {step: [[], []] for step in STEPS}
     for round_number in range(repeats + 1):
         for step, database in databases.items():
             for size, content in enumerate((large, small)):

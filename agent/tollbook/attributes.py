@@ -109,6 +109,9 @@ EVALUATION_NAME: Final = "gen_ai.evaluation.name"  # string
 EVALUATION_SCORE_VALUE: Final = "gen_ai.evaluation.score.value"  # double
 EVALUATION_SCORE_LABEL: Final = "gen_ai.evaluation.score.label"  # string
 EVALUATION_EXPLANATION: Final = "gen_ai.evaluation.explanation"  # string
+# What a prompt and an answer are about, as vectors of yours, for drift: double[], on any span.
+PROMPT_EMBEDDING: Final = "tollbook.prompt.embedding"
+ANSWER_EMBEDDING: Final = "tollbook.answer.embedding"
 
 # What the SDK lost, on a span of its own: counts since the process began, so that one report that
 # arrives stands for all before it. `tollbook.report.lost.queue_full` is the reason `queue_full`.

@@ -19,6 +19,8 @@ STANDARD: Final = "standard"
 PROVIDER: Final = "provider"  # the source of a cost that the answer said
 # Names under which providers report the tier that everybody gets.
 STANDARD_TIERS: Final = frozenset({"", "default", "auto", "standard"})
+# Capacity that was bought ahead: a call adds nothing to what the commitment costs.
+COMMITTED_TIERS: Final = frozenset({"provisioned_throughput", "reserved"})
 REMEMBERED_MODELS_MAX: Final = 4096  # pairs of provider and model name
 MODEL_CHARS_MAX: Final = 256  # longer names are not looked up: they are no model's
 WITHOUT_OUTPUT: Final = frozenset({"embeddings"})  # their providers report no output at all
@@ -187,6 +189,13 @@ class PriceBook:
                 card = choose(model, call, usage.input_tokens or 0)
                 is_whole = usage.output_tokens is not None or call.operation in WITHOUT_OUTPUT
                 usd = amount(card, usage, is_whole) if card is not None else None
+                tier = (call.response.service_tier or "").lower()
+                if (
+                    usd is not None
+                    and card is not None
+                    and tier in COMMITTED_TIERS - {card.service_tier}
+                ):
+                    usd = Decimal(0)
                 return Cost(usd, card.price_id) if card is not None and usd is not None else None
         return None
 

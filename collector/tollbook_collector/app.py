@@ -6,9 +6,10 @@ import socket
 import threading
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from functools import partial
+from pathlib import Path
 from typing import Any, Final
 
 from tollbook_collector.alert.deliver import Deliver
@@ -48,10 +49,11 @@ from tollbook_collector.policy import Policy, PolicyFile, Section
 from tollbook_collector.settings import Settings
 from tollbook_collector.spool.append import Spool
 from tollbook_collector.spool.ballast import keep_ballast
+from tollbook_collector.store.backup import BackupRefused, Manifest, take
 from tollbook_collector.store.books import CHECK_S, Books
 from tollbook_collector.store.canary import Canary
 from tollbook_collector.store.cardinality import LOOK_S as CARDINALITY_S
-from tollbook_collector.store.cardinality import Cardinality
+from tollbook_collector.store.cardinality import Caps, Cardinality
 from tollbook_collector.store.client import (
     ClickHouse,
     StoreAddress,
@@ -81,6 +83,7 @@ SPOOL_SHARES: Final = {TRACES.name: 1.0, LOGS.name: 0.25, METRICS.name: 0.25}
 SECTIONS: Final[dict[str, type[Section]]] = {
     "allocation": Allocation,
     "budgets": Budgets,
+    "caps": Caps,
     "focus": Focus,
     "scrape": Scrapes,
     "detect": DetectSection,
@@ -126,7 +129,7 @@ class Collector:
         holder, shared = f"{socket.gethostname()} {self._run_id[:8]}", bool(settings.clickhouse_url)
         self._lease = Lease(self._store, DUTIES, holder, shared)
         self._books = Books(self._store)
-        self._cardinality = Cardinality(self._store)
+        self._cardinality = Cardinality(self._store, lambda: self.policy.section(Caps))
         self.canary = Canary(self._store, self.keyring.canary_token, self._is_waiting)
         self._policy_file = PolicyFile(settings.policy, SECTIONS)
         self._prices = PriceReader(settings.data / "prices")
@@ -145,6 +148,7 @@ class Collector:
             lambda: self.policy.section(Scrapes).entries, self.spools[METRICS.name]
         )
         self.embedded: EmbeddedStore | None = None
+        self._one_backup = threading.Lock()
         self._opened: Store | None = None
         self._started = False
         self._loaders: dict[str, Loader] = {}
@@ -190,6 +194,26 @@ class Collector:
             self._opened.close(_left(started, INSERTS_END_S))
         if self.embedded is not None:
             self.embedded.stop(_left(started, DRAIN_S))
+
+    def back_up(self, name: str) -> tuple[Path, Manifest]:
+        """Make a backup under a name in the data directory, while everything runs.
+
+        Raises:
+            BackupRefused: There is one of that name, or the store is not the embedded one.
+            StoreUnavailable, StoreRefused, OSError: It could not be made.
+        """
+        if self.embedded is None:
+            raise BackupRefused("the store is a ClickHouse of yours: use its BACKUP statement")
+        target = self._settings.data / "backups" / name
+        with self._one_backup:
+            return target, take(self._store(), self._settings.data, target, self._quiet)
+
+    @contextlib.contextmanager
+    def _quiet(self) -> Iterator[None]:
+        with contextlib.ExitStack() as held:
+            for loader in self._loaders.values():
+                held.enter_context(loader.held())
+            yield
 
     @property
     def policy(self) -> Policy:
@@ -361,6 +385,7 @@ class Collector:
                 settings.clickhouse_user,
                 settings.clickhouse_password,
                 settings.clickhouse_database,
+                settings.clickhouse_cluster,
             )
         self.embedded = EmbeddedStore(settings.data / "store")
         self.embedded.start()

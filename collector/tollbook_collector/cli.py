@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import sys
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
@@ -14,7 +13,10 @@ from rich.text import Text
 
 from tollbook_collector.commands import (
     alerts,
+    assistant,
+    backup,
     budgets,
+    calls,
     change,
     export,
     incidents,
@@ -23,11 +25,15 @@ from tollbook_collector.commands import (
     prices,
     quarantine,
     reconcile,
+    runs,
     screens,
     showback,
+    sql,
+    store,
+    top,
 )
 from tollbook_collector.commands.anomalies import anomalies, detect
-from tollbook_collector.commands.ask import CollectorAway, CollectorRefused, ask, ask_json
+from tollbook_collector.commands.ask import CollectorAway, CollectorRefused, ask_json
 from tollbook_collector.commands.drift import app as drift
 from tollbook_collector.logs import log_to
 from tollbook_collector.settings import Settings
@@ -59,7 +65,14 @@ app.add_typer(ledger.commands)
 app.add_typer(showback.commands)
 app.add_typer(change.commands)
 app.command()(budgets.budgets)
+app.add_typer(calls.app, name="calls")
+app.add_typer(runs.app, name="runs")
+app.add_typer(top.commands)
+app.add_typer(sql.commands)
+app.add_typer(assistant.commands)
 app.add_typer(keys.commands)
+app.add_typer(store.commands)
+app.add_typer(backup.commands)
 app.command()(budgets.forecast)
 console = Console()
 errors = Console(stderr=True)
@@ -116,6 +129,8 @@ def up(
     )
 
     log_to(form=settings.log_format, level=settings.log_level)
+    import uvloop
+
     from tollbook_collector.intake.grpc import AddressInUse
     from tollbook_collector.intake.key_file import KeyFileUnusable
     from tollbook_collector.intake.keys import WrongKeyRequest
@@ -124,13 +139,14 @@ def up(
     from tollbook_collector.serve import KeysNeeded, TlsUnusable, serve
     from tollbook_collector.spool.files import SpoolInUse
     from tollbook_collector.spool.segment import NewerSegment
-    from tollbook_collector.store.client import StoreRefused
+    from tollbook_collector.store.client import ServerTooOld, StoreRefused
     from tollbook_collector.store.embedded.directory import AlreadyOwned, SecretExposed
     from tollbook_collector.store.embedded.process import StoreFailedToStart
     from tollbook_collector.store.sql import EditedMigration, NewerDatabase
 
     try:
-        asyncio.run(serve(settings, partial(_show_start, settings.data)))
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(serve(settings, partial(_show_start, settings.data)))
     except (
         AddressInUse,
         AlreadyOwned,
@@ -140,6 +156,7 @@ def up(
         NewerDatabase,
         NewerSegment,
         SecretExposed,
+        ServerTooOld,
         SpoolInUse,
         StoreFailedToStart,
         StoreRefused,
@@ -190,50 +207,20 @@ def spend(
 
 
 @app.command()
-def sql(
-    statement: Annotated[str, typer.Argument(help="One SELECT; - reads it from standard input.")],
-    format_name: Annotated[
-        str, typer.Option("--format", help="table, json, csv or parquet.")
-    ] = "table",
-    api: Api = DEFAULT_API,
-) -> None:
-    """Ask in SQL: over calls, spend, spans, rate_cards, …."""
-    text = sys.stdin.read() if statement == "-" else statement
-    if format_name == "parquet" and sys.stdout.isatty():
-        _fail("parquet is for a file: tollbook sql … --format parquet > calls.parquet")
-        raise typer.Exit(EXIT_USAGE)
-    answer = ask(api, "/v1/sql", text, format=format_name)
-    if format_name == "table":
-        screens.show(console, *_rows(json.loads(answer)))
-    else:
-        sys.stdout.buffer.write(answer)
-
-
-@app.command()
-def doctor(data: Data = None, api: Api = DEFAULT_API) -> None:
+def doctor(data: Data = None, api: Api = DEFAULT_API, as_json: AsJson = False) -> None:
     """Find what would keep tollbook from working here, and say what to do about it."""
     from tollbook_collector.commands.doctor import examine
 
     findings = examine(_settings(data=data), api)
+    if as_json:
+        typer.echo(json.dumps([vars(finding) for finding in findings]))
     marks = {"ok": "[green]ok  [/]", "note": "[yellow]note[/]", "bad": "[red]bad [/]"}
-    for finding in findings:
+    for finding in [] if as_json else findings:
         console.print(marks[finding.verdict], Text(finding.text), soft_wrap=True)
         if finding.remedy:
             console.print("     ", Text(finding.remedy, style="dim"), soft_wrap=True)
     if any(finding.verdict == "bad" for finding in findings):
         raise typer.Exit(EXIT_FAILED)
-
-
-@app.command()
-def store(
-    path: Annotated[Path, typer.Option(help="Directory of the embedded store.")],
-    listen: Annotated[str, typer.Option(help="HOST:PORT.")] = "127.0.0.1:8123",
-) -> None:
-    """Run the embedded store alone, for any tool that speaks to ClickHouse."""
-    from tollbook_collector.store.embedded.standalone import serve
-
-    log_to()
-    raise typer.Exit(serve(path, listen))
 
 
 @app.command()
@@ -271,12 +258,6 @@ def _settings(**arguments: Any) -> Settings:
             name = ".".join(str(part) for part in error["loc"])
             _fail(f"{name}: {error['msg'].removeprefix('Value error, ')}")
         raise typer.Exit(EXIT_USAGE) from None
-
-
-def _rows(answer: dict[str, Any]) -> tuple[Any, list[str]]:
-    left_out = len(answer["data"]) - screens.TERMINAL_ROWS_MAX
-    notes = [f"{left_out} more rows; all of them with --format csv"] if left_out > 0 else []
-    return screens.rows_table(answer), notes
 
 
 def _fail(message: str) -> None:

@@ -24,6 +24,7 @@ from tollbook_collector.intake.connection import Connection
 from tollbook_collector.intake.grpc import AddressInUse, GrpcDoor, GrpcTls
 from tollbook_collector.intake.http import HttpDoor
 from tollbook_collector.settings import Settings, is_loopback, split_address
+from tollbook_collector.store.canary_post import through_door, through_socket
 
 BACKLOG_CONNECTIONS: Final = 512
 # More connections at a time are answered 503.
@@ -80,7 +81,6 @@ async def serve(settings: Settings, on_ready: Callable[[Addresses], None]) -> No
         grpc = GrpcDoor(collector.door, collector.gate, settings.otlp_grpc, tls)
         grpc_port = await grpc.start()
         door = HttpDoor(collector.door, collector.gate)
-        collector.canary.attach(door, asyncio.get_running_loop())
         # People who ask have keys, and browsers seldom have certificates.
         servers = [
             _server(door, settings, settings.tls_client_ca),
@@ -91,6 +91,11 @@ async def serve(settings: Settings, on_ready: Callable[[Addresses], None]) -> No
             asyncio.create_task(server.serve([listener]))
             for server, listener in zip(servers, (http_socket, api_socket), strict=True)
         ]
+        collector.canary.attach(
+            through_door(door, asyncio.get_running_loop())
+            if settings.tls_client_ca
+            else through_socket(_url(http_socket, tls), settings.tls_certificate)
+        )
         grpc_host, _ = split_address(settings.otlp_grpc)
         store = collector.embedded.address.url if collector.embedded else settings.clickhouse_url
         on_ready(

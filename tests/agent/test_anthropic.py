@@ -78,6 +78,7 @@ def test_a_streams_output_is_its_last_cumulative_count(
     (span,) = delivered()
     assert type(stream) is anthropic.Stream
     assert span.attributes["gen_ai.request.stream"] is True
+    assert span.attributes["gen_ai.response.time_to_first_chunk"] > 0
     assert_message(span)
 
 
@@ -359,3 +360,16 @@ def test_searches_and_the_tier_that_served_are_recorded(
     assert said["anthropic.response.service_tier"] == "batch"
     # The batch tier has half the rates for tokens: 0.0049104 / 2; a search costs 0.01 in any.
     assert said["tollbook.cost_usd"] == "0.0324552"
+
+
+def test_the_librarys_retries_are_one_span(
+    anthropic_client: anthropic.Anthropic, provider: Any, delivered: Delivered
+) -> None:
+    provider.statuses = [529]
+
+    anthropic_client.with_options(max_retries=1).messages.create(**CREATE)
+
+    (span,) = delivered()
+    assert len(provider.bodies) == 2
+    assert_message(span)
+    assert span.status_code == 0

@@ -6,6 +6,7 @@ import json
 import struct
 import zlib
 from collections.abc import Callable, Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -402,3 +403,27 @@ def test_budgets_hold_and_content_leaves_by_choice(
     assert raised.value.attempt.input_tokens >= len(SECRET) // 2
     assert SECRET in made.attributes["gen_ai.input.messages"]
     assert SECRET in made.attributes["gen_ai.output.messages"]
+
+
+def test_the_librarys_retries_are_one_span(
+    wire: Any, delivered: Delivered, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("botocore.endpoint.time", SimpleNamespace(sleep=lambda seconds: None))
+    wire.say({"message": SECRET}, 503)
+    wire.say(CONVERSE)
+    client = boto3.client(
+        "bedrock-runtime",
+        region_name="us-east-1",
+        endpoint_url=wire.url,
+        aws_access_key_id="k",
+        aws_secret_access_key="s",
+        config=botocore.config.Config(retries={"total_max_attempts": 2}, read_timeout=5),
+    )
+
+    client.converse(**ASK)
+    client.close()
+
+    (span,) = delivered()
+    assert len(wire.requests) == 2
+    assert_call(span)
+    assert span.status_code == 0

@@ -4,6 +4,8 @@ import re
 import tomllib
 from pathlib import Path
 
+from client_table import DOCUMENT, document
+
 from tollbook.clients import CLIENTS
 
 ROOT = Path(__file__).parents[2]
@@ -53,3 +55,7 @@ def test_every_test_that_an_environment_runs_is_there() -> None:
     named = [test for client in TABLE.values() for test in client["tests"]]
 
     assert [name for name in named if not (ROOT / "tests/agent" / name).exists()] == []
+
+
+def test_the_document_of_what_is_tested_is_current() -> None:
+    assert DOCUMENT.read_text() == document()

@@ -89,6 +89,7 @@ def test_a_stream_is_one_span(client: Any, wire: Any, delivered: Delivered) -> N
     assert len(got) == 3
     assert_chat(span)
     assert span.attributes["gen_ai.request.stream"] is True
+    assert span.attributes["gen_ai.response.time_to_first_chunk"] > 0
 
 
 async def test_an_async_stream_is_one_span(wire: Any, delivered: Delivered) -> None:
@@ -166,5 +167,17 @@ def test_a_ranking_is_one_span_with_the_searches_that_are_billed(
     (span,) = delivered()
     assert span.name == "rerank rerank-v3.5"
     assert span.attributes["tollbook.usage.search_units"] == 2
-    assert not [name for name in span.attributes if "cost" in name]
+    assert span.attributes["tollbook.cost_usd"] == "0.004"  # 2 searches at 2 USD for a thousand
     assert SECRET not in repr(span)
+
+
+def test_the_librarys_retries_are_one_span(client: Any, wire: Any, delivered: Delivered) -> None:
+    wire.say({"message": SECRET}, 503, retry_after="0")
+    wire.say(answer())
+
+    client.chat(**ASK, request_options={"max_retries": 1})
+
+    (span,) = delivered()
+    assert len(wire.requests) == 2
+    assert_chat(span)
+    assert span.status_code == 0

@@ -300,3 +300,18 @@ def test_budgets_hold_and_content_leaves_by_choice(
     assert SECRET in made.attributes["gen_ai.input.messages"]
     assert SECRET in made.attributes["gen_ai.output.messages"]
     assert stopped.attributes["error.type"] == "BudgetExceeded"
+
+
+def test_the_librarys_retries_are_one_span(wire: Any, delivered: Delivered) -> None:
+    wire.say({"error": {"code": 503, "message": SECRET, "status": "X"}}, 503)
+    wire.say(answer())
+    again = {"attempts": 2, "initial_delay": 0.01, "max_delay": 0.01}
+    options = {"base_url": wire.url, "retry_options": again}
+
+    with genai.Client(api_key="k", http_options=options) as client:
+        client.models.generate_content(**ASK)
+
+    (span,) = delivered()
+    assert len(wire.requests) == 2
+    assert_content(span)
+    assert span.status_code == 0

@@ -141,3 +141,16 @@ def test_an_error_reaches_the_caller_unchanged_and_is_recorded(
     assert span.status_code == 2
     assert span.attributes["error.type"] in (type(caught.value).__name__, str(status))
     assert SECRET not in repr(span)
+
+
+def test_the_librarys_retries_are_one_span(wire: Any, delivered: Delivered) -> None:
+    wire.say({"error": {"message": SECRET}}, 503, retry_after_ms="1")
+    wire.say(answer())
+
+    with groq.Groq(api_key="k", base_url=wire.url, max_retries=1) as client:
+        client.chat.completions.create(**ASK)
+
+    (span,) = delivered()
+    assert len(wire.requests) == 2
+    assert_chat(span)
+    assert span.status_code == 0

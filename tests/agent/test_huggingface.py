@@ -78,6 +78,7 @@ def test_a_stream_is_one_span(client: Any, wire: Any, delivered: Delivered) -> N
     (span,) = delivered()
     assert len(got) == 3
     assert_chat(span)
+    assert span.attributes["gen_ai.response.time_to_first_chunk"] > 0
 
 
 async def test_an_async_stream_is_one_span(wire: Any, delivered: Delivered) -> None:

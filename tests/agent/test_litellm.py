@@ -1,5 +1,6 @@
 """Calls through the real LiteLLM, against a server that speaks the providers' protocols."""
 
+import gc
 import json
 import os
 from collections.abc import Callable
@@ -127,6 +128,7 @@ def test_its_own_streams_are_one_span_each(wire: Any, delivered: Delivered) -> N
 
     (span,) = delivered()
     assert_message(span)
+    assert span.attributes["gen_ai.response.time_to_first_chunk"] > 0
 
 
 async def test_its_own_async_streams_are_one_span_each(wire: Any, delivered: Delivered) -> None:
@@ -178,3 +180,25 @@ def test_gemini_is_one_span(wire: Any, delivered: Delivered) -> None:
     assert span.attributes["gen_ai.provider.name"] == "gcp.gemini"
     assert span.attributes["gen_ai.request.model"] == "gemini-2.5-flash"
     assert span.attributes["gen_ai.usage.output_tokens"] == 13 + 17
+
+
+def test_a_stream_of_its_own_that_ends_early_says_that_it_is_not_all(
+    wire: Any, delivered: Delivered
+) -> None:
+    wire.stream([*message_events()[:3], None])
+
+    stream = litellm.completion(
+        "anthropic/claude-sonnet-4-6",
+        MESSAGES,
+        api_base=wire.url,
+        api_key="k",
+        max_tokens=256,
+        stream=True,
+    )
+    next(iter(stream))
+    del stream
+    gc.collect()
+
+    (span,) = delivered()
+    assert span.attributes["tollbook.usage.complete"] is False
+    assert "tollbook.cost_usd" not in span.attributes

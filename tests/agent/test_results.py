@@ -313,3 +313,55 @@ async def test_each_response_of_an_async_realtime_connection_is_a_call(
             await connection.recv()
 
     assert_realtime(delivered())
+
+
+@pytest.mark.parametrize("how", ["raw", "streamed"])
+def test_a_batchs_output_that_is_read_as_a_raw_response_is_metered(
+    how: str, client: openai.OpenAI, wire: Any, delivered: Delivered
+) -> None:
+    wire.stream(lines(batch_line(1), batch_line(2)), "application/octet-stream")
+
+    if how == "raw":
+        content = client.files.with_raw_response.content("file-raw").parse().content
+    else:
+        with client.files.with_streaming_response.content("file-streamed") as response:
+            content = b"".join(response.iter_bytes())
+
+    first, second = delivered()
+    assert len(content.splitlines()) == 2
+    assert first.attributes["tollbook.cost_usd"] == "0.00175"
+    assert second.attributes["gen_ai.response.id"] == "chatcmpl-2"
+
+
+def test_a_batchs_output_of_which_a_part_is_read_is_not_metered_and_counted(
+    client: openai.OpenAI, wire: Any, collector: Any
+) -> None:
+    wire.stream(lines(batch_line(1), batch_line(2)) * 2, "application/octet-stream")
+
+    with client.files.with_streaming_response.content("file-part") as response:
+        next(response.iter_bytes(10))
+
+    flushed = tollbook.flush(10)
+    assert flushed.delivered == 0
+    assert flushed.lost["body_dropped"] == 1
+
+
+@pytest.mark.parametrize("how", ["raw", "streamed"])
+async def test_a_batch_of_messages_that_is_read_as_a_raw_response_is_metered(
+    how: str, wire: Any, delivered: Delivered
+) -> None:
+    say_results(wire, f"msg_{how}")
+
+    async with anthropic.AsyncAnthropic(api_key="k", base_url=wire.url) as client:
+        batches: Any = client.messages.batches
+        if how == "raw":
+            raw = await batches.with_raw_response.results("batch-1")
+            read: list[Any] = [line async for line in await raw.parse()]
+        else:
+            async with batches.with_streaming_response.results("batch-1") as response:
+                read = [line async for line in response.iter_lines()]
+
+    (span,) = delivered()
+    assert len(read) == 2
+    assert span.attributes["gen_ai.response.id"] == f"msg_{how}"
+    assert span.attributes["tollbook.cost_usd"] == "0.00225"

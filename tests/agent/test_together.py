@@ -154,3 +154,16 @@ def test_a_ranking_is_one_span(wire: Any, delivered: Delivered) -> None:
     (span,) = delivered()
     assert span.name == "rerank m-1"
     assert span.attributes["gen_ai.usage.input_tokens"] == 17
+
+
+def test_the_librarys_retries_are_one_span(wire: Any, delivered: Delivered) -> None:
+    wire.say({"error": {"message": SECRET}}, 503, retry_after_ms="1")
+    wire.say(answer())
+
+    with together.Together(api_key="k", base_url=wire.url, max_retries=1) as client:
+        client.chat.completions.create(**ASK)
+
+    (span,) = delivered()
+    assert len(wire.requests) == 2
+    assert_chat(span)
+    assert span.status_code == 0

@@ -120,6 +120,7 @@ def test_a_stream_is_one_span(chat: Any, delivered: Delivered) -> None:
     (span,) = delivered()
     assert len(got) == 3
     assert_chat(span, streamed=True)
+    assert span.attributes["gen_ai.response.time_to_first_chunk"] > 0
 
 
 async def test_an_async_stream_is_one_span(async_chat: Any, delivered: Delivered) -> None:

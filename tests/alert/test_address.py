@@ -1,11 +1,20 @@
 """Webhooks go nowhere that is not everybody's, however the address is spelt."""
 
+import contextlib
 import ipaddress
 import socket
+import ssl
+import struct
 import threading
 from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 from tollbook_collector.alert.address import AddressRefused, Network, connect, target
 from tollbook_collector.alert.post import post
@@ -182,3 +191,81 @@ def test_a_receiver_that_drips_is_cut_off_in_time() -> None:
     thread.join()
     listener.close()
     assert not outcome.delivered
+
+
+def test_a_receiver_that_resets_the_connection_has_not_taken_it() -> None:
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def reset() -> None:
+        connection, _ = listener.accept()
+        connection.recv(1)
+        # With nothing to linger for, closing sends a reset.
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        connection.close()
+
+    thread = threading.Thread(target=reset)
+    thread.start()
+    where = target(f"http://127.0.0.1:{listener.getsockname()[1]}/", LOOPBACK, ())
+
+    outcome = post(where, LOOPBACK, b"{}" * 1000, {})
+
+    thread.join()
+    listener.close()
+    assert not outcome.delivered
+    assert "no answer, or a broken one" in outcome.error
+
+
+def expired_certificate(folder: Path) -> Path:
+    """Write a certificate of localhost that ran out yesterday, with its key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - timedelta(days=30))
+        .not_valid_after(now - timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    file = folder / "expired.pem"
+    file.write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+        + certificate.public_bytes(serialization.Encoding.PEM)
+    )
+    return file
+
+
+def test_a_receiver_whose_certificate_has_expired_is_told_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    certificate = expired_certificate(tmp_path)
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))  # it is trusted but for its date
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(certificate)
+    listener = socket.create_server(("127.0.0.1", 0))
+    received: list[bytes] = []
+
+    def serve() -> None:
+        connection, _ = listener.accept()
+        with connection, contextlib.suppress(OSError):
+            received.append(tls.wrap_socket(connection, server_side=True).recv(100))
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    where = target(f"https://localhost:{listener.getsockname()[1]}/", LOOPBACK, ())
+
+    outcome = post(where, LOOPBACK, b"{}", {}, resolver=answering("127.0.0.1"))
+
+    thread.join()
+    listener.close()
+    assert not outcome.delivered
+    assert "certificate has expired" in outcome.error
+    assert received in ([], [b""])

@@ -255,6 +255,18 @@ def test_many_incidents_at_once_are_one_message(world: MakeWorld, receiving: Rec
     assert here.states() == ["delivered", *["grouped"] * 40]
 
 
+def test_ten_thousand_breaches_at_once_are_a_few_messages(
+    world: MakeWorld, receiving: Receiver
+) -> None:
+    here = world()
+
+    here.round(*(found(f"team-{number}") for number in range(10_000)))
+    here.round()
+
+    assert 1 <= len(receiving.requests) <= 20
+    assert sum(json.loads(one.body)["data"]["count"] for one in receiving.requests) <= 10_000
+
+
 def test_a_backlog_of_a_day_that_is_over_tells_nobody(
     world: MakeWorld, receiving: Receiver
 ) -> None:

@@ -1,22 +1,19 @@
 """Tools that speak to ClickHouse: the real driver, SQLAlchemy and pandas over the door."""
 
-import socket
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
 from decimal import Decimal
 from typing import Any
 from urllib.parse import urlsplit
 
 import clickhouse_connect
 import pytest
-import uvicorn
 from clickhouse_connect.driver.exceptions import DatabaseError
 from conftest import Insert
-from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from gates import PEPPER
 from otlp_requests import call
+from serving import serving
 from sqlalchemy import create_engine, inspect, text
 
 from tollbook_collector.answer.api import create_api
@@ -27,21 +24,6 @@ from tollbook_collector.intake.keys import QUERY, VIEW, new_key
 from tollbook_collector.store.client import ClickHouse
 
 from .conftest import Reading
-
-
-@contextmanager
-def serving(api: FastAPI) -> Iterator[str]:
-    """Serve an API on a port of its own."""
-    listener = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(api, log_config=None, lifespan="off", ws="none"))
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-    finally:
-        server.should_exit = True
-        thread.join()
-        listener.close()
 
 
 @pytest.fixture(name="door")

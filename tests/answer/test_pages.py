@@ -102,6 +102,23 @@ def test_a_call_shows_the_arithmetic_of_its_cost_and_its_trace(
     ]
 
 
+def test_a_call_shows_what_was_billed_beside_its_tokens(
+    opened: Opened, priced: ClickHouse, insert: Insert
+) -> None:
+    search = {"tollbook.usage.web_search_requests": 2}
+    span = call("openai", "gpt-5-mini", 2000, 100, NOW, **search)
+    insert(priced, [replace(span, trace_id=TRACE, span_id=b"w" * 8)])
+
+    page = opened(f"/calls/{TRACE.hex()}/{(b'w' * 8).hex()}")
+
+    rows = page.locator("table.sum tr").all_inner_texts()
+    assert [row.split("\t") for row in rows][2:] == [
+        ["web search", "2", "\N{MULTIPLICATION SIGN} 0.01 USD each", "0.02 USD"],
+        ["cost of record", "0.0207 USD"],
+    ]
+    assert "web_search 2" in page.locator(".facts").inner_text().replace("\n", " ")
+
+
 def test_from_the_overview_one_comes_to_a_call_by_links(opened: Opened, spans: list[Span]) -> None:
     page = opened("/")
 

@@ -1,15 +1,19 @@
 """The canary: what it finds when spans are refused, late, missing or doubled."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+import contextlib
+import socket
+from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
+import uvicorn
 from gates import PEPPER
 
 from tollbook_collector.intake.accept import Door
 from tollbook_collector.intake.allowance import Allowance
+from tollbook_collector.intake.connection import Connection
 from tollbook_collector.intake.gate import Gate
 from tollbook_collector.intake.http import HttpDoor
 from tollbook_collector.intake.keyring import CANARY_TENANT, Keyring
@@ -17,6 +21,7 @@ from tollbook_collector.intake.keys import INGEST, new_key
 from tollbook_collector.spool.append import Spool
 from tollbook_collector.spool.segment import envelopes
 from tollbook_collector.store.canary import AGAIN_S, LATE_S, MISSING_S, Canary
+from tollbook_collector.store.canary_post import through_door, through_socket
 
 LONG_S = 30.0
 
@@ -62,7 +67,7 @@ class Cage:
         self.door = HttpDoor(self._door, Gate(self.ring, Allowance()))
 
     async def sing(self, after_s: float = 0.0) -> dict[str, int]:
-        self.canary.attach(self.door, asyncio.get_running_loop())
+        self.canary.attach(through_door(self.door, asyncio.get_running_loop()))
         self.clock.now += after_s
         await asyncio.to_thread(self.canary.sing)
         return {name: number for name, number in self.canary.counts().items() if number}
@@ -70,6 +75,21 @@ class Cage:
     def close(self) -> None:
         self._door.close()
         self.spool.close()
+
+
+@contextlib.asynccontextmanager
+async def listening(door: HttpDoor) -> AsyncIterator[int]:
+    """Serve a door as the collector does, and yield its port."""
+    config = uvicorn.Config(
+        door, port=0, http=Connection, ws="none", lifespan="off", log_config=None, access_log=False
+    )
+    server = uvicorn.Server(config)
+    serving = asyncio.create_task(server._serve())
+    while not server.started:
+        await asyncio.sleep(0)
+    yield server.servers[0].sockets[0].getsockname()[1]
+    server.should_exit = True
+    await serving
 
 
 @pytest.fixture(name="cage")
@@ -120,6 +140,24 @@ async def test_a_span_that_is_there_twice_is_found_although_it_was_seen_once(cag
 
     assert counts["doubled"] == 2
     assert "stored twice" in cage.canary.faults()[0]
+
+
+async def test_a_span_goes_through_the_socket_that_senders_use(cage: Cage) -> None:
+    async with listening(cage.door) as port:
+        cage.canary.attach(through_socket(f"http://127.0.0.1:{port}"))
+        await asyncio.to_thread(cage.canary.sing)
+
+    assert (cage.canary.counts()["sent"], cage.spool.counts().spans) == (1, 1)
+
+
+async def test_a_socket_that_does_not_answer_is_a_refusal(cage: Cage) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    cage.canary.attach(through_socket(f"http://127.0.0.1:{port}"))
+
+    await asyncio.to_thread(cage.canary.sing)
+
+    assert cage.canary.counts()["refused"] == 1
 
 
 async def test_a_door_that_refuses_is_counted(tmp_path: Path) -> None:

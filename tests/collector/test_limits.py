@@ -1,9 +1,11 @@
 """Leases of hard budgets, and switches: what programs are told, and that it is never too much."""
 
+import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
+from threading import Barrier, Thread
 from types import SimpleNamespace
 from typing import Any
 
@@ -14,12 +16,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tollbook_collector.answer import limits as limits_module
+from tollbook_collector.answer.limit_claims import Claims
 from tollbook_collector.answer.limits import LEASE_S, Asking, Kills, Lender, Used, add_limits
 from tollbook_collector.answer.tenant import tenant_of, tenant_of_sender
 from tollbook_collector.detect.budget_watch import BudgetWatch
 from tollbook_collector.detect.budgets import Budget
 from tollbook_collector.policy import Policy, UnreadablePolicy
-from tollbook_collector.store.client import ClickHouse
+from tollbook_collector.store.client import ClickHouse, StoreUnavailable
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 
@@ -95,6 +98,85 @@ def test_programs_together_never_get_more_than_is_left(steps: list[tuple[str, in
         assert spent + living <= remaining
 
 
+@settings(max_examples=8, deadline=None)
+@given(
+    steps=st.lists(
+        st.tuples(st.integers(0, 2), st.sampled_from("abcdef"), st.integers(0, 100)),
+        min_size=4,
+        max_size=12,
+    )
+)
+def test_collectors_side_by_side_together_never_lend_more_than_is_left(
+    priced: ClickHouse, steps: list[tuple[int, str, int]]
+) -> None:
+    tenant = uuid.uuid4().hex
+    collectors = [Lender(Claims(lambda: priced)) for _ in range(3)]
+    held: dict[str, Decimal] = {}
+    spent = Decimal(0)
+
+    for number, program, percent in steps:
+        used = (held.get(program, Decimal(0)) * percent / 100).quantize(Decimal("0.000001"))
+        spent += used
+        asking = Asking(program=program, used=[Used(name="month", used_usd=used)])
+        (said,) = collectors[number].lend(tenant, asking, [row("100")], NOW)
+        held[program] = Decimal(said["lease_usd"])
+
+        assert spent + sum(held.values()) <= 100
+
+    assert any(held.values())
+
+
+def test_collectors_that_lend_at_the_same_time_together_never_lend_more_than_is_left(
+    priced: ClickHouse, tenant: str
+) -> None:
+    collectors = [Lender(Claims(lambda: priced)) for _ in range(4)]
+    begin = Barrier(len(collectors))
+    lent: list[Decimal] = []
+
+    def serve(lender: Lender, name: str) -> None:
+        begin.wait(30)
+        for number in range(4):
+            asking = Asking(program=f"{name}-{number}")
+            (said,) = lender.lend(tenant, asking, [row("100")], NOW)
+            lent.append(Decimal(said["lease_usd"]))
+
+    threads = [
+        Thread(target=serve, args=(lender, f"c{number}"))
+        for number, lender in enumerate(collectors)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert len(lent) == 16
+    assert sum(lent) <= 100
+
+
+def test_a_collector_that_starts_anew_does_not_lend_again_what_was_lent(
+    priced: ClickHouse, tenant: str
+) -> None:
+    def lend(lender: Lender, program: str) -> Decimal:
+        (said,) = lender.lend(tenant, Asking(program=program), [row("100")], NOW)
+        return Decimal(said["lease_usd"])
+
+    first = lend(Lender(Claims(lambda: priced)), "a")
+    after_it = lend(Lender(Claims(lambda: priced)), "b")
+
+    assert first == 25
+    assert after_it == Decimal("12.5")  # a quarter of 50: the first one took two leases' worth
+
+
+def test_nothing_is_lent_that_the_other_collectors_cannot_know_of() -> None:
+    def away() -> ClickHouse:
+        raise StoreUnavailable("away")
+
+    lender = Lender(Claims(away))
+
+    with pytest.raises(StoreUnavailable):
+        lender.lend("t", Asking(program="a"), [row("100")], NOW)
+
+
 KILLS = """
 [[kills]]
 name = "stop-search"
@@ -113,7 +195,7 @@ def client(priced: ClickHouse, tenant: str, tmp_path: Path) -> TestClient:
     path.write_text(KILLS.replace("[[kills]]", f'[[kills]]\ntenant = "{tenant}"'))
     policy = Policy(path, {"kills": Kills})
     api = FastAPI()
-    collector: Any = SimpleNamespace(store=priced, policy=policy)
+    collector: Any = SimpleNamespace(store=priced, ledger=priced, policy=policy)
     api.dependency_overrides[tenant_of] = lambda: tenant
     api.dependency_overrides[tenant_of_sender] = lambda: tenant
     add_limits(api, collector)

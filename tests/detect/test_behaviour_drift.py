@@ -85,6 +85,23 @@ def test_answers_that_grew_longer_and_a_silent_model_version_are_told(
     assert found["drift_output_tokens"].evidence["median_after"] > 550
 
 
+def test_refused_answers_that_rise_from_one_in_a_hundred_to_six_are_told(
+    priced: ClickHouse, tenant: str
+) -> None:
+    def answers(refused: int) -> dict[str, int]:
+        return {"stop": 2_800 - refused, "SAFETY": refused}
+
+    changed = day_row(tenant, 1, finish_reasons=answers(168))
+    before = [day_row(tenant, back, finish_reasons=answers(28)) for back in range(2, 22)]
+    store(priced, [changed, *before])
+
+    found = {one.channel: one for one in drifts(priced, tenant, MIDNIGHT)}
+    day_before = drifts(priced, tenant, MIDNIGHT - timedelta(days=1))
+
+    assert "rose to 6.0%; at most 1.0%" in found["drift_refusals"].explanation
+    assert day_before == []
+
+
 def test_prompts_that_grow_a_little_each_day_are_told_by_the_bet(
     priced: ClickHouse, tenant: str
 ) -> None:

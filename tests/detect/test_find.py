@@ -147,7 +147,7 @@ def test_what_a_person_says_of_the_incident_changes_what_is_told_next(
 
     assert first
     assert incidents
-    assert {one.id for one in second} <= {one.id for one in first}
+    assert [one for one in second if one.id not in {other.id for other in first}] == []
 
 
 def test_a_day_without_any_data_is_no_silence_of_a_series_and_its_backlog_no_storm(
@@ -202,6 +202,23 @@ def test_a_dearer_price_is_told_with_its_dollars_split_exactly(
     assert sum(parts.values()) == one.evidence["delta_usd"]
     assert max(parts, key=parts.__getitem__) == "unit_price"
     assert "the price of a token rose" in one.explanation
+
+
+def test_a_team_of_four_days_is_held_against_its_share_of_all(
+    priced: ClickHouse, tenant: str
+) -> None:
+    began_at = NOW - timedelta(days=4)
+    new = {"team": "new"}
+    young = traffic(tenant, begins_at=began_at, dimensions=new, share=0.25)
+    stored.store(priced, [*both_teams(tenant), *young])
+    before = look(priced, tenant, NOW)
+
+    calls = [row(tenant, NOW + timedelta(minutes=10 * k), 900, new) for k in range(6)]
+    stored.store(priced, [*both_teams(tenant, NOW + HOUR)[-12:], *calls])
+    told = look(priced, tenant, NOW + HOUR + timedelta(minutes=3))
+
+    assert [one.channel for one in before if one.tier != "minute"] == []
+    assert {"team": "new"} in [one.dimensions for one in told if one.channel != "first_seen"]
 
 
 def test_a_tenant_that_is_a_day_old_says_nothing_of_its_own_habits(

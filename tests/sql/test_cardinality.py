@@ -6,7 +6,7 @@ from typing import Any
 
 from otlp_requests import Span, call
 
-from tollbook_collector.store.cardinality import Cardinality
+from tollbook_collector.store.cardinality import Caps, Cardinality
 from tollbook_collector.store.client import ClickHouse
 
 USD = 1_000 * Decimal("2.5") / 10**6
@@ -32,7 +32,7 @@ def customers(clickhouse: ClickHouse, tenant: str) -> dict[str, tuple[int, Decim
 def test_beyond_its_cap_a_tenant_keeps_what_it_used_first_and_the_rest_is_other(
     priced: ClickHouse, insert: Any, tenant: str
 ) -> None:
-    caps = Cardinality(lambda: priced, {"customer": 3})
+    caps = Cardinality(lambda: priced, lambda: Caps(customer=3))
     insert(priced, calls_of("a", "b", "c"))
     caps.look()
     insert(priced, calls_of("d", "a"))

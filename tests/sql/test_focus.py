@@ -16,7 +16,8 @@ from tollbook_collector.money.book import put_in_force
 from tollbook_collector.money.focus import ENGINE_SETTINGS, FORMATS, Export, Focus, WrongExport
 from tollbook_collector.money.focus_lint import Row, columns, lint
 from tollbook_collector.money.own_book import completed, own_files
-from tollbook_collector.money.seed import read_library
+from tollbook_collector.money.rerate import Rerating, rerate
+from tollbook_collector.money.seed import BEGINNING, END, Book, ModelPattern, Rate, read_library
 from tollbook_collector.store.client import ClickHouse
 
 OWN = """
@@ -109,6 +110,58 @@ def test_an_export_has_all_columns_of_its_version_and_adds_up_to_the_spend(
             assert sum(Decimal(str(row["EffectiveCost"])) for row in rows) == spend(filled, tenant)
     assert len(columns("1.4")) == 65
     assert len(columns("1.2")) == 57
+
+
+def test_adjustments_are_corrections_and_the_export_is_what_the_month_is_charged(
+    filled: ClickHouse, tenant: str
+) -> None:
+    november = datetime(2026, 11, 1, tzinfo=UTC)
+    with_price = Book(
+        "tests",
+        (ModelPattern("openai", "^mystery$", "mystery"),),
+        tuple(
+            Rate(
+                "openai/mystery/standard/0/1970-01-01",
+                "openai",
+                "mystery",
+                "standard",
+                0,
+                meter,
+                Decimal("0.000001"),
+                BEGINNING,
+                END,
+                "tests",
+            )
+            for meter in ("input", "output")
+        ),
+    )
+    put_in_force(filled, with_price)
+    rerate(
+        filled,
+        Rerating(tenant, november, datetime(2026, 12, 1, tzinfo=UTC), ("mystery",)),
+        "ana",
+        "found",
+    )
+
+    for version in ("1.4", "1.2"):
+        names, rows = read(exported(filled, tenant, version))
+
+        corrections = [row for row in rows if row["ChargeClass"] == "Correction"]
+        assert lint(names, rows, version).first == []
+        # 520 tokens at a millionth of a dollar.
+        assert [Decimal(str(row["BilledCost"])) for row in corrections] == [Decimal("0.00052")]
+        assert corrections[0]["ChargePeriodStart"] == "2026-11-20T12:00:00Z"
+        assert corrections[0]["SkuPriceId"] is None
+        assert sum(Decimal(str(row["EffectiveCost"])) for row in rows) == charged(filled, tenant)
+
+
+def charged(clickhouse: ClickHouse, tenant: str) -> Decimal:
+    ((total,),) = clickhouse.rows(
+        "SELECT sum(cost_usd) FROM charges"
+        " WHERE tenant = {tenant:String} AND period = '2026-11-01'",
+        {"tenant": tenant},
+    )
+    return Decimal(total)
 
 
 def test_a_call_becomes_a_row_for_each_class_of_tokens_at_list_and_contracted_price(

@@ -80,6 +80,7 @@ def test_a_large_body_is_streamed_whole(
         "INSERT INTO {t} FORMAT CSV\n1,x\n",
         "INSERT INTO {t} FORMAT CSV\r\n1,x\n",
         "INSERT INTO {t} (a, b) SETTINGS format_csv_delimiter = '|' FORMAT CSV\n1|x\n",
+        "INSERT INTO {t} settings format_csv_delimiter = '|', max_threads = 1 FORMAT CSV\n1|x\n",
         "INSERT INTO {t} VALUES (1, 'x')",
         "INSERT INTO {t} FORMAT Values (1, 'x')",
         "INSERT INTO {t} SELECT 1, 'x'",
@@ -95,6 +96,23 @@ def test_an_insert_is_read_as_clickhouse_reads_it(
     assert (reply.status, reply.body) == (200, b"")
     assert reply.summary["written_rows"] == "1"
     assert client.query(f"SELECT a, b FROM {table}").result_rows == [(1, "x")]
+
+
+@pytest.mark.parametrize("settings", ["", "SETTINGS async_insert = 0"])
+def test_what_fails_in_a_view_behind_an_insert_fails_it(
+    ask: Ask, client: Client, table: str, settings: str
+) -> None:
+    client.command(f"CREATE TABLE {table}_seen (a Int64) ENGINE = MergeTree ORDER BY a")
+    select = f"SELECT throwIf(a = 2, 'two') + a AS a FROM {table}"
+    client.command(f"CREATE MATERIALIZED VIEW {table}_see TO {table}_seen AS {select}")
+
+    reply = ask(
+        "POST", f"INSERT INTO {table} {settings} FORMAT CSV\n2,x\n".encode(), database=DATABASE
+    )
+
+    assert reply.status == 500
+    assert b"two" in reply.body
+    assert client.query(f"SELECT count() FROM {table}_seen").result_rows == [(0,)]
 
 
 def test_parameters_name_the_table_and_the_values_of_an_insert(

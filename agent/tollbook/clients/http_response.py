@@ -42,6 +42,14 @@ def settle_response(observation: Observation, response: Any) -> None:
     tap_body(response, Watch(observation), keep=keep)
 
 
+def http_response(result: Any) -> Any:
+    """Return the HTTP response that a result wraps or is."""
+    for name in ("http_response", "response"):
+        if (wrapped := getattr(result, name, None)) is not None:
+            return wrapped
+    return result
+
+
 def decoder(response_class: type, encoding: str) -> Callable[[list[bytes]], bytes]:
     """Return what undoes a content encoding, by the HTTP library's own decoders."""
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tollbook.clients.field import field, latest, token_count
+from tollbook.clients.field import field, latest, together, token_count
 from tollbook.meter import Asked, Facts
 from tollbook.model_call import Usage
 
@@ -49,7 +49,7 @@ class Messages:
         return Facts(
             field(answer, "id"),
             model,
-            field(usage, "service_tier"),
+            tier_of(usage),
             usage,
             ((0, reason),) if reason is not None else (),
         )
@@ -64,7 +64,7 @@ class Messages:
         usage = field(event, "usage")
         reason = field(field(event, "delta"), "stop_reason")
         return Facts(
-            service_tier=field(usage, "service_tier"),
+            service_tier=tier_of(usage),
             usage=usage,
             finish_reasons=((0, reason),) if reason is not None else (),
             last=reason is not None,
@@ -76,18 +76,23 @@ class Messages:
         The counts of a stream are cumulative: of each field the latest one counts, and nothing is
         summed. `input_tokens` on the wire is without what was read from or written to the cache.
         """
-        uncached = token_count(latest(usages, "input_tokens"))
-        cache_read = token_count(latest(usages, "cache_read_input_tokens"))
-        cache_write = token_count(latest(usages, "cache_creation_input_tokens"))
-        split = latest(usages, "cache_creation")
+        passes = billed_passes(usages)
+        uncached = counted(passes, "input_tokens")
+        cache_read = counted(passes, "cache_read_input_tokens")
+        cache_write = counted(passes, "cache_creation_input_tokens")
+        splits = [latest(one, "cache_creation") for one in passes]
         total = None if uncached is None else uncached + (cache_read or 0) + (cache_write or 0)
         return Usage(
             input_tokens=total,
             cache_read_tokens=cache_read,
             cache_write_tokens=cache_write,
-            cache_write_5m_tokens=token_count(field(split, "ephemeral_5m_input_tokens")),
-            cache_write_1h_tokens=token_count(field(split, "ephemeral_1h_input_tokens")),
-            output_tokens=token_count(latest(usages, "output_tokens")),
+            cache_write_5m_tokens=together(
+                *(field(split, "ephemeral_5m_input_tokens") for split in splits)
+            ),
+            cache_write_1h_tokens=together(
+                *(field(split, "ephemeral_1h_input_tokens") for split in splits)
+            ),
+            output_tokens=counted(passes, "output_tokens"),
             reasoning_tokens=token_count(
                 field(latest(usages, "output_tokens_details"), "thinking_tokens")
             ),
@@ -95,3 +100,27 @@ class Messages:
                 field(latest(usages, "server_tool_use"), "web_search_requests")
             ),
         )
+
+
+def tier_of(usage: Any) -> Any:
+    """Return the tier that served a message: fast has rates of its own, as a tier has."""
+    return "fast" if field(usage, "speed") == "fast" else field(usage, "service_tier")
+
+
+def billed_passes(usages: Sequence[Any]) -> list[Sequence[Any]]:
+    """Return the usages of each pass of the model that one message is billed for.
+
+    The numbers of a message leave out what compacting its context used, which is billed too; where
+    another model had to step in they are right as they are.
+    """
+    iterations = latest(usages, "iterations")
+    kinds = [field(one, "type") for one in iterations] if isinstance(iterations, list) else []
+    if "compaction" not in kinds or "fallback_message" in kinds:
+        return [usages]
+    pairs = zip(iterations, kinds, strict=True)
+    return [[one] for one, kind in pairs if kind in ("message", "compaction")]
+
+
+def counted(passes: Sequence[Sequence[Any]], name: str) -> int | None:
+    """Return a count of all passes together."""
+    return together(*(token_count(latest(one, name)) for one in passes))

@@ -17,17 +17,19 @@ from typing import Any, Final, Protocol
 
 from tollbook.clients.completions import Completions
 from tollbook.clients.field import field
+from tollbook.clients.http_response import http_response
 from tollbook.clients.messages import Messages
 from tollbook.clients.responses import Responses
 from tollbook.export import Exporter
 from tollbook.meter import Api, Asked, Facts, Observation
 from tollbook.model_call import Usage
 from tollbook.process import Process
-from tollbook.tally import FAULT
+from tollbook.tally import BODY_DROPPED, FAULT
 
 IDS_MAX: Final = 65_536  # of answers that were recorded, the latest ones
 LINES_AT_ONCE: Final = 1024  # recorded before the program has the file; the others by a thread
 WAIT_S: Final = 0.01  # of that thread, while the exporter has enough to do
+CONTENT_BYTES_MAX: Final = 64 * 2**20  # of results that are read as a raw response
 ERROR_STATUS_MIN: Final = 400
 BATCH: Final = "batch"
 CONTENT_PATH: Final = re.compile(r"/files/([^/]+)/content$")
@@ -135,9 +137,13 @@ class OpenAIReads:
         if (named := RESPONSE_PATH.search(path)) is not None:
             self._read_response(client, named[1], result, exporter)
         elif (named := CONTENT_PATH.search(path)) is not None:
-            content = vars(getattr(result, "response", result)).get("_content")
-            if isinstance(content, bytes) and RESULT_LINE.match(content):
-                self._read_batch(client, named[1], content, exporter)
+            name = named[1]
+
+            def record(content: bytes) -> None:
+                if RESULT_LINE.match(content):
+                    self._read_batch(client, name, content, exporter)
+
+            when_read(http_response(result), record, exporter)
 
     def _read_response(self, client: Any, name: str, response: Any, exporter: Exporter) -> None:
         over = field(response, "usage") is not None and field(response, "status") not in WAITING
@@ -195,7 +201,7 @@ class AnthropicReads:
 
     def read(self, client: Any, path: str, result: Any, exporter: Exporter) -> None:
         """Tap the results that the program will read."""
-        if BATCH_PATH.search(path) is None or not hasattr(type(result), "__decode__"):
+        if BATCH_PATH.search(path) is None:
             return
         api = Messages(self._provider_of(client))
 
@@ -212,9 +218,77 @@ class AnthropicReads:
             except Exception:
                 exporter.losses.count(FAULT)
 
+        def record_all(content: bytes) -> None:
+            for line in content.splitlines():
+                record(json.loads(line))
+
+        if not hasattr(type(result), "__decode__"):
+            when_read(http_response(result), record_all, exporter)
+            return
         lines = result._iterator
         several = hasattr(lines, "__anext__")
         result._iterator = passed_async(lines, record) if several else passed(lines, record)
+
+
+class Kept:
+    """A response's content while the program reads it, recorded when it has read all of it.
+
+    Of which it reads a part only, or which is more than CONTENT_BYTES_MAX, is not, and counted.
+    """
+
+    def __init__(self, record: Callable[[bytes], None], exporter: Exporter) -> None:
+        self._record = record
+        self._exporter = exporter
+        self._chunks: list[bytes] = []
+        self._bytes = 0
+        self.whole = False
+
+    def add(self, chunk: bytes) -> None:
+        """Keep a piece of it."""
+        self._bytes += len(chunk)
+        if self._bytes <= CONTENT_BYTES_MAX:
+            self._chunks.append(chunk)
+
+    def end(self) -> None:
+        """Record it. Never raises."""
+        try:
+            if self.whole and self._bytes <= CONTENT_BYTES_MAX:
+                self._record(b"".join(self._chunks))
+            else:
+                self._exporter.losses.count(BODY_DROPPED)
+        except Exception:
+            self._exporter.losses.count(FAULT)
+
+
+def when_read(response: Any, record: Callable[[bytes], None], exporter: Exporter) -> None:
+    """Have a response's content recorded, now or when the program has read it."""
+    content = vars(response).get("_content")
+    if isinstance(content, bytes):
+        record(content)
+        return
+    chunks, achunks = response.iter_bytes, response.aiter_bytes
+
+    def iter_bytes(*args: Any, **kwargs: Any) -> Iterator[bytes]:
+        kept = Kept(record, exporter)
+        try:
+            for chunk in chunks(*args, **kwargs):
+                kept.add(chunk)
+                yield chunk
+            kept.whole = True
+        finally:
+            kept.end()
+
+    async def aiter_bytes(*args: Any, **kwargs: Any) -> AsyncIterator[bytes]:
+        kept = Kept(record, exporter)
+        try:
+            async for chunk in achunks(*args, **kwargs):
+                kept.add(chunk)
+                yield chunk
+            kept.whole = True
+        finally:
+            kept.end()
+
+    vars(response).update(iter_bytes=iter_bytes, aiter_bytes=aiter_bytes)
 
 
 def passed(lines: Iterator[Any], record: Callable[[Any], None]) -> Iterator[Any]:

@@ -11,7 +11,7 @@ from types import MappingProxyType, ModuleType
 from typing import Any, Final
 
 from tollbook.clients.completions import Completions
-from tollbook.clients.http_response import settle_response
+from tollbook.clients.http_response import http_response, settle_response
 from tollbook.clients.results import settle_deferred
 from tollbook.clients.stream_usage import HiddenAsync, Injected, hidden, with_usage
 from tollbook.export import Exporter
@@ -101,14 +101,6 @@ class StainlessLibrary:
                 if f"{known.__module__}.".startswith(f"{name}."):
                     return apis
         return self._apis
-
-
-def http_response(result: Any) -> Any:
-    """Return the HTTP response that a result wraps or is."""
-    for name in ("http_response", "response"):
-        if (wrapped := getattr(result, name, None)) is not None:
-            return wrapped
-    return result
 
 
 @lru_cache(TYPES_MAX)

@@ -7,6 +7,7 @@ so that a collector which is killed goes on where the tables say, with the same 
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import combinations
 from typing import Any, Final, Protocol
 
 from tollbook_collector.alert import incident as steps
@@ -124,12 +125,23 @@ class Incidents:
             self._store().insert("incident_history", COLUMNS, rows)
 
 
+# Whose calls, the kind of a finding about them, and their dimensions with values.
+_Calls = tuple[str, str, frozenset[tuple[str, str]]]
+# Of more dimensions than this only the tenant as a whole is looked for as the whole of a part.
+WIDER_BY_MAX: Final = 6
+
+
 class _Book:
     """The incidents of one round."""
 
     def __init__(self, kept: Iterable[Incident], now: datetime) -> None:
         self._now = now
-        self._incidents = {(kept.tenant, kept.incident): kept for kept in kept}
+        self._incidents: dict[tuple[str, str], Incident] = {}
+        # Ids of incidents by the calls that they are about, and by each wider set of calls.
+        self._about: dict[_Calls, list[str]] = {}
+        self._within: dict[_Calls, list[str]] = {}
+        for one in kept:
+            self._keep(one)
         self._by_source = {
             (kept.tenant, source): kept.incident
             for kept in self._incidents.values()
@@ -183,17 +195,24 @@ class _Book:
                 self._add(steps.suppressed(kept, "", self._now))
 
     def _add(self, version: Incident) -> None:
-        self._incidents[(version.tenant, version.incident)] = version
+        self._keep(version)
         self.written.append(version)
+
+    def _keep(self, version: Incident) -> None:
+        key = (version.tenant, version.incident)
+        if key not in self._incidents:
+            calls = _calls(version.tenant, version.kind, version.dimensions)
+            self._about.setdefault(calls, []).append(version.incident)
+            for wider in _wider(calls):
+                self._within.setdefault(wider, []).append(version.incident)
+        self._incidents[key] = version
 
     def _mergeable(self, finding: Finding) -> str | None:
         if finding.kind not in SERIES_KINDS:
             return None
-        for kept in self._incidents.values():
-            if kept.tenant != finding.tenant or kept.kind != finding.kind:
-                continue
-            if dict(kept.dimensions) != dict(finding.dimensions):
-                continue
+        calls = _calls(finding.tenant, finding.kind, finding.dimensions)
+        for name in self._about.get(calls, ()):
+            kept = self._incidents[(finding.tenant, name)]
             ended = kept.resolved_at
             if ended is None or abs(finding.started_at - kept.started_at) <= MERGE_WITHIN:
                 return kept.incident
@@ -214,11 +233,12 @@ class _Book:
         """Return the incident about more calls that explains a finding; empty: none does."""
         if whole := self._whole(finding):
             return whole
+        calls = _calls(finding.tenant, finding.kind, finding.dimensions)
         wholes = [
             kept
-            for kept in self._incidents.values()
-            if kept.tenant == finding.tenant
-            and kept.status != "resolved"
+            for wider in _wider(calls)
+            for name in self._about.get(wider, ())
+            if (kept := self._incidents[(finding.tenant, name)]).status != "resolved"
             and not kept.parent
             and _explains(kept, finding.kind, finding.dimensions, finding.started_at)
             and _pays_for(kept, finding.so_far_usd)
@@ -230,8 +250,10 @@ class _Book:
     def _adopt(self, whole: Incident) -> None:
         if whole.parent:
             return
-        for kept in list(self._incidents.values()):
-            if kept.tenant != whole.tenant or kept.status == "resolved" or kept.parent:
+        calls = _calls(whole.tenant, whole.kind, whole.dimensions)
+        for name in list(self._within.get(calls, ())):
+            kept = self._incidents[(whole.tenant, name)]
+            if kept.status == "resolved" or kept.parent:
                 continue
             if kept.incident == whole.incident or kept.status == "acknowledged":
                 continue
@@ -239,6 +261,22 @@ class _Book:
                 whole, kept.so_far_usd
             ):
                 self._add(steps.suppressed(kept, whole.incident, self._now))
+
+
+def _calls(tenant: str, kind: str, dimensions: Mapping[str, str]) -> _Calls:
+    return tenant, kind, frozenset(dimensions.items())
+
+
+def _wider(calls: _Calls) -> list[_Calls]:
+    """Return every set of calls that holds all of these and more, by fewer dimensions."""
+    tenant, kind, dimensions = calls
+    if len(dimensions) > WIDER_BY_MAX:
+        return [(tenant, kind, frozenset())]
+    return [
+        (tenant, kind, frozenset(some))
+        for number in range(len(dimensions))
+        for some in combinations(sorted(dimensions), number)
+    ]
 
 
 def _explains(

@@ -14,6 +14,7 @@ from tollbook_collector import prometheus
 from tollbook_collector.answer import questions
 from tollbook_collector.answer.alerts import add_alerts
 from tollbook_collector.answer.anomalies import add_anomalies
+from tollbook_collector.answer.backups import add_backups
 from tollbook_collector.answer.bookkeeping import add_bookkeeping
 from tollbook_collector.answer.books import add_books
 from tollbook_collector.answer.budgets import add_budgets
@@ -40,6 +41,7 @@ from tollbook_collector.answer.runs import add_runs
 from tollbook_collector.answer.savings import add_savings
 from tollbook_collector.answer.series import add_series
 from tollbook_collector.answer.tenant import AnalystTenant, Reader, Tenant, may_read
+from tollbook_collector.answer.top import add_top
 from tollbook_collector.answer.user_sql import SqlIsOff, UserSql
 from tollbook_collector.answer.views import add_views
 from tollbook_collector.store.client import StoreRefused, StoreUnavailable
@@ -67,6 +69,7 @@ def create_api(collector: Collected) -> FastAPI:
     add_drift(api, collector)
     add_series(api, collector)
     add_calls(api, collector)
+    add_top(api, collector)
     add_runs(api, collector)
     add_savings(api, collector)
     add_views(api, collector)
@@ -75,6 +78,7 @@ def create_api(collector: Collected) -> FastAPI:
     add_focus(api, collector)
     add_reconcile(api, collector)
     add_models(api, collector)
+    add_backups(api, collector)
     add_books(api, collector)
     add_pages(api, collector)
     add_budgets(api, collector)

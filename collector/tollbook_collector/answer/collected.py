@@ -1,5 +1,6 @@
 """What REST and the pages need of the collector that they are part of."""
 
+from pathlib import Path
 from typing import Any, Protocol
 
 from tollbook_collector.alert.deliver import Deliver
@@ -11,6 +12,7 @@ from tollbook_collector.intake.keyring import Keyring
 from tollbook_collector.money.allocation import Allocation
 from tollbook_collector.money.rerate import LedgerStore
 from tollbook_collector.policy import Policy
+from tollbook_collector.store.backup import Manifest
 
 
 class Collected(Protocol):
@@ -51,6 +53,9 @@ class Collected(Protocol):
 
     def status(self) -> dict[str, Any]:
         """Return what the parts have counted."""
+
+    def back_up(self, name: str) -> tuple[Path, Manifest]:
+        """Make a backup under a name; raises BackupRefused where it cannot be made so."""
 
     def doubts(self) -> list[str]:
         """Return what is wrong with what was stored; the collector goes on with its work."""

@@ -3,8 +3,8 @@
 A program asks with `POST /v1/limits` and what it has used, and gets for each hard budget a lease:
 dollars that it alone may spend for a while. All leases and what was used of them since the last
 measurement are within what the budget has left, so that programs together overspend by no more than
-each one's own estimate errors. Leases are in memory: collectors side by side each give out what is
-left, and one that starts anew gives out once more what it gave within LEASE_S before.
+each one's own estimate errors. Leases are in memory; that collectors side by side, or one that
+starts anew, do not lend the same dollars twice is what `limit_claims.py` is for.
 """
 
 from collections.abc import Mapping
@@ -19,6 +19,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from tollbook_collector.answer.budgets import limits, plain
 from tollbook_collector.answer.collected import Collected
+from tollbook_collector.answer.limit_claims import Claims
 from tollbook_collector.answer.tenant import SenderTenant, Tenant
 from tollbook_collector.detect.budgets import Dimension, Values
 from tollbook_collector.policy import Section
@@ -27,6 +28,8 @@ from tollbook_collector.settings import OPEN_TENANT
 LEASE_S: Final = 90  # after which a program that is silent has lost it
 # From a call's end to a measurement that it is in: export, load, and the watch of budgets.
 SETTLE: Final = timedelta(seconds=60)
+RENEW: Final = timedelta(seconds=30)  # after which a claim is written again
+CLAIM_LEASES: Final = 2  # that a claim has room for, so that not each lease is written
 LEASE_SHARE: Final = 4  # a lease is one of so many parts of what nobody has
 LEASE_PARTS_MAX: Final = 100  # but no less than this part of the limit, while there is as much
 PROGRAMS_MAX: Final = 10_000  # with leases at a time; more get none
@@ -87,12 +90,17 @@ class _Leases:
     by_program: dict[str, tuple[Decimal, datetime]] = field(default_factory=dict)
     # What was used of leases that are over, and when: until the budget's measurement has it.
     unmeasured: list[tuple[Decimal, datetime]] = field(default_factory=list)
+    claimed_usd: Decimal = ZERO  # what the other collectors know that this one may lend
+    claimed_at: datetime | None = None
+    others_usd: Decimal = ZERO  # what they took, when they were looked at last
 
-    def settle(self, now: datetime) -> None:
-        """Take a lease that ran out for used, and forget what has been measured by now."""
-        for program, (usd, expires_at) in list(self.by_program.items()):
+    def settle(self, program: str, spent: Decimal, now: datetime) -> None:
+        """Take back a program's lease, of which it has used so much, and those that ran out."""
+        if self.by_program.pop(program, None) is not None or spent:
+            self.unmeasured.append((spent, now))
+        for silent, (usd, expires_at) in list(self.by_program.items()):
             if expires_at <= now:
-                del self.by_program[program]
+                del self.by_program[silent]
                 self.unmeasured.append((usd, expires_at))
         self.unmeasured = [(usd, at) for usd, at in self.unmeasured if usd and now < at + SETTLE]
 
@@ -101,11 +109,30 @@ class _Leases:
         leased = sum((usd for usd, _ in self.by_program.values()), ZERO)
         return leased + sum((usd for usd, _ in self.unmeasured), ZERO)
 
+    def next_lease(self, row: Mapping[str, Any]) -> Decimal:
+        """Return the lease for the next program, of what nobody has."""
+        left: Decimal = row["remaining_usd"] - self.others_usd - self.outstanding()
+        free = max(left, ZERO)
+        lease: Decimal = max(free / LEASE_SHARE, min(free, row["limit_usd"] / LEASE_PARTS_MAX))
+        return lease.quantize(STEP, "ROUND_DOWN")
+
+    def needs_a_claim(self, row: Mapping[str, Any], now: datetime) -> bool:
+        """Return whether what would be lent is more than the others know, or know for too long."""
+        needed = self.outstanding() + self.next_lease(row)
+        if self.claimed_at is None or now - self.claimed_at >= RENEW:
+            return bool(needed or self.claimed_usd)
+        return needed > self.claimed_usd
+
 
 class Lender:
-    """Parts what budgets have left among the programs that ask."""
+    """Parts what budgets have left among the programs that ask.
 
-    def __init__(self) -> None:
+    Args:
+        claims: What collectors tell each other of what they lend; None: there is no other one.
+    """
+
+    def __init__(self, claims: Claims | None = None) -> None:
+        self._claims = claims
         self._lock = Lock()
         self._leases: dict[Key, _Leases] = {}
 
@@ -119,29 +146,56 @@ class Lender:
             asking: Who asks, and what it has used of its last leases.
             rows: The hard budgets, from `limits`.
             now: The time.
+
+        Raises:
+            StoreUnavailable: What is lent could not be written; nothing was lent.
         """
         used = {(one.name, one.value): one.used_usd for one in asking.used}
         with self._lock:
-            return [self._lend(tenant, asking.program, used, row, now) for row in rows]
+            budgets = []
+            for row in rows:
+                scope = row["budget"], row["value"]
+                leases = self._leases.setdefault((tenant, *scope), _Leases())
+                leases.settle(asking.program, used.get(scope, ZERO), now)
+                budgets.append((row, leases))
+            if self._claims is not None:
+                self._claim(self._claims, tenant, budgets, now)
+            return [self._lend(asking.program, row, leases, now) for row, leases in budgets]
+
+    def _claim(
+        self,
+        claims: Claims,
+        tenant: str,
+        budgets: list[tuple[dict[str, Any], _Leases]],
+        now: datetime,
+    ) -> None:
+        """Write what will be lent before it is, and look at what the others took after that."""
+        if not any(leases.needs_a_claim(row, now) for row, leases in budgets):
+            return
+        taken: dict[tuple[str, str], Decimal] = {}
+        self._look(claims, tenant, budgets)
+        for row, leases in budgets:
+            claim = leases.outstanding() + CLAIM_LEASES * leases.next_lease(row)
+            taken[row["budget"], row["value"]] = claim
+            leases.claimed_usd = min(claim, leases.claimed_usd)
+        claims.write(tenant, taken)
+        self._look(claims, tenant, budgets)
+        for row, leases in budgets:
+            leases.claimed_usd, leases.claimed_at = taken[row["budget"], row["value"]], now
+
+    def _look(
+        self, claims: Claims, tenant: str, budgets: list[tuple[dict[str, Any], _Leases]]
+    ) -> None:
+        others = claims.others(tenant)
+        for row, leases in budgets:
+            leases.others_usd = others.get((row["budget"], row["value"]), ZERO)
 
     def _lend(
-        self,
-        tenant: str,
-        program: str,
-        used: Mapping[tuple[str, str], Decimal],
-        row: dict[str, Any],
-        now: datetime,
+        self, program: str, row: dict[str, Any], leases: _Leases, now: datetime
     ) -> dict[str, Any]:
-        name, value = row["budget"], row["value"]
-        leases = self._leases.setdefault((tenant, name, value), _Leases())
-        before = leases.by_program.pop(program, None)
-        spent = used.get((name, value), ZERO)
-        if before is not None or spent:
-            leases.unmeasured.append((spent, now))
-        leases.settle(now)
-        free = max(row["remaining_usd"] - leases.outstanding(), ZERO)
-        lease = max(free / LEASE_SHARE, min(free, row["limit_usd"] / LEASE_PARTS_MAX))
-        lease = lease.quantize(STEP, "ROUND_DOWN")
+        lease = leases.next_lease(row)
+        if self._claims is not None:
+            lease = min(lease, max(leases.claimed_usd - leases.outstanding(), ZERO))
         if len(leases.by_program) >= PROGRAMS_MAX:
             lease = ZERO
         if lease:
@@ -166,7 +220,7 @@ def _shown(row: Mapping[str, Any]) -> dict[str, Any]:
 
 def add_limits(api: FastAPI, collector: Collected) -> None:
     """Add the routes about limits."""
-    lender = Lender()
+    lender = Lender(Claims(lambda: collector.ledger))
 
     def switches(tenant: str, now: datetime) -> list[dict[str, Any]]:
         return [

@@ -31,7 +31,7 @@ def ask(
     body: str | None = None,
     media_type: str = "text/plain",
     timeout_s: float = TIMEOUT_S,
-    **parameters: str,
+    **parameters: str | list[str],
 ) -> bytes:
     """Return the body of an answer; see `send`."""
     method = "GET" if body is None else "POST"
@@ -45,7 +45,7 @@ def send(
     body: str | None = None,
     media_type: str = "application/json",
     timeout_s: float = TIMEOUT_S,
-    **parameters: str,
+    **parameters: str | list[str],
 ) -> bytes:
     """Return the body of an answer, asked with the key of TOLLBOOK_API_KEY.
 
@@ -56,7 +56,7 @@ def send(
         body: What is sent; None: nothing.
         media_type: Of the body.
         timeout_s: Seconds of silence after which nobody answers.
-        parameters: Of the query.
+        parameters: Of the query; a list is given once for each value.
 
     Raises:
         CollectorAway: Nothing answers there.
@@ -66,12 +66,12 @@ def send(
         return bytes(answer.read())
 
 
-def ask_json(api: str, path: str, **parameters: str) -> Any:
+def ask_json(api: str, path: str, **parameters: str | list[str]) -> Any:
     """Return an answer that is JSON; see `ask`."""
     return json.loads(ask(api, path, None, "text/plain", TIMEOUT_S, **parameters))
 
 
-def save(api: str, path: str, file: Path, **parameters: str) -> int:
+def save(api: str, path: str, file: Path, **parameters: str | list[str]) -> int:
     """Write an answer to a file, piece by piece, and return its bytes; nothing is left of half one.
 
     Raises:
@@ -96,12 +96,12 @@ def _answered(
     api: str,
     method: str,
     path: str,
-    parameters: Mapping[str, str],
+    parameters: Mapping[str, str | list[str]],
     body: str | None = None,
     media_type: str = "text/plain",
     timeout_s: float = TIMEOUT_S,
 ) -> Iterator[HTTPResponse]:
-    url = f"{api.rstrip('/')}{path}?{urlencode(parameters)}"
+    url = f"{api.rstrip('/')}{path}?{urlencode(parameters, doseq=True)}"
     if not url.startswith(("http://", "https://")):
         raise CollectorRefused(f"{api!r} is not an address, as in http://127.0.0.1:4319")
     data = None if body is None else body.encode()

@@ -58,7 +58,9 @@ def word_drift(history: Sequence[Mapping[str, int]], current: Mapping[str, int])
     now = np.array([current.get(name, 0) for name in names], dtype=float)
     shares, share = table / table.sum(1, keepdims=True), now / now.sum()
     left = unexplained(shares, share) / max(mixture_record(shares), UNEXPLAINED_MIN)
-    certainty = math.log(max(_probability(table.sum(0), now), 1e-300)) / math.log(CERTAIN)
+    certainty = math.log(max(same_shares_probability(table.sum(0), now), 1e-300)) / math.log(
+        CERTAIN
+    )
     unseen = tuple(
         name
         for name, before, after in zip(names, table.sum(0), share, strict=True)
@@ -76,7 +78,7 @@ def word_drift(history: Sequence[Mapping[str, int]], current: Mapping[str, int])
     )
 
 
-def _probability(before: np.ndarray, now: np.ndarray) -> float:
+def same_shares_probability(before: np.ndarray, now: np.ndarray) -> float:
     """Return the p-value of the chi-squared test that two counts have the same shares."""
     from scipy.stats import chi2  # type: ignore[import-untyped,unused-ignore]
 

@@ -1,5 +1,6 @@
 """Finds drift of behaviour, once a day: yesterday against the weeks before it."""
 
+import math
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
@@ -15,8 +16,8 @@ from tollbook_collector.detect.behaviour import (
     values_of,
     windows_by_day,
 )
-from tollbook_collector.detect.categories import word_drift
-from tollbook_collector.detect.drift import WINDOWS_MIN, numeric_drift
+from tollbook_collector.detect.categories import same_shares_probability, word_drift
+from tollbook_collector.detect.drift import CERTAIN, WINDOWS_MIN, numeric_drift
 from tollbook_collector.detect.sequential import ALPHA, ranks, wealth
 from tollbook_collector.detect.series import Asked
 
@@ -29,6 +30,23 @@ VALUES_MIN: Final = 100
 # Values of a dimension that are looked at, those with most calls first.
 ENTITIES_MAX: Final = 50
 DIMENSIONS: Final[tuple[By, ...]] = ("model", "feature")
+# How providers say that an answer was refused or held back.
+REFUSALS: Final = frozenset(
+    {
+        "refusal",
+        "content_filter",
+        "content_filtered",
+        "guardrail_intervened",
+        "safety",
+        "prohibited_content",
+        "blocklist",
+        "recitation",
+        "spii",
+    }
+)
+# Refusals are news above this multiple of their largest day, and above this share.
+REFUSED_FACTOR: Final = 2.0
+REFUSED_MIN: Final = 0.02
 UNITS: Final = {
     "latency": "ms",
     "first_chunk": "ms",
@@ -59,6 +77,7 @@ def drifts(store: Asked, tenant: str, until: datetime) -> list[Anomaly]:
                 continue
             found += _numbers(tenant, {by: entity}, windows, until)
             found += _words(tenant, {by: entity}, windows, until)
+            found += _refusals(tenant, {by: entity}, windows, until)
     return found
 
 
@@ -122,6 +141,40 @@ def _words(
             _anomaly(tenant, dimensions, f"drift_{name}", drift.score, text, until, evidence)
         )
     return found
+
+
+def _refusals(
+    tenant: str, dimensions: dict[str, str], windows: list[Window], until: datetime
+) -> list[Anomaly]:
+    """Return a finding if more answers were refused than on any day before, by far."""
+    counts = [window.words["finish_reason"] for window in windows][-WINDOWS_MAX - 1 :]
+    split = [
+        np.array(
+            [sum(n for word, n in one.items() if word.lower() in REFUSALS), sum(one.values())],
+            float,
+        )
+        for one in counts
+        if sum(one.values())
+    ]
+    if len(split) <= WINDOWS_MIN or not sum(windows[-1].words["finish_reason"].values()):
+        return []
+    shares = [float(refused / ended) for refused, ended in split]
+    largest, share = max(shares[:-1]), shares[-1]
+    before = np.sum(split[:-1], axis=0)
+    probability = same_shares_probability(
+        np.array([before[0], before[1] - before[0]]),
+        np.array([split[-1][0], split[-1][1] - split[-1][0]]),
+    )
+    certainty = math.log(max(probability, 1e-300)) / math.log(CERTAIN)
+    score = min(share / max(REFUSED_FACTOR * largest, REFUSED_MIN), certainty)
+    if score <= 1:
+        return []
+    text = (
+        f"refused answers of {_who(dimensions)} rose to {share:.1%};"
+        f" at most {largest:.1%} on a day before"
+    )
+    evidence = {"share": round(share, 4), "largest_before": round(largest, 4)}
+    return [_anomaly(tenant, dimensions, "drift_refusals", score, text, until, evidence)]
 
 
 def _who(dimensions: dict[str, str]) -> str:

@@ -13,22 +13,23 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Final
 
-import numpy as np
-from numpy.typing import NDArray
-
 from tollbook_collector.detect import series as reading
 from tollbook_collector.detect.anomaly import Anomaly, Reporter
 from tollbook_collector.detect.channels import REQUESTS, SPEND
 from tollbook_collector.detect.drift_watch import drifts
 from tollbook_collector.detect.explain import Explainer, projected
 from tollbook_collector.detect.false_discovery import accepted
+from tollbook_collector.detect.grid import Floats
 from tollbook_collector.detect.judge import Stretch, judge
 from tollbook_collector.detect.known import Known, known_anomalies, learned_days
 from tollbook_collector.detect.limits import opens_at
+from tollbook_collector.detect.outcome_drift import outcome_drifts
+from tollbook_collector.detect.portfolio import shift
 from tollbook_collector.detect.root import Related, explained_by
 from tollbook_collector.detect.section import DetectSection
 from tollbook_collector.detect.series import DAY, HOUR, MINUTE, Block, Tables, TierOf
 from tollbook_collector.detect.sweep import sweep, sweep_runs
+from tollbook_collector.detect.young import STRICTER, lend
 from tollbook_collector.store import sql
 
 # Between two rounds; one without a new minute, hour or day costs a query for each tenant.
@@ -104,6 +105,7 @@ class Finder:
                 self.look(store, tenant, tier, until)
                 if tier is DAY:
                     self._tell(store, drifts(store, tenant, until))
+                    self._tell(store, outcome_drifts(store, tenant, until))
                 else:
                     found = sweep(store, tenant, until, tier is HOUR)
                     self._tell(store, found)
@@ -120,12 +122,13 @@ class Finder:
         """
         suspects: list[Suspect] = []
         closed: list[Anomaly] = []
-        holes: NDArray[np.bool_] | None = None
+        whole: Floats | None = None
         section = self._section()
         combinations: list[tuple[str, ...]] = [(), *section.series]
         screened = self._screen(store, tenant, tier, until, combinations)
         count = sum(n for n, _ in screened.values())
         threshold = opens_at(tier.grid, section.false_alarms_per_week, count)
+        threshold += shift(store, section, tenant, reading.day_of(until), count)
         for names in combinations:
             since = reading.day_of(until) - timedelta(days=tier.history_days)
             known = known_anomalies(store, tenant, names, tier, since)
@@ -137,8 +140,8 @@ class Finder:
                 some = chosen[first : first + SERIES_TOGETHER]
                 block = reading.read_block(store, tenant, names, tier, until, some)
                 if not names and len(block.entities):
-                    holes = block.rows[0, REQUESTS] <= CALLS_OF_A_HOLE
-                found, over = self._judge(block, known, tenant, tier, until, threshold, holes)
+                    whole = block.rows[0].copy()
+                found, over = self._judge(block, known, tenant, tier, until, threshold, whole)
                 suspects += found
                 closed += over
         if tier is DAY:
@@ -188,14 +191,16 @@ class Finder:
         tier: TierOf,
         until: datetime,
         threshold: float,
-        holes: NDArray[np.bool_] | None,
+        whole: Floats | None,
     ) -> tuple[list[Suspect], list[Anomaly]]:
         days = -(-block.rows.shape[-1] // tier.grid.rows_per_day)
+        holes = None if whole is None else whole[REQUESTS] <= CALLS_OF_A_HOLE
+        lent = lend(block, block.rows[0] if whole is None else whole, tier.grid.rows_per_day)
         stretches = judge(
-            block.rows,
+            lent.block.rows,
             tier.grid,
             threshold,
-            block.first_rows,
+            lent.block.first_rows,
             learn=learned_days(block, known, days),
             holes=holes,
             is_last_cut=int((until - block.begins_at).total_seconds()) % tier.slot_s != 0,
@@ -204,6 +209,10 @@ class Finder:
         suspects: list[Suspect] = []
         seen: set[str] = set()
         for stretch in stretches:
+            if (own_from := lent.own_from[stretch.series]) and (
+                stretch.first < own_from or stretch.score < STRICTER * threshold
+            ):
+                continue
             dimensions = block.dimensions(stretch.series)
             times = _times(block, stretch, tier, until)
             same = [

@@ -37,6 +37,8 @@ PARENTS: Final = {
 }
 METERS: Final = ("input", "output", *PARENTS)
 STANDARD_TIERS: Final = frozenset({"", "default", "auto", "standard"})
+# Capacity that was bought ahead: a call adds nothing to what the commitment costs.
+COMMITTED_TIERS: Final = frozenset({"provisioned_throughput", "reserved"})
 TOKENS_MAX: Final = 1 << 40
 
 
@@ -116,6 +118,22 @@ def cost(book: Book, asked: Asked) -> Cost:
     by_meter = {rate.meter: rate.rate_usd for rate in card}
     if UNCONVERTED in by_meter:
         return Cost("unpriced", model=model, reason="no_exchange_rate", source=card[0].source)
+    parts = _parts(by_meter, asked, quantities, units)
+    if isinstance(parts, str):
+        return Cost("unpriced", model=model, reason=parts)
+    if status == "tier_fallback" and tier in COMMITTED_TIERS:
+        status, parts = "priced", {}
+    total = sum(parts.values(), Decimal(0))
+    return Cost(status, total, parts, card[0].price_id, model, "", card[0].source)
+
+
+def _parts(
+    by_meter: Mapping[str, Decimal],
+    asked: Asked,
+    quantities: Mapping[str, int],
+    units: Mapping[str, int],
+) -> dict[str, Decimal] | str:
+    """Return USD by class of tokens and by unit, or the reason why they have no price."""
     parts: dict[str, Decimal] = {}
     if by_meter.get(MILLISECOND):
         parts[MILLISECOND] = asked.duration_ms * by_meter[MILLISECOND]
@@ -123,20 +141,19 @@ def cost(book: Book, asked: Asked) -> Cost:
     billed = unit_quantities(units, by_meter, has_tokens)
     has_token_rates = "input" in by_meter or "output" in by_meter
     if any(has_no_rate(unit, by_meter, has_token_rates) for unit, count in units.items() if count):
-        return Cost("unpriced", model=model, reason="no_rate")
-    # What is measured by a card without rates for tokens has its tokens with it.
+        return "no_rate"
     is_measured = any(count and meter.partition(":")[0] not in FEES for meter, count in billed)
     if units and not has_tokens and not is_measured:
-        return Cost("unpriced", model=model, reason="no_usage")
+        return "no_usage"
     for meter, tokens in quantities.items():
         price = _rate(by_meter, meter)
+        # What is measured by a card without rates for tokens has its tokens with it.
         if tokens and price is None and (has_token_rates or not is_measured):
-            return Cost("unpriced", model=model, reason="no_rate")
+            return "no_rate"
         if tokens and price is not None:
             parts[meter] = tokens * price
     parts.update({meter: count * by_meter[meter] for meter, count in billed if count})
-    total = sum(parts.values(), Decimal(0))
-    return Cost(status, total, parts, card[0].price_id, model, "", card[0].source)
+    return parts
 
 
 def find(book: Book, provider: str, name: str) -> str:

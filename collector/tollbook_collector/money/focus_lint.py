@@ -228,7 +228,8 @@ def _check_usage(row: Row) -> Iterator[tuple[str, str]]:
     for name in ("ConsumedQuantity", "ConsumedUnit"):
         if category != "Usage" and row.get(name) is not None:
             yield "consumed", f"{name} is {row[name]}, but {category} consumes nothing"
-        if category == "Usage" and name in row and row[name] is None:
+        is_correction = row.get("ChargeClass") == "Correction"
+        if category == "Usage" and name in row and row[name] is None and not is_correction:
             yield "consumed", f"{name} may not be NULL for Usage"
 
 
@@ -248,13 +249,15 @@ def _check_details(row: Row) -> Iterator[tuple[str, str]]:
 
 
 def _check_periods(row: Row) -> Iterator[tuple[str, str]]:
-    """ISO 8601 in UTC sorts as text."""
+    """ISO 8601 in UTC sorts as text. A correction may be of what was used in an earlier period."""
     start, end = row.get("ChargePeriodStart"), row.get("ChargePeriodEnd")
     first, last = row.get("BillingPeriodStart"), row.get("BillingPeriodEnd")
     if start and end and start >= end:
         yield "period", f"ChargePeriodStart {start} is not before its end {end}"
     if first and last and first >= last:
         yield "period", f"BillingPeriodStart {first} is not before its end {last}"
+    if start and first and row.get("ChargeClass") == "Correction":
+        first = min(start, first)
     if start and first and last and not first <= start < last:
         yield "period", f"ChargePeriodStart {start} is not in the billing period {first} to {last}"
 

@@ -213,6 +213,10 @@ class Spool:
             self._room.give_back(segment.size_bytes, segment.tenants)
             self._changed.notify_all()
 
+    def pace(self, insert_s: float) -> None:
+        """Let segments wait as fits a store that took so long for the last one."""
+        self._due.pace(insert_s)
+
     def postpone(self, segment: Segment) -> None:
         """Give a claimed segment back, to be claimed again after those that wait."""
         with self._changed:

@@ -2,7 +2,8 @@
 
 A segment is one insert, and planning an insert costs the store as much as some 10,000 spans. So
 while nobody is free to load it, a segment grows on: a store that is behind catches up by larger
-inserts.
+inserts. And the slower inserts are, the longer a segment waits, as far as spans are still soon
+seen: a trickle of spans does not keep a core busy with planning.
 """
 
 import time
@@ -16,6 +17,10 @@ SEGMENT_BYTES_MAX: Final = 48 * 1024 * 1024
 # and so many times as long while nobody is free to load it.
 SEGMENT_AGE_MAX_S: Final = 0.5
 BEHIND: Final = 60
+# A segment waits so many times as long as an insert takes: of a trickle, a third of a core at most.
+PACE: Final = 3.0
+# But only so that its wait and its insert stay within this, and spans are queryable within 1.5 s.
+SEEN_WITHIN_S: Final = 1.4
 
 
 class Seal:
@@ -23,18 +28,30 @@ class Seal:
 
     Args:
         bytes_max: Bytes at which it is.
-        age_max_s: Seconds after which it is, when a loader waits for it; else BEHIND times that.
+        age_max_s: Seconds after which it is, when a loader waits for it and inserts are quick; when
+            none waits BEHIND times that more.
     """
 
     def __init__(self, bytes_max: int, age_max_s: float) -> None:
         self._bytes_max = bytes_max
         self._age_max_s = age_max_s
+        self._age_s = age_max_s
         self._wanted_at = 0.0
         self.loaders_waiting = 0
 
+    @property
+    def age_s(self) -> float:
+        """Seconds after which a segment is due, when a loader waits for it."""
+        return self._age_s
+
+    def pace(self, insert_s: float) -> None:
+        """Note how long the last insert took."""
+        wait_s = min(PACE * insert_s, SEEN_WITHIN_S - insert_s)
+        self._age_s = max(self._age_max_s, wait_s)
+
     def begin(self) -> None:
         """Note that a segment was begun now."""
-        self._wanted_at = time.monotonic() + self._age_max_s
+        self._wanted_at = time.monotonic() + self._age_s
 
     def is_due(self, content: Scan) -> bool:
         """Return whether a segment with this content is to be sealed now."""

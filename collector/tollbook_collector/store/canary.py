@@ -5,7 +5,6 @@ which no key can have, so its rows are in nobody's answers and nobody's spend. W
 a sender would find: spans refused, late, missing or doubled.
 """
 
-import asyncio
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -13,13 +12,12 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Protocol
 
-from tollbook_collector.intake.http import PROTOBUF, HttpDoor
 from tollbook_collector.intake.keyring import CANARY_TENANT
 from tollbook_collector.intake.signals import TRACES
 from tollbook_collector.store import sql
+from tollbook_collector.store.canary_post import Post
 
 NAME: Final = "tollbook.canary"
-SEND_TIMEOUT_S: Final = 10.0
 # Spans that were sent and not seen yet; older ones are forgotten, and counted as missing.
 UNSEEN_MAX: Final = 1_000
 # A span is late when it is not there after so long, and missing after so long. A store that is away
@@ -90,14 +88,12 @@ class Canary:
         self._now = now
         self._sent: dict[str, _Sent] = {}
         self._counts = CanaryCounts()
-        self._door: HttpDoor | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self._post: Post | None = None
         self._last_missing_at = 0.0
 
-    def attach(self, door: HttpDoor, loop: asyncio.AbstractEventLoop) -> None:
-        """Let it send through a door, which runs in a loop."""
-        self._door = door
-        self._loop = loop
+    def attach(self, post: Post) -> None:
+        """Let it send, now that the collector listens."""
+        self._post = post
 
     def sing(self) -> None:
         """Send one span, and look for those that were sent before.
@@ -105,17 +101,10 @@ class Canary:
         Raises:
             StoreUnavailable, StoreRefused: It could not look; it looks again the next time.
         """
-        if self._door is None or self._loop is None:
+        if self._post is None:
             return
         span_id = os.urandom(8)
-        sending = asyncio.run_coroutine_threadsafe(
-            _post(self._door, _request(span_id), self._token), self._loop
-        )
-        try:
-            status = sending.result(SEND_TIMEOUT_S)
-        except TimeoutError:
-            sending.cancel()
-            status = 0
+        status = self._post(_request(span_id), self._token)
         if status == 200:
             self._counts.sent += 1
             self._sent[span_id.hex()] = _Sent(self._now())
@@ -186,20 +175,3 @@ def _request(span_id: bytes) -> bytes:
         end_time_unix_nano=now_ns,
     )
     return bytes(message.SerializeToString())
-
-
-async def _post(door: HttpDoor, body: bytes, token: str) -> int:
-    """Return the status with which a door answers a request."""
-    statuses: list[int] = []
-
-    async def receive() -> dict[str, Any]:
-        return {"type": "http.request", "body": body, "more_body": False}
-
-    async def send(message: Any) -> None:
-        if message["type"] == "http.response.start":
-            statuses.append(message["status"])
-
-    headers = [(b"content-type", PROTOBUF), (b"authorization", f"Bearer {token}".encode())]
-    scope = {"type": "http", "method": "POST", "path": TRACES.path, "headers": headers}
-    await door(scope, receive, send)
-    return statuses[0] if statuses else 0

@@ -7,18 +7,36 @@ the tags, and the model as it was asked for, stay as they came. The next day beg
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime
-from types import MappingProxyType
 from typing import Any, Final, Protocol
 
+from pydantic import Field
+
+from tollbook_collector.policy import Section
 from tollbook_collector.store import sql
 
-# How often it is looked, and so how long a flood goes on before it is capped.
-LOOK_S: Final = 15.0
-# Values of each dimension that a tenant may have in a day, UTC.
-CAPS: Final[Mapping[str, int]] = MappingProxyType(
-    {"service": 2_000, "model": 2_000, "team": 2_000, "feature": 5_000, "customer": 50_000}
-)
+# Seconds between two looks; with the look itself a flood is capped within 15 s.
+LOOK_S: Final = 10.0
+# More values would make every answer slow, and the caps themselves.
+CAP_MAX: Final = 1_000_000
 DICTIONARY: Final = "kept_value"
+
+
+class Caps(Section):
+    """[caps]: values of each dimension that a tenant may have in a day, UTC.
+
+    Attributes:
+        service: Names of services.
+        model: Names of models that are not in the price book; those that are count too.
+        team: Values of the tag team.
+        feature: Values of the tag feature.
+        customer: Values of the tag customer.
+    """
+
+    service: int = Field(default=2_000, ge=1, le=CAP_MAX)
+    model: int = Field(default=2_000, ge=1, le=CAP_MAX)
+    team: int = Field(default=2_000, ge=1, le=CAP_MAX)
+    feature: int = Field(default=5_000, ge=1, le=CAP_MAX)
+    customer: int = Field(default=50_000, ge=1, le=CAP_MAX)
 
 
 class CardinalityStore(Protocol):
@@ -38,11 +56,11 @@ class Cardinality:
 
     Args:
         store: Gives the store; may raise StoreUnavailable.
-        caps: Values that a tenant may have in a day, by dimension.
+        caps: Gives the caps in force.
     """
 
     def __init__(
-        self, store: Callable[[], CardinalityStore], caps: Mapping[str, int] = CAPS
+        self, store: Callable[[], CardinalityStore], caps: Callable[[], Caps] = Caps
     ) -> None:
         self._store = store
         self._caps = caps
@@ -58,9 +76,10 @@ class Cardinality:
         store = self._store()
         capped = self._capped(store)
         other_calls = 0
+        caps: dict[str, int] = self._caps().model_dump()
         for tenant, distinct_values, calls in store.rows(sql.read("queries/distinct_values")):
             other_calls += int(calls)
-            for dimension, cap in self._caps.items():
+            for dimension, cap in caps.items():
                 if distinct_values[dimension] > cap and (tenant, dimension) not in capped:
                     parameters = {"tenant": tenant, "dimension": dimension, "cap": cap}
                     store.command(sql.read("queries/keep_values"), parameters)

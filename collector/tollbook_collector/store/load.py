@@ -6,6 +6,7 @@ store that is away is tried again for ever, oldest segment first; meanwhile the 
 limit and then refuses. What the engine cannot read is set aside alone, see bisect.py.
 """
 
+import contextlib
 import hashlib
 import logging
 import random
@@ -32,6 +33,8 @@ from tollbook_collector.store.client import (
 # One insert uses one core and waits for the disk at its end; two keep two cores busy.
 INSERTERS: Final = 2
 CLAIM_WAIT_S: Final = 1.0
+# Who wants inserts to rest waits so long for those under way.
+HOLD_S: Final = 60.0
 RETRY_FIRST_S: Final = 0.1
 RETRY_MAX_S: Final = 5.0
 # A segment refused so often, while the store may take others, goes behind those that wait.
@@ -97,6 +100,9 @@ class Loader:
         self._store = store
         self._stopping = threading.Event()
         self._lock = threading.Lock()
+        # One for each insert that may be under way.
+        self._inserters = inserters
+        self._inserting = threading.Semaphore(inserters)
         self._counts = LoadCounts()
         self._memory_refusals: Counter[Path] = Counter()
         self._threads = [
@@ -124,6 +130,24 @@ class Loader:
             thread.join(max(0.0, deadline - time.monotonic()) if deadline is not None else None)
         return not any(thread.is_alive() for thread in self._threads)
 
+    @contextlib.contextmanager
+    def held(self) -> Iterator[None]:
+        """Let no insert be under way while a block runs.
+
+        Raises:
+            StoreUnavailable: One goes on for longer than HOLD_S.
+        """
+        have = 0
+        try:
+            while have < self._inserters:
+                if not self._inserting.acquire(timeout=HOLD_S):
+                    raise StoreUnavailable("an insert goes on and on; try again")
+                have += 1
+            yield
+        finally:
+            if have:
+                self._inserting.release(have)
+
     def counts(self) -> LoadCounts:
         """Return what was done since the start."""
         with self._lock:
@@ -139,7 +163,8 @@ class Loader:
             try:
                 if self._memory_refusals[segment.path] >= MEMORY_REFUSALS_MAX:
                     segment = self._spool.mark_large(segment)
-                self._load(segment)
+                with self._inserting:
+                    self._load(segment)
             except (StoreUnavailable, StoreRefused, OSError) as failure:
                 self._count_retry(failure)
                 refusals = refusals + 1 if isinstance(failure, StoreRefused) else 0
@@ -187,6 +212,7 @@ class Loader:
             refused_requests = len({envelope.sequence for envelope in refused})
             refused_spans = sum(envelope.spans for envelope in refused)
         insert_s = time.monotonic() - started
+        self._spool.pace(insert_s)
         self._spool.remove(segment)
         self._memory_refusals.pop(segment.path, None)
         with self._lock:

@@ -17,6 +17,7 @@ from tollbook_collector.store.client import (
     StoreRefused,
     StoreUnavailable,
 )
+from tollbook_collector.store.copy import unfinished
 
 RETRY_S: Final = 2.0
 
@@ -80,7 +81,13 @@ class Store:
 
     def _connect(self) -> None:
         clickhouse = ClickHouse(self._address)
-        applied = sql.migrate(clickhouse)
+        if unfinished(clickhouse):
+            clickhouse.close()
+            raise StoreUnavailable(
+                "another store is being copied into this one (tollbook store copy); spans wait in"
+                " the spool until it is done"
+            )
+        applied = sql.migrate(clickhouse, clickhouse.cluster)
         if applied:
             log.info("applied %d files of SQL", len(applied))
         self._prepare(clickhouse)

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from tollbook_collector.store.embedded.encoding import Readable
 from tollbook_collector.store.embedded.engine import Handle, quote
-from tollbook_collector.store.embedded.failure import QUERY_IS_TOO_LARGE, QueryFailed, from_engine
+from tollbook_collector.store.embedded.failure import QUERY_IS_TOO_LARGE, QueryFailed
 from tollbook_collector.store.embedded.limits import MEBIBYTE
 from tollbook_collector.store.embedded.statement import Statement
 
@@ -38,13 +38,14 @@ def insert(handle: Handle, statement: Statement, first: bytes, rest: Readable) -
     """
     if statement.format is None:
         raise AssertionError("an INSERT with data has a format")
-    if "SETTINGS" in statement.words:
-        return _stream(handle, statement, first, rest)
     with tempfile.NamedTemporaryFile(prefix="insert-") as file:
         if not _gather(file, first, rest):
             return Written(0, 0)
-        source = b" FROM INFILE " + quote(file.name) + b" COMPRESSION 'none' FORMAT "
-        result = handle.execute(statement.sql + source + statement.format.encode())
+        source = b" FROM INFILE " + quote(file.name) + b" COMPRESSION 'none' "
+        form = b" FORMAT " + statement.format.encode()
+        # The engine wants the file before the settings.
+        at = statement.settings_at
+        result = handle.execute(statement.sql[:at] + source + statement.sql[at:] + form)
     return Written(result.rows_written(), result.bytes_written())
 
 
@@ -61,20 +62,3 @@ def _gather(file: Any, first: bytes, rest: Readable) -> int:
             )
     file.flush()
     return int(size)
-
-
-def _stream(handle: Handle, statement: Statement, first: bytes, rest: Readable) -> Written:
-    """Insert by streaming: a file has no place in a statement with settings of its own."""
-    try:
-        inserter = handle.connection.send_insert(statement.sql, statement.format)
-    except RuntimeError as error:
-        raise from_engine(str(error)) from None
-    try:
-        inserter.append(first + b"".join(iter(lambda: rest.read(READ_BYTES), b"")))
-        result: Any = inserter.finish()
-    except RuntimeError as error:
-        raise from_engine(str(error)) from None
-    finally:
-        # After finish() this does nothing; before it, the insert leaves nothing behind.
-        inserter.cancel()
-    return Written(result.rows_written, result.bytes_written)

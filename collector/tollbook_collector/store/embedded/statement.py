@@ -47,7 +47,8 @@ class Statement:
     `verb` is its first word in upper case, "" if it has none; `words` are the words outside of
     brackets. `sql` is what the engine is given: for an INSERT with data it ends before the FORMAT
     clause. `format` is that of the FORMAT clause, None without one. `data_at` is where the data
-    of an INSERT begin in the text, None if the statement has no data of its own.
+    of an INSERT begin in the text, None if the statement has no data of its own; `settings_at` is
+    where its SETTINGS clause begins in `sql`, the end of it without one.
     """
 
     verb: str
@@ -55,6 +56,7 @@ class Statement:
     format: str | None
     data_at: int | None
     words: frozenset[str]
+    settings_at: int = 0
 
 
 def read_statement(text: bytes) -> Statement:
@@ -93,12 +95,16 @@ def _until_word(tokens: Iterator[Token]) -> Iterator[Token]:
 def _read_insert(text: bytes, tokens: Iterator[Token]) -> Statement:
     words = {"INSERT"}
     before = "INSERT"
+    settings_at: int | None = None
     for token in tokens:
         if token.depth == 0:
             words.add(token.text)
             if before not in _BEFORE_A_NAME:
                 if token.text == "FORMAT":
-                    return _insert_with_data(text, token, next(tokens, None), words)
+                    at = token.start if settings_at is None else settings_at
+                    return _insert_with_data(text, token, next(tokens, None), words, at)
+                if token.text == "SETTINGS" and settings_at is None:
+                    settings_at = token.start
                 if token.text in {"VALUES", "SELECT", "WITH", "FROM", "INFILE"}:
                     words |= {after.text for after in tokens if after.depth == 0}
                     break
@@ -106,7 +112,9 @@ def _read_insert(text: bytes, tokens: Iterator[Token]) -> Statement:
     return Statement("INSERT", text, None, None, frozenset(words))
 
 
-def _insert_with_data(text: bytes, clause: Token, name: Token | None, words: set[str]) -> Statement:
+def _insert_with_data(
+    text: bytes, clause: Token, name: Token | None, words: set[str], settings_at: int
+) -> Statement:
     if name is None or not name.text.isidentifier():
         return Statement("INSERT", text, None, None, frozenset(words))
     blank = _BEFORE_DATA.match(text, name.end)
@@ -116,6 +124,7 @@ def _insert_with_data(text: bytes, clause: Token, name: Token | None, words: set
         text[name.start : name.end].decode("latin-1"),
         blank.end() if blank else name.end,
         frozenset(words),
+        settings_at,
     )
 
 

@@ -7,9 +7,12 @@ it ran, and a run that was killed continues where it stopped.
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from importlib.resources import files
 from typing import Any, Final, Protocol
+
+from tollbook_collector.store.sql import access
+from tollbook_collector.store.sql.cluster import Cluster, layout, written_for
 
 LEDGER: Final = "migrations/0001_schema_ledger"
 FROZEN_FOLDER: Final = "migrations"
@@ -57,29 +60,67 @@ def names(folder: str) -> list[str]:
     )
 
 
-def migrate(database: Database) -> list[str]:
+def statements(name: str, cluster: Cluster | None = None) -> list[str]:
+    """Return the statements that a file of migrations, functions or views is, in order.
+
+    Args:
+        name: As `migrations/0005_spans`.
+        cluster: Where it is created; None: on a server that stands alone.
+    """
+    if cluster is None:
+        return [read(name)]
+    tables_and_views = {n: read(n) for folder in FOLDERS for n in names(folder)}
+    return written_for(cluster, read(name), layout(tables_and_views))
+
+
+def access_statements(
+    readable: Collection[str], database: str, tenant: str, cluster: Cluster | None = None
+) -> list[str]:
+    """Return the statements that make roles, policies, limits and users on a server, in order.
+
+    Args:
+        readable: The tables and views that readers may ask.
+        database: The database of tollbook's tables.
+        tenant: Whose rows the user tollbook_reader sees.
+        cluster: The cluster that it is on; None: it is on one server.
+    """
+    schema = {name: read(name) for folder in FOLDERS for name in names(folder)}
+    files_of_access = {name: read(name) for name in names(access.FOLDER)}
+    return list(access.statements(schema, files_of_access, readable, database, tenant, cluster))
+
+
+def migrate(
+    database: Database, cluster: Cluster | None = None, folders: Sequence[str] = FOLDERS
+) -> list[str]:
     """Bring a database to this version's schema and return the files that were applied, in order.
+
+    Args:
+        database: The database, which exists.
+        cluster: The cluster that it is on; None: it is on one server.
+        folders: What is applied: all, or the tables alone, which FROZEN_FOLDER makes.
 
     Raises:
         EditedMigration: A migration that was applied has another text now; nothing was changed.
         NewerDatabase: A migration was applied that this version does not have; nothing was changed.
     """
-    database.command(read(LEDGER))
+    for statement in statements(LEDGER, cluster):
+        database.command(statement)
     applied = {
         str(file): str(sha256) for file, sha256 in database.rows(read("queries/schema_ledger"))
     }
     _refuse_to_guess(applied)
     pending = [
-        name for folder in FOLDERS for name in names(folder) if applied.get(name) != _sha256(name)
+        name for folder in folders for name in names(folder) if applied.get(name) != _sha256(name)
     ]
     if pending:
         # A view may read what a later one defines anew, so from the first change on all follow.
         first = pending[0]
-        everything = [name for folder in FOLDERS for name in names(folder)]
+        everything = [name for folder in folders for name in names(folder)]
         following = everything[everything.index(first) :]
         pending = [n for n in following if n in pending or not n.startswith(FROZEN_FOLDER)]
     for name in pending:
-        database.command(read(name))
+        for statement in statements(name, cluster):
+            database.command(statement)
         database.command(read("queries/schema_ledger_add"), {"file": name, "sha256": _sha256(name)})
     return pending
 

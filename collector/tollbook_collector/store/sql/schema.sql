@@ -178,6 +178,20 @@ PARTITION BY toYYYYMM(made_at)
 ORDER BY (tenant, period, hour, call_key)
 SETTINGS non_replicated_deduplication_window = 10000, fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8192;
 
+CREATE TABLE alarm_shifts
+(
+    `tenant` LowCardinality(String) COMMENT 'Whose data it is',
+    `built_on` Date COMMENT 'The day before which the weeks lie',
+    `shift` Float64 COMMENT 'Decades of rarity that are added to the strength at which alarms open; negative: told sooner',
+    `series` UInt32 COMMENT 'Series that were replayed',
+    `series_weeks` Float64 COMMENT 'Weeks of all of them together that were judged',
+    `alarms` UInt32 COMMENT 'Alarms that the replay raised at the lowest strength'
+)
+ENGINE = ReplacingMergeTree
+ORDER BY (tenant, built_on)
+TTL built_on + toIntervalDay(90)
+SETTINGS index_granularity = 8192;
+
 CREATE TABLE alert_attempts
 (
     `tenant` LowCardinality(String) COMMENT 'Whose data it is',
@@ -1381,6 +1395,66 @@ ENGINE = AggregatingMergeTree
 ORDER BY (tenant, kind, entity, of)
 SETTINGS non_replicated_deduplication_window = 10000, fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8192;
 
+CREATE VIEW focus_adjustments
+(
+    `tenant` LowCardinality(String),
+    `hour` DateTime('UTC'),
+    `provider` LowCardinality(String),
+    `EffectiveCost` Decimal(38, 12),
+    `BilledCost` Decimal(38, 12),
+    `ContractedCost` Decimal(38, 12),
+    `ListCost` Decimal(38, 12),
+    `PricingQuantity` Nullable(Decimal(38, 12)),
+    `PricingUnit` Nullable(String),
+    `ConsumedQuantity` Nullable(Decimal(38, 12)),
+    `ConsumedUnit` Nullable(String),
+    `ContractedUnitPrice` Nullable(Decimal(38, 12)),
+    `ListUnitPrice` Nullable(Decimal(38, 12)),
+    `PricingCategory` Nullable(String),
+    `SkuMeter` Nullable(String),
+    `SkuId` Nullable(String),
+    `SkuPriceId` Nullable(String),
+    `SkuPriceDetails` Nullable(String),
+    `ChargeDescription` String,
+    `ServiceProviderName` String,
+    `ServiceName` String,
+    `team` LowCardinality(String),
+    `SubAccountId` LowCardinality(Nullable(String)),
+    `SubAccountType` Nullable(String),
+    `Tags` String,
+    `x_Calls` Int64,
+    `period` Date
+)
+AS SELECT
+    tenant,
+    hour,
+    provider,
+    amount_usd AS EffectiveCost,
+    if(endsWith(if(new_price_id = '', old_price_id, new_price_id), '/hosted'), toDecimal128(0, 12), amount_usd) AS BilledCost,
+    amount_usd AS ContractedCost,
+    amount_usd AS ListCost,
+    CAST(NULL, 'Nullable(Decimal(38, 12))') AS PricingQuantity,
+    CAST(NULL, 'Nullable(String)') AS PricingUnit,
+    CAST(NULL, 'Nullable(Decimal(38, 12))') AS ConsumedQuantity,
+    CAST(NULL, 'Nullable(String)') AS ConsumedUnit,
+    CAST(NULL, 'Nullable(Decimal(38, 12))') AS ContractedUnitPrice,
+    CAST(NULL, 'Nullable(Decimal(38, 12))') AS ListUnitPrice,
+    CAST(NULL, 'Nullable(String)') AS PricingCategory,
+    CAST(NULL, 'Nullable(String)') AS SkuMeter,
+    CAST(NULL, 'Nullable(String)') AS SkuId,
+    CAST(NULL, 'Nullable(String)') AS SkuPriceId,
+    CAST(NULL, 'Nullable(String)') AS SkuPriceDetails,
+    concat(model, ' ', kind, ' adjustment', if(reason = '', '', concat(': ', reason))) AS ChargeDescription,
+    transform(provider, ['openai', 'azure.ai.openai', 'azure.ai.inference', 'anthropic', 'aws.bedrock', 'gcp.gemini', 'gcp.vertex_ai', 'gcp.gen_ai', 'x_ai', 'mistral_ai', 'deepseek', 'groq', 'cohere', 'openrouter', 'together_ai', 'fireworks_ai', 'perplexity', 'moonshot_ai', ''], ['OpenAI', 'Microsoft', 'Microsoft', 'Anthropic', 'AWS', 'Google', 'Google Cloud', 'Google', 'xAI', 'Mistral AI', 'DeepSeek', 'Groq', 'Cohere', 'OpenRouter', 'Together AI', 'Fireworks AI', 'Perplexity', 'Moonshot AI', 'unknown'], toString(provider)) AS ServiceProviderName,
+    transform(provider, ['openai', 'azure.ai.openai', 'azure.ai.inference', 'anthropic', 'aws.bedrock', 'gcp.gemini', 'gcp.vertex_ai', 'gcp.gen_ai', 'x_ai', 'mistral_ai'], ['OpenAI API', 'Azure OpenAI', 'Azure AI Inference', 'Claude API', 'Amazon Bedrock', 'Gemini API', 'Vertex AI', 'Gemini API', 'xAI API', 'Mistral API'], concat(transform(provider, ['openai', 'azure.ai.openai', 'azure.ai.inference', 'anthropic', 'aws.bedrock', 'gcp.gemini', 'gcp.vertex_ai', 'gcp.gen_ai', 'x_ai', 'mistral_ai', 'deepseek', 'groq', 'cohere', 'openrouter', 'together_ai', 'fireworks_ai', 'perplexity', 'moonshot_ai', ''], ['OpenAI', 'Microsoft', 'Microsoft', 'Anthropic', 'AWS', 'Google', 'Google Cloud', 'Google', 'xAI', 'Mistral AI', 'DeepSeek', 'Groq', 'Cohere', 'OpenRouter', 'Together AI', 'Fireworks AI', 'Perplexity', 'Moonshot AI', 'unknown'], toString(provider)), ' API')) AS ServiceName,
+    team,
+    nullIf(toString(team), '') AS SubAccountId,
+    if(team = '', NULL, 'Team') AS SubAccountType,
+    toJSONString(mapFilter((name, value) -> (value != ''), map('service', toString(service), 'environment', toString(environment), 'team', toString(team), 'feature', toString(feature), 'customer', toString(customer), 'operation', toString(operation)))) AS Tags,
+    calls AS x_Calls,
+    period
+FROM adjustments;
+
 CREATE VIEW focus_charges
 (
     `tenant` LowCardinality(String),
@@ -1408,7 +1482,7 @@ CREATE VIEW focus_charges
     `SubAccountId` LowCardinality(Nullable(String)),
     `SubAccountType` Nullable(String),
     `Tags` String,
-    `x_Calls` UInt64
+    `x_Calls` Int64
 )
 AS WITH
     splitByChar(':', class)[1] AS unit_class,
@@ -1435,12 +1509,12 @@ SELECT
     toJSONString(mapFilter((name, value) -> (value != ''), map('x_ModelId', toString(model), 'x_TokenDirection', multiIf((class IN ('request', 'millisecond')) OR (unit != ''), '', (class LIKE 'output%') OR (class = 'reasoning'), 'Output', 'Input'), 'x_TokenCacheAction', multiIf(class = 'cache_read', 'Read', class LIKE 'cache_write%', 'Write', class LIKE 'input%', 'Uncached', ''), 'x_CacheTtl', multiIf(class != 'cache_write_1h', '', (provider IN ('openai', 'azure.ai.openai', 'azure.ai.inference')), '12h', '1h'), 'x_Detail', detail, 'x_Modality', multiIf(class LIKE '%audio', 'Audio', class LIKE '%image', 'Image', (class IN ('request', 'millisecond')) OR (unit != ''), '', 'Text'), 'x_ProcessingTier', toString(service_tier), 'x_ContextOver', extract(price_id, '/([0-9]+)/[0-9]{4}-[0-9]{2}-[0-9]{2}'), 'x_Variant', extract(price_id, '/((?:region|window):[^/]+)'), 'x_CostSource', if(class = 'request', 'provider', '')))) AS SkuPriceDetails,
     concat(model, ' ', replaceAll(class, '_', ' '), if(service_tier = 'standard', '', concat(' ', service_tier))) AS ChargeDescription,
     transform(provider, ['openai', 'azure.ai.openai', 'azure.ai.inference', 'anthropic', 'aws.bedrock', 'gcp.gemini', 'gcp.vertex_ai', 'gcp.gen_ai', 'x_ai', 'mistral_ai', 'deepseek', 'groq', 'cohere', 'openrouter', 'together_ai', 'fireworks_ai', 'perplexity', 'moonshot_ai', ''], ['OpenAI', 'Microsoft', 'Microsoft', 'Anthropic', 'AWS', 'Google', 'Google Cloud', 'Google', 'xAI', 'Mistral AI', 'DeepSeek', 'Groq', 'Cohere', 'OpenRouter', 'Together AI', 'Fireworks AI', 'Perplexity', 'Moonshot AI', 'unknown'], toString(provider)) AS ServiceProviderName,
-    transform(provider, ['openai', 'azure.ai.openai', 'azure.ai.inference', 'anthropic', 'aws.bedrock', 'gcp.gemini', 'gcp.vertex_ai', 'gcp.gen_ai', 'x_ai', 'mistral_ai'], ['OpenAI API', 'Azure OpenAI', 'Azure AI Inference', 'Claude API', 'Amazon Bedrock', 'Gemini API', 'Vertex AI', 'Gemini API', 'xAI API', 'Mistral API'], concat(ServiceProviderName, ' API')) AS ServiceName,
+    transform(provider, ['openai', 'azure.ai.openai', 'azure.ai.inference', 'anthropic', 'aws.bedrock', 'gcp.gemini', 'gcp.vertex_ai', 'gcp.gen_ai', 'x_ai', 'mistral_ai'], ['OpenAI API', 'Azure OpenAI', 'Azure AI Inference', 'Claude API', 'Amazon Bedrock', 'Gemini API', 'Vertex AI', 'Gemini API', 'xAI API', 'Mistral API'], concat(transform(provider, ['openai', 'azure.ai.openai', 'azure.ai.inference', 'anthropic', 'aws.bedrock', 'gcp.gemini', 'gcp.vertex_ai', 'gcp.gen_ai', 'x_ai', 'mistral_ai', 'deepseek', 'groq', 'cohere', 'openrouter', 'together_ai', 'fireworks_ai', 'perplexity', 'moonshot_ai', ''], ['OpenAI', 'Microsoft', 'Microsoft', 'Anthropic', 'AWS', 'Google', 'Google Cloud', 'Google', 'xAI', 'Mistral AI', 'DeepSeek', 'Groq', 'Cohere', 'OpenRouter', 'Together AI', 'Fireworks AI', 'Perplexity', 'Moonshot AI', 'unknown'], toString(provider)), ' API')) AS ServiceName,
     team,
     nullIf(toString(team), '') AS SubAccountId,
     if(team = '', NULL, 'Team') AS SubAccountType,
     toJSONString(mapFilter((name, value) -> (value != ''), map('service', toString(service), 'environment', toString(environment), 'team', toString(team), 'feature', toString(feature), 'customer', toString(customer), 'operation', toString(operation)))) AS Tags,
-    calls AS x_Calls
+    toInt64(calls) AS x_Calls
 FROM token_charges;
 
 CREATE TABLE incident_history
@@ -1539,6 +1613,29 @@ LIMIT 1 BY
     tenant,
     incident;
 
+CREATE VIEW kept_today
+(
+    `tenant` String,
+    `dimension` String,
+    `value` String,
+    `day` Date
+)
+AS SELECT
+    tenant,
+    dimension,
+    value,
+    day
+FROM kept_values
+WHERE day = toDate(now('UTC'))
+UNION ALL
+SELECT DISTINCT
+    tenant,
+    '' AS dimension,
+    '' AS value,
+    day
+FROM kept_values
+WHERE day = toDate(now('UTC'));
+
 CREATE DICTIONARY kept_value
 (
     `tenant` String,
@@ -1547,7 +1644,7 @@ CREATE DICTIONARY kept_value
     `day` Date
 )
 PRIMARY KEY tenant, dimension, value
-SOURCE(CLICKHOUSE(HOST '127.0.0.1' TABLE 'kept_values' WHERE 'day = toDate(now(\'UTC\'))'))
+SOURCE(CLICKHOUSE(HOST '127.0.0.1' TABLE 'kept_today'))
 LIFETIME(MIN 0 MAX 0)
 LAYOUT(COMPLEX_KEY_HASHED());
 
@@ -1949,6 +2046,20 @@ CREATE TABLE leases
 ENGINE = ReplacingMergeTree(renewed_at)
 ORDER BY (name, claimed_at, term)
 TTL toDateTime(expires_at) + toIntervalDay(1)
+SETTINGS index_granularity = 8192;
+
+CREATE TABLE limit_claims
+(
+    `tenant` LowCardinality(String) COMMENT 'Whose budget it is',
+    `budget` LowCardinality(String) COMMENT 'Name of the budget',
+    `value` String COMMENT 'Value of the dimension that the budget is for; empty: all of it',
+    `collector` String COMMENT 'Id of the collector, another one after each start',
+    `claimed_usd` Decimal(38, 12) COMMENT 'US dollars that only this collector may lend: leases that run, what was used and is not measured, and room for more',
+    `written_at` DateTime64(6, 'UTC') DEFAULT now64(6, 'UTC') COMMENT 'When this version was written, by the clock of the store'
+)
+ENGINE = ReplacingMergeTree(written_at)
+ORDER BY (tenant, budget, value, collector)
+TTL toDateTime(written_at) + toIntervalDay(1)
 SETTINGS index_granularity = 8192;
 
 CREATE TABLE log_records
@@ -2412,7 +2523,8 @@ CREATE MATERIALIZED VIEW price TO spans
     `links` Array(String)
 )
 AS WITH
-    is_call AND (reason NOT IN ('', 'failed')) AND (reported_cost_source = 'provider') AND ifNull(reported_cost_usd >= 0, false) AS is_reported
+    is_call AND (reason NOT IN ('', 'failed')) AND (reported_cost_source = 'provider') AND ifNull(reported_cost_usd >= 0, false) AS is_reported,
+    (service_tier IN ('provisioned_throughput', 'reserved')) AND (NOT has_tier) AS is_committed
 SELECT
     tenant,
     key,
@@ -2429,14 +2541,14 @@ SELECT
     status_message,
     scope_name,
     dialect,
-    if((service = '') OR (NOT dictHas('kept_value', (tenant, 'service', ''))) OR dictHas('kept_value', (tenant, 'service', service)), service, '(other)') AS service,
+    if(empty(capped), service, capped[1]) AS service,
     environment,
     is_call,
     operation,
     provider,
     request_model,
     response_model,
-    multiIf(NOT is_call, '', price_model != '', price_model, if((if(response_model != '', response_model, request_model) = '') OR (NOT dictHas('kept_value', (tenant, 'model', ''))) OR dictHas('kept_value', (tenant, 'model', if(response_model != '', response_model, request_model))), if(response_model != '', response_model, request_model), '(other)')) AS model,
+    multiIf(NOT is_call, '', price_model != '', price_model, if(empty(capped), if(response_model != '', response_model, request_model), capped[2])) AS model,
     response_id,
     conversation_id,
     user_id,
@@ -2460,17 +2572,17 @@ SELECT
     units,
     usage_complete,
     usage_fixups,
-    multiIf(is_reported, reported_cost_usd, (NOT is_call) OR (reason != ''), NULL, has(usage_fixups, 'gateway_cache_hit'), toDecimal128(0, 12), computed_usd) AS cost_usd,
-    multiIf(is_reported, 'reported', (NOT is_call) OR (reason != ''), '', (card.14) > 0, 'amortised', has(usage_fixups, 'estimated'), 'estimated', 'computed') AS cost_basis,
+    multiIf(is_reported, reported_cost_usd, (NOT is_call) OR (reason != ''), NULL, is_committed OR has(usage_fixups, 'gateway_cache_hit'), toDecimal128(0, 12), computed_usd) AS cost_usd,
+    multiIf(is_reported, 'reported', (NOT is_call) OR (reason != ''), '', ((card.14) > 0) OR is_committed, 'amortised', has(usage_fixups, 'estimated'), 'estimated', 'computed') AS cost_basis,
     if(is_call AND (reason = ''), card.1, '') AS price_id,
     if(is_call AND (reason = ''), card.16, NULL) AS book_at,
-    multiIf(NOT is_call, '', is_reported, 'priced', reason != '', 'unpriced', has_tier, 'priced', 'tier_fallback') AS price_status,
+    multiIf(NOT is_call, '', is_reported, 'priced', reason != '', 'unpriced', has_tier OR is_committed, 'priced', 'tier_fallback') AS price_status,
     if(is_reported, '', reason) AS unpriced_reason,
     reported_cost_usd,
     reported_cost_source,
-    if((team = '') OR (NOT dictHas('kept_value', (tenant, 'team', ''))) OR dictHas('kept_value', (tenant, 'team', team)), team, '(other)') AS team,
-    if((feature = '') OR (NOT dictHas('kept_value', (tenant, 'feature', ''))) OR dictHas('kept_value', (tenant, 'feature', feature)), feature, '(other)') AS feature,
-    if((customer = '') OR (NOT dictHas('kept_value', (tenant, 'customer', ''))) OR dictHas('kept_value', (tenant, 'customer', customer)), customer, '(other)') AS customer,
+    if(empty(capped), team, capped[3]) AS team,
+    if(empty(capped), feature, capped[4]) AS feature,
+    if(empty(capped), customer, capped[5]) AS customer,
     tags,
     attributes,
     resource,
@@ -2480,6 +2592,7 @@ FROM
 (
     SELECT
         *,
+        if(dictHas('kept_value', (tenant, '', '')), arrayMap((dimension, value) -> if(dictHas('kept_value', (tenant, dimension, '')) AND (NOT dictHas('kept_value', (tenant, dimension, value))), '(other)', value), ['service', 'model', 'team', 'feature', 'customer'], CAST([service, if(response_model != '', response_model, request_model), team, feature, customer], 'Array(String)')), []) AS capped,
         (if(is_measured AND (NOT (card.2)) AND (NOT (card.3)), toDecimal128(0, 12), if(((ifNull(input_tokens, 0) > 0) AND (NOT (card.2))) OR ((ifNull(output_tokens, 0) > 0) AND (NOT (card.3))), NULL, (((((((((toInt64((((ifNull(input_tokens, 0) - cache_read_tokens) - cache_write_tokens) - input_audio_tokens) - input_image_tokens) * (card.4)) + (toInt64(cache_read_tokens) * (card.5))) + (toInt64(cache_write_tokens - cache_write_1h_tokens) * (card.6))) + (toInt64(cache_write_1h_tokens) * (card.7))) + (toInt64(input_audio_tokens) * (card.8))) + (toInt64(input_image_tokens) * (card.9))) + (toInt64(((ifNull(output_tokens, 0) - reasoning_tokens) - output_audio_tokens) - output_image_tokens) * (card.10))) + (toInt64(reasoning_tokens) * (card.11))) + (toInt64(output_audio_tokens) * (card.12))) + (toInt64(output_image_tokens) * (card.13)))) + if(empty(unit_quantities), toDecimal128(0, 12), arraySum((quantity, rate_usd) -> (toInt64(quantity) * rate_usd), unit_quantities, unit_card.2))) + (toInt64(intDiv(duration_ns, 1000000)) * (card.14)) AS computed_usd,
         arrayExists((meter, quantity) -> ((quantity > 0) AND ((splitByChar(':', meter)[1]) NOT IN ('request_fee', 'web_search', 'file_search', 'code_session'))), unit_card.1, unit_quantities) AS is_measured,
         multiIf(NOT is_call, '', (status_code = 2) AND isNull(input_tokens) AND isNull(output_tokens), 'failed', (response_model = '') AND (request_model = ''), 'no_model', price_model = '', 'unknown_model', (card.1) = '', 'no_rate', bitTest(card.15, 0), 'no_exchange_rate', (card.14) > 0, '', (isNull(input_tokens) OR (isNull(output_tokens) AND (operation != 'embeddings'))) AND (NOT is_measured), 'no_usage', NOT usage_complete, 'usage_incomplete', hasAny(usage_fixups, ['count_out_of_range', 'cache_exceeds_input', 'input_parts_exceed_input', 'output_parts_exceed_output']), 'usage_inconsistent', isNull(computed_usd) OR arrayExists((unit, count) -> ((count > 0) AND (((splitByChar(':', unit)[1]) IN ('web_search', 'file_search', 'code_session')) OR (NOT ((card.2) OR (card.3)))) AND (NOT startsWith(unit, 'request_fee:')) AND (NOT has(unit_card.1, unit)) AND (NOT has(unit_card.1, splitByChar(':', unit)[1]))), mapKeys(units), mapValues(units)), 'no_rate', '') AS reason
@@ -3457,7 +3570,7 @@ CREATE TABLE spans
 ENGINE = MergeTree
 PARTITION BY toYYYYMM(started_at)
 ORDER BY (tenant, service, toStartOfHour(started_at), trace_id)
-SETTINGS non_replicated_deduplication_window = 10000, fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8192;
+SETTINGS non_replicated_deduplication_window = 10000, fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8192, min_bytes_for_wide_part = 134217728, auto_statistics_types = '';
 
 CREATE VIEW spend
 (
@@ -3580,6 +3693,21 @@ ENGINE = SummingMergeTree
 PARTITION BY toYYYYMM(minute)
 ORDER BY (tenant, minute, service, environment, provider, model, operation, team, feature, customer, service_tier)
 SETTINGS non_replicated_deduplication_window = 10000, fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8192;
+
+CREATE TABLE store_copies
+(
+    `source` String COMMENT 'Names the store that is copied: the UUID of its schema_ledger',
+    `event` LowCardinality(String) COMMENT 'started, part, or finished',
+    `table_name` LowCardinality(String) COMMENT 'Of a part: the table; else empty',
+    `day` Date COMMENT 'Of a part: the UTC day of its rows; 1970-01-01: the table is copied as a whole',
+    `slice` UInt32 COMMENT 'Of a part: which slice of that day, from 0',
+    `slices` UInt32 COMMENT 'Of a part: into how many the day was cut',
+    `rows` UInt64 COMMENT 'Of a part: its rows in the source',
+    `at` DateTime64(3, 'UTC') DEFAULT now64(3) COMMENT 'When it was done'
+)
+ENGINE = MergeTree
+ORDER BY (source, event, table_name, day, slice)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8192;
 
 CREATE VIEW token_charges
 (

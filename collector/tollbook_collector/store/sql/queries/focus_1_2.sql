@@ -1,19 +1,19 @@
 -- One row for each class of tokens, price point, team and set of tags in an hour or day, with all columns of FOCUS 1.2: its Cost and Usage dataset.
--- since, until: hours from since to until (excluded); granularity: hour or day.
+-- What is charged from since to until (excluded), whole months: what was used then, and the adjustments of these months as corrections; granularity: hour or day.
 -- account_providers, account_ids: billing accounts by provider; account: of all others.
 SELECT
     CAST(NULL, 'Nullable(String)') AS AvailabilityZone,
-    sum(focus_charges.BilledCost) AS BilledCost,
+    sum(both.BilledCost) AS BilledCost,
     transform(provider, {account_providers:Array(String)}, {account_ids:Array(String)}, {account:String}) AS BillingAccountId,
     CAST(NULL, 'Nullable(String)') AS BillingAccountName,
     'Organization' AS BillingAccountType,
     'USD' AS BillingCurrency,
-    toDateTime(toStartOfMonth(hour) + toIntervalMonth(1), 'UTC') AS BillingPeriodEnd,
-    toDateTime(toStartOfMonth(hour), 'UTC') AS BillingPeriodStart,
+    toDateTime(period + toIntervalMonth(1), 'UTC') AS BillingPeriodEnd,
+    toDateTime(period, 'UTC') AS BillingPeriodStart,
     CAST(NULL, 'Nullable(String)') AS CapacityReservationId,
     CAST(NULL, 'Nullable(String)') AS CapacityReservationStatus,
     'Usage' AS ChargeCategory,
-    CAST(NULL, 'Nullable(String)') AS ChargeClass,
+    ChargeClass,
     ChargeDescription,
     'Usage-Based' AS ChargeFrequency,
     ChargePeriodStart + if({granularity:String} = 'day', 86400, 3600) AS ChargePeriodEnd,
@@ -25,21 +25,21 @@ SELECT
     CAST(NULL, 'Nullable(String)') AS CommitmentDiscountStatus,
     CAST(NULL, 'Nullable(String)') AS CommitmentDiscountType,
     CAST(NULL, 'Nullable(String)') AS CommitmentDiscountUnit,
-    sum(focus_charges.ConsumedQuantity) AS ConsumedQuantity,
+    sum(both.ConsumedQuantity) AS ConsumedQuantity,
     ConsumedUnit,
-    sum(focus_charges.ContractedCost) AS ContractedCost,
+    sum(both.ContractedCost) AS ContractedCost,
     ContractedUnitPrice,
-    sum(focus_charges.EffectiveCost) AS EffectiveCost,
+    sum(both.EffectiveCost) AS EffectiveCost,
     CAST(NULL, 'Nullable(String)') AS InvoiceId,
     ServiceProviderName AS InvoiceIssuerName,
-    sum(focus_charges.ListCost) AS ListCost,
+    sum(both.ListCost) AS ListCost,
     ListUnitPrice,
     PricingCategory,
     'USD' AS PricingCurrency,
     ContractedUnitPrice AS PricingCurrencyContractedUnitPrice,
-    sum(focus_charges.EffectiveCost) AS PricingCurrencyEffectiveCost,
+    sum(both.EffectiveCost) AS PricingCurrencyEffectiveCost,
     ListUnitPrice AS PricingCurrencyListUnitPrice,
-    sum(focus_charges.PricingQuantity) AS PricingQuantity,
+    sum(both.PricingQuantity) AS PricingQuantity,
     PricingUnit,
     ServiceProviderName AS ProviderName,
     ServiceProviderName AS PublisherName,
@@ -59,10 +59,25 @@ SELECT
     SubAccountId AS SubAccountName,
     SubAccountType,
     Tags,
-    sum(focus_charges.x_Calls) AS x_RequestCount
-FROM focus_charges
-WHERE tenant = {tenant:String}
-    AND hour >= {since:DateTime('UTC')}
-    AND hour < {until:DateTime('UTC')}
+    sum(both.x_Calls) AS x_RequestCount
+FROM
+(
+    SELECT
+        *,
+        toStartOfMonth(hour) AS period,
+        CAST(NULL, 'Nullable(String)') AS ChargeClass
+    FROM focus_charges
+    WHERE tenant = {tenant:String}
+        AND hour >= {since:DateTime('UTC')}
+        AND hour < {until:DateTime('UTC')}
+    UNION ALL
+    SELECT
+        *,
+        'Correction' AS ChargeClass
+    FROM focus_adjustments
+    WHERE tenant = {tenant:String}
+        AND period >= toDate({since:DateTime('UTC')})
+        AND period < toDate({until:DateTime('UTC')})
+) AS both
 GROUP BY ALL
 ORDER BY ChargePeriodStart, ServiceProviderName, SkuPriceId, Tags

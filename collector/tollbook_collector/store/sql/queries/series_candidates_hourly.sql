@@ -35,7 +35,7 @@ FROM
     (
         SELECT *
         FROM series_profiles FINAL
-        WHERE tenant = {tenant:String} AND built_on = {day:Date} AND dimensions = {names:String} AND age_days >= 7
+        WHERE tenant = {tenant:String} AND built_on = {day:Date} AND dimensions = {names:String} AND age_days >= 2
     ) AS profiles
     LEFT JOIN
     (

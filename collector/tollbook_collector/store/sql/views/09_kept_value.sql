@@ -1,4 +1,4 @@
--- One entry for each value that a tenant keeps today, and one with the empty value for each dimension that is over its cap.
+-- One entry for each value that a tenant keeps today, one with the empty value for each dimension that is over its cap, and one without a dimension for each tenant that has such a one.
 CREATE OR REPLACE DICTIONARY kept_value
 (
     tenant    String,
@@ -7,6 +7,6 @@ CREATE OR REPLACE DICTIONARY kept_value
     day       Date
 )
 PRIMARY KEY tenant, dimension, value
-SOURCE(CLICKHOUSE(HOST '127.0.0.1' TABLE 'kept_values' WHERE 'day = toDate(now(\'UTC\'))'))
+SOURCE(CLICKHOUSE(HOST '127.0.0.1' TABLE 'kept_today'))
 LAYOUT(COMPLEX_KEY_HASHED())
 LIFETIME(0)

@@ -4,7 +4,9 @@
 CREATE OR REPLACE MATERIALIZED VIEW price TO spans AS
 WITH
     -- Where no rate is known the provider's own word counts, and nobody else's.
-    is_call AND reason NOT IN ('', 'failed') AND reported_cost_source = 'provider' AND ifNull(reported_cost_usd >= 0, false) AS is_reported
+    is_call AND reason NOT IN ('', 'failed') AND reported_cost_source = 'provider' AND ifNull(reported_cost_usd >= 0, false) AS is_reported,
+    -- Capacity that was bought ahead: a call adds nothing to what the commitment costs.
+    service_tier IN ('provisioned_throughput', 'reserved') AND NOT has_tier AS is_committed
 SELECT
     tenant,
     key,
@@ -21,14 +23,14 @@ SELECT
     status_message,
     scope_name,
     dialect,
-    tollbook_capped(tenant, 'service', service) AS service,
+    if(empty(capped), service, capped[1]) AS service,
     environment,
     is_call,
     operation,
     provider,
     request_model,
     response_model,
-    multiIf(NOT is_call, '', price_model != '', price_model, tollbook_capped(tenant, 'model', if(response_model != '', response_model, request_model))) AS model,
+    multiIf(NOT is_call, '', price_model != '', price_model, if(empty(capped), if(response_model != '', response_model, request_model), capped[2])) AS model,
     response_id,
     conversation_id,
     user_id,
@@ -52,17 +54,17 @@ SELECT
     units,
     usage_complete,
     usage_fixups,
-    multiIf(is_reported, reported_cost_usd, NOT is_call OR reason != '', NULL, has(usage_fixups, 'gateway_cache_hit'), toDecimal128(0, 12), computed_usd) AS cost_usd,
-    multiIf(is_reported, 'reported', NOT is_call OR reason != '', '', card.14 > 0, 'amortised', has(usage_fixups, 'estimated'), 'estimated', 'computed') AS cost_basis,
+    multiIf(is_reported, reported_cost_usd, NOT is_call OR reason != '', NULL, is_committed OR has(usage_fixups, 'gateway_cache_hit'), toDecimal128(0, 12), computed_usd) AS cost_usd,
+    multiIf(is_reported, 'reported', NOT is_call OR reason != '', '', card.14 > 0 OR is_committed, 'amortised', has(usage_fixups, 'estimated'), 'estimated', 'computed') AS cost_basis,
     if(is_call AND reason = '', card.1, '') AS price_id,
     if(is_call AND reason = '', card.16, NULL) AS book_at,
-    multiIf(NOT is_call, '', is_reported, 'priced', reason != '', 'unpriced', has_tier, 'priced', 'tier_fallback') AS price_status,
+    multiIf(NOT is_call, '', is_reported, 'priced', reason != '', 'unpriced', has_tier OR is_committed, 'priced', 'tier_fallback') AS price_status,
     if(is_reported, '', reason) AS unpriced_reason,
     reported_cost_usd,
     reported_cost_source,
-    tollbook_capped(tenant, 'team', team) AS team,
-    tollbook_capped(tenant, 'feature', feature) AS feature,
-    tollbook_capped(tenant, 'customer', customer) AS customer,
+    if(empty(capped), team, capped[3]) AS team,
+    if(empty(capped), feature, capped[4]) AS feature,
+    if(empty(capped), customer, capped[5]) AS customer,
     tags,
     attributes,
     resource,
@@ -72,6 +74,13 @@ FROM
 (
     SELECT
         *,
+        if(
+            dictHas('kept_value', (tenant, '', '')),
+            arrayMap(
+                (dimension, value) -> if(dictHas('kept_value', (tenant, dimension, '')) AND NOT dictHas('kept_value', (tenant, dimension, value)), '(other)', value),
+                ['service', 'model', 'team', 'feature', 'customer'],
+                CAST([service, if(response_model != '', response_model, request_model), team, feature, customer], 'Array(String)')),
+            []) AS capped,
         -- What is measured by a card without rates for tokens has its tokens with it.
         if(is_measured AND NOT card.2 AND NOT card.3, toDecimal128(0, 12), tollbook_cost_usd(
             ifNull(input_tokens, 0), cache_read_tokens, cache_write_tokens, cache_write_1h_tokens, input_audio_tokens, input_image_tokens,

@@ -42,19 +42,11 @@ SELECT
         'x_Variant', extract(price_id, '/((?:region|window):[^/]+)'),
         'x_CostSource', if(class = 'request', 'provider', '')))) AS SkuPriceDetails,
     concat(model, ' ', replaceAll(class, '_', ' '), if(service_tier = 'standard', '', concat(' ', service_tier))) AS ChargeDescription,
-    transform(
-        provider,
-        ['openai', 'azure.ai.openai', 'azure.ai.inference', 'anthropic', 'aws.bedrock', 'gcp.gemini', 'gcp.vertex_ai', 'gcp.gen_ai', 'x_ai', 'mistral_ai', 'deepseek', 'groq', 'cohere', 'openrouter', 'together_ai', 'fireworks_ai', 'perplexity', 'moonshot_ai', ''],
-        ['OpenAI', 'Microsoft', 'Microsoft', 'Anthropic', 'AWS', 'Google', 'Google Cloud', 'Google', 'xAI', 'Mistral AI', 'DeepSeek', 'Groq', 'Cohere', 'OpenRouter', 'Together AI', 'Fireworks AI', 'Perplexity', 'Moonshot AI', 'unknown'],
-        toString(provider)) AS ServiceProviderName,
-    transform(
-        provider,
-        ['openai', 'azure.ai.openai', 'azure.ai.inference', 'anthropic', 'aws.bedrock', 'gcp.gemini', 'gcp.vertex_ai', 'gcp.gen_ai', 'x_ai', 'mistral_ai'],
-        ['OpenAI API', 'Azure OpenAI', 'Azure AI Inference', 'Claude API', 'Amazon Bedrock', 'Gemini API', 'Vertex AI', 'Gemini API', 'xAI API', 'Mistral API'],
-        concat(ServiceProviderName, ' API')) AS ServiceName,
+    tollbook_service_provider(provider) AS ServiceProviderName,
+    tollbook_service_name(provider) AS ServiceName,
     team,
     nullIf(toString(team), '') AS SubAccountId,
     if(team = '', NULL, 'Team') AS SubAccountType,
     toJSONString(mapFilter((name, value) -> value != '', map('service', toString(service), 'environment', toString(environment), 'team', toString(team), 'feature', toString(feature), 'customer', toString(customer), 'operation', toString(operation)))) AS Tags,
-    calls AS x_Calls
+    toInt64(calls) AS x_Calls
 FROM token_charges

@@ -1,0 +1,126 @@
+"""The commands `tollbook runs` and `runs show`: what tasks of agents cost, step by step."""
+
+import json
+from decimal import Decimal
+from typing import Annotated, Any, Final
+from urllib.parse import quote
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+from rich.tree import Tree
+
+from tollbook_collector.commands import screens
+from tollbook_collector.commands.ask import ask_json
+
+DEFAULT_API: Final = "http://127.0.0.1:4319"
+
+app = typer.Typer(help="Runs of agents.", invoke_without_command=True)
+console = Console()
+
+Api = Annotated[str, typer.Option(envvar="TOLLBOOK_API_URL", help="Address of a collector's API.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+@app.callback()
+def runs(
+    context: typer.Context,
+    since: Annotated[str, typer.Option(help="How far back: 90m, 24h, 7d, 4w.")] = "7d",
+    name: Annotated[str, typer.Option(help="Of the agent task; empty: any.")] = "",
+    order: Annotated[str, typer.Option(help="cost, time or calls; the most first.")] = "cost",
+    limit: Annotated[int, typer.Option(min=1, max=1000)] = 50,
+    as_json: AsJson = False,
+    api: Api = DEFAULT_API,
+) -> None:
+    """Show runs, dearest first."""
+    if context.invoked_subcommand:
+        return
+    answer = ask_json(api, "/v1/runs", since=since, run=name, order=order, limit=str(limit))
+    if as_json:
+        typer.echo(json.dumps(answer))
+        return
+    if not answer["rows"]:
+        console.print(f"No run in the last {since}. A run is a block of a program:")
+        console.print(Text('    with tollbook.run("refund-agent"): …', style="bold"))
+        return
+    table = Table(box=None, pad_edge=False)
+    for column in ("run", "id", "began (UTC)"):
+        table.add_column(column, overflow="fold")
+    for column in ("calls", "errors", "input", "output", "cost"):
+        table.add_column(column, justify="right", no_wrap=True)
+    for row in answer["rows"]:
+        table.add_row(
+            Text(row["run"] or "—"),
+            Text(row["run_id"]),
+            row["first_call"][:16].replace("T", " "),
+            screens.count(row["calls"]),
+            Text(screens.count(row["errors"]), style="red" if row["errors"] else "dim"),
+            screens.count(row["input_tokens"]),
+            screens.count(row["output_tokens"]),
+            screens.money(row["cost_usd"]),
+        )
+    notes = [f"more than {limit}; --limit shows more"] if answer["after"] else []
+    screens.show(console, table, [*notes, "tollbook runs show ID: one of them, step by step"])
+
+
+@app.command()
+def show(
+    run_id: Annotated[str, typer.Argument(help="Id of the run, as `tollbook runs` shows it.")],
+    as_json: AsJson = False,
+    api: Api = DEFAULT_API,
+) -> None:
+    """Show the steps of a run as a tree, each with what it and those under it cost."""
+    answer = ask_json(api, f"/v1/runs/{quote(run_id, safe='')}")
+    if as_json:
+        typer.echo(json.dumps(answer))
+        return
+    title = Text.assemble(
+        (answer["run"] or run_id, "bold"),
+        f"  {screens.money(answer['cost_usd'])}  {answer['calls']} calls",
+        (f"  {answer['errors']} failed" if answer["errors"] else "", "red"),
+    )
+    console.print(_tree(title, answer["steps"]))
+
+
+def _tree(title: Text, steps: list[dict[str, Any]]) -> Tree:
+    """Return steps, which come parents before children with their depth, as a tree."""
+    tree = Tree(title, guide_style="dim")
+    below = _below(steps)
+    branches = [tree]
+    for step, (cost, calls) in zip(steps, below, strict=True):
+        del branches[step["depth"] + 1 :]
+        branches.append(branches[-1].add(_label(step, cost, calls)))
+    return tree
+
+
+def _below(steps: list[dict[str, Any]]) -> list[tuple[Decimal, int]]:
+    """Return cost and calls of each step with all under it."""
+    sums: list[tuple[Decimal, int]] = [(Decimal(0), 0)] * len(steps)
+    for number, step in enumerate(steps):
+        cost = Decimal(step["cost_usd"] or 0) if step["is_call"] else Decimal(0)
+        calls = int(step["is_call"])
+        depth = step["depth"] + 1
+        # Upwards: the step itself, then each one before it that lies less deep.
+        for above in range(number, -1, -1):
+            if steps[above]["depth"] < depth:
+                depth = steps[above]["depth"]
+                sums[above] = (sums[above][0] + cost, sums[above][1] + calls)
+            if depth == 0:
+                break
+    return sums
+
+
+def _label(step: dict[str, Any], cost: Decimal, calls: int) -> Text:
+    name = step["model"] if step["is_call"] else step["name"]
+    label = Text(name or step["name"] or "—", style="red" if step["failed"] else "")
+    if step["is_call"]:
+        known = screens.money(cost) if step["cost_usd"] is not None else "cost unknown"
+        tokens = f"{step['input_tokens'] or 0} in, {step['output_tokens'] or 0} out"
+        label.append(f"  {known}  {tokens}", style="bold" if cost else "dim")
+    elif calls:
+        label.append(f"  {screens.money(cost)} in {calls} calls", style="bold")
+    label.append(f"  {screens.milliseconds(step['duration_ns'] / 1e6)}", style="dim")
+    if step["failed"]:
+        label.append(f"  {step['error_type'] or 'failed'}", style="red")
+    return label

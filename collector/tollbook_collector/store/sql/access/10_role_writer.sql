@@ -1,0 +1,2 @@
+-- What a collector is: it owns the database, and nothing beside it.
+CREATE ROLE IF NOT EXISTS tollbook_writing

@@ -1,0 +1,2 @@
+-- Lets it be one.
+GRANT tollbook_writing TO tollbook_writer

@@ -1,0 +1,2 @@
+-- Lets it be one.
+GRANT tollbook_reading TO tollbook_reader

@@ -1,0 +1,178 @@
+"""What people see in the terminal: top, calls, runs and SQL, against a served API."""
+
+import json
+import os
+import pty
+import re
+import select
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from conftest import Insert
+from otlp_requests import Span, call
+from serving import serving
+
+from tollbook_collector import cli
+from tollbook_collector.answer.api import create_api
+from tollbook_collector.store.client import ClickHouse
+
+from .conftest import Reading
+
+TRACE = bytes(range(16))
+SCREEN_S = 60.0
+
+
+def spans() -> list[Span]:
+    """Return a run of an agent with two calls, one of them under a tool, and a call that failed."""
+    now = datetime.now(UTC)
+    tags = {
+        "tollbook.run.id": "run-1",
+        "tollbook.run.name": "refund",
+        "tollbook.tags.team": "search",
+    }
+    root, tool = b"\1" * 8, b"\2" * 8
+    agent = {"gen_ai.operation.name": "invoke_agent", "gen_ai.agent.name": "refund", **tags}
+    look_up = {"gen_ai.operation.name": "execute_tool", **tags}
+    small = call("openai", "gpt-5-mini", 1_000_000, 0, at=now, **tags)
+    large = call("openai", "gpt-4o", 1_000_000, 0, at=now, **tags)
+    return [
+        Span(agent, now, name="invoke_agent refund", trace_id=TRACE, span_id=root),
+        Span(look_up, now, 10**9, "execute_tool look_up", 1, TRACE, tool, root),
+        replace(small, trace_id=TRACE, parent_span_id=root),
+        replace(large, trace_id=TRACE, parent_span_id=tool),
+        call("openai", "gpt-4o", at=now - timedelta(minutes=1), status_code=2, **tags),
+    ]
+
+
+@pytest.fixture(name="address")
+def _address(
+    priced: ClickHouse, tenant: str, insert: Insert, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[str]:
+    insert(priced, spans())
+    monkeypatch.setenv("COLUMNS", "160")
+    with serving(create_api(Reading(priced, tenant))) as address:
+        monkeypatch.setenv("TOLLBOOK_API_URL", address)
+        yield address
+
+
+def told(capfdbinary: pytest.CaptureFixture[bytes], *arguments: str) -> str:
+    """Run a command and return what it printed."""
+    status = cli.run(list(arguments))
+    captured = capfdbinary.readouterr()
+    assert status == 0, captured.err.decode()
+    return captured.out.decode()
+
+
+def test_calls_are_listed_and_tailed(
+    address: str, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    dear = told(
+        capfdbinary, "calls", "--order", "cost", "--model", "gpt-4o", "--model", "gpt-5-mini"
+    )
+    tailed = told(capfdbinary, "calls", "tail", "--count", "3", "--json")
+    failed = json.loads(told(capfdbinary, "calls", "--only", "failed", "--json"))
+
+    assert "$2.50" in dear.splitlines()[1]
+    assert len([json.loads(line) for line in tailed.splitlines()]) == 3
+    assert [row["failed"] for row in failed["rows"]] == [True]
+
+
+def test_a_run_is_a_tree_with_the_cost_of_each_step_and_of_all_under_it(
+    address: str, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    listed = told(capfdbinary, "runs")
+    tree = told(capfdbinary, "runs", "show", "run-1")
+
+    assert "refund" in listed
+    # gpt-5-mini costs 0.25 a million input, gpt-4o 2.50.
+    assert "refund  $2.75" in tree.splitlines()[0]
+    assert re.search(r"invoke_agent refund +\$2\.75 in 2 calls", tree)
+    assert re.search(
+        r"│ +└── execute_tool look_up +\$2\.50 in 1 calls|execute_tool look_up +\$2\.50", tree
+    )
+    assert re.search(r"gpt-4o +\$2\.50 +1000000 in", tree)
+
+
+def test_sql_is_a_table_a_chart_json_csv_or_parquet(
+    address: str, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    text = "SELECT model, sum(cost_usd) AS usd FROM calls WHERE NOT failed GROUP BY 1 ORDER BY 2"
+    chart = told(capfdbinary, "sql", text, "--format", "chart").splitlines()
+    rows = [json.loads(line) for line in told(capfdbinary, "sql", text, "--json").splitlines()]
+    status = cli.run(["sql", text, "--format", "parquet"])
+    parquet = capfdbinary.readouterr().out
+
+    assert [row["model"] for row in rows] == ["gpt-5-mini", "gpt-4o"]
+    assert chart[-1].count("█") >= 9 * chart[-2].count("█") > 0
+    assert (status, parquet[:4], parquet[-4:]) == (0, b"PAR1", b"PAR1")
+    assert cli.run(["sql", text, "--format", "xml"]) == 2
+
+
+def test_top_draws_itself_once_where_there_is_no_terminal(
+    address: str, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    screen = told(capfdbinary, "top", "--minutes", "60")
+    answer = json.loads(told(capfdbinary, "top", "--by", "team", "--json"))
+
+    assert "$2.75/h" in screen
+    assert "33.3% errors" in screen
+    assert [(row["value"], row["calls"], row["errors"]) for row in answer["rows"]] == [
+        ("search", 3, 1)
+    ]
+    assert answer["rows"][0]["cost_usd"].rstrip("0") == "2.75"
+    assert "\x1b[" not in screen
+
+
+def test_top_is_drawn_in_a_terminal_and_obeys_its_keys(address: str, tmp_path: Path) -> None:
+    terminal, inside = pty.openpty()
+    environment = {**os.environ, "COLUMNS": "120", "LINES": "40", "TERM": "xterm-256color"}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tollbook_collector", "top", "--every", "0.2"],
+        stdin=inside,
+        stdout=inside,
+        stderr=inside,
+        env=environment,
+        close_fds=True,
+    )
+    os.close(inside)
+    recorded = b""
+
+    def wait_for(pattern: bytes) -> None:
+        nonlocal recorded
+        begin = len(recorded)
+        while not re.search(pattern, recorded[begin:]):
+            ready, _, _ = select.select([terminal], [], [], SCREEN_S)
+            assert ready, recorded[-2_000:]
+            recorded += os.read(terminal, 65_536)
+
+    try:
+        wait_for(rb"gpt-4o")
+        os.write(terminal, b"t")
+        wait_for(rb"search")
+        os.write(terminal, b"q")
+        assert process.wait(SCREEN_S) == 0
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+        os.close(terminal)
+
+    # It drew on the other screen, so that the terminal is as it was.
+    assert b"\x1b[?1049h" in recorded
+
+
+def test_no_colour_leaves_where_it_is_not_wanted(address: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "tollbook_collector", "top", "--once"],
+        capture_output=True,
+        check=True,
+        env={**os.environ, "NO_COLOR": "1", "FORCE_COLOR": "1", "TERM": "xterm-256color"},
+    )
+
+    assert not re.search(rb"\x1b\[[0-9;]*3[0-7]m", done.stdout)
+    assert b"gpt-4o" in done.stdout
