@@ -90,10 +90,23 @@ deploy: .venv-deploy/bin/hadolint  ## write the manifest for those without Helm 
 deploy-check: .venv-deploy/bin/hadolint  ## validate deploy/ with Helm, hadolint and the schema of compose too
 	@$(WITH_DEPLOY_TOOLS) $(BIN)/python -m pytest -q tests/deploy $(ARGS)
 
+settings: $(STAMP)  ## write docs/settings.md from the collector's settings
+	@$(BIN)/python deploy/release/settings_page.py > settings.md.new && mv settings.md.new docs/settings.md
+
+release: $(STAMP)  ## a dry run of a release: two builds compared, SBOM, checksums, provenance; uploads nothing
+	@$(BIN)/python deploy/release/dry_run.py
+
+.venv-site/bin/mkdocs: | $(STAMP)
+	@$(BIN)/python -m venv .venv-site
+	@.venv-site/bin/python -m pip install --quiet --disable-pip-version-check mkdocs-material==9.8.1
+
+site: .venv-site/bin/mkdocs  ## build the documentation as a site into .site/, links checked
+	@.venv-site/bin/mkdocs build --strict --quiet
+
 wheel: $(STAMP)  ## build the sdist and the wheel into dist/
 	@rm -rf dist && $(BIN)/python -m build --no-isolation
 
 clean:
-	@rm -rf .venv .venv-focus .venv-deploy dist .pytest_cache .mypy_cache .ruff_cache
+	@rm -rf .venv .venv-focus .venv-deploy .venv-site .site dist .pytest_cache .mypy_cache .ruff_cache
 
-.PHONY: deploy deploy-check bench-prices focus-validator help setup demo test test-clients check bench crash soak fuzz hostile schema docs rates wheel clean
+.PHONY: settings release site deploy deploy-check bench-prices focus-validator help setup demo test test-clients check bench crash soak fuzz hostile schema docs rates wheel clean

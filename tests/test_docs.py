@@ -79,3 +79,17 @@ def test_what_spend_can_be_asked_by_is_in_its_query() -> None:
     query = (ROOT / "collector/tollbook_collector/store/sql/queries/spend.sql").read_text()
 
     assert [name for name in DIMENSIONS if f"dimension = '{name}'" not in query] == []
+
+
+def test_every_test_that_the_catalogue_of_reliability_names_exists() -> None:
+    text = (ROOT / "docs/reliability.md").read_text()
+
+    named = re.findall(r"`(\w+/test_\w+\.py)(?:::(test_\w+))?`", text)
+
+    assert len(named) > 50
+    missing = [
+        f"{file}::{name}"
+        for file, name in named
+        if f"def {name}" not in (ROOT / "tests" / file).read_text()
+    ]
+    assert missing == []

@@ -18,7 +18,9 @@ from tollbook_collector.alert.notice import Notice
 from tollbook_collector.alert.plan import Plan
 from tollbook_collector.alert.routes import Route, Routes, in_force
 from tollbook_collector.alert.webhooks import Webhook, Webhooks
+from tollbook_collector.answer.audit import WRITE_S, Audit
 from tollbook_collector.answer.limits import Kills
+from tollbook_collector.answer.openid import Login
 from tollbook_collector.answer.questions import Answerer
 from tollbook_collector.detect.budget_watch import BudgetWatch
 from tollbook_collector.detect.budgets import Budget, Budgets
@@ -66,6 +68,7 @@ from tollbook_collector.store.keys import SHARE_S, USE_S, share_keys, share_use
 from tollbook_collector.store.lease import RENEW_S, Lease
 from tollbook_collector.store.load import INSERTERS, Loader
 from tollbook_collector.store.open import Store
+from tollbook_collector.store.retention import APPLY_S, Retain, Retention
 
 # From the last span that is taken to the end of the process: with the requests under way
 # (LISTENING_ENDS_S of serve.py) no more than 20 s. What is left in the spool is loaded at the next
@@ -87,9 +90,11 @@ SECTIONS: Final[dict[str, type[Section]]] = {
     "focus": Focus,
     "scrape": Scrapes,
     "detect": DetectSection,
+    "retention": Retention,
     "routes": Routes,
     "webhooks": Webhooks,
     "kills": Kills,
+    "login": Login,
 }
 # A hard budget is known to SDKs as exceeded so much later, and a look at what they know of it.
 WATCH_BUDGETS_S: Final = 10.0
@@ -154,6 +159,8 @@ class Collector:
         self._loaders: dict[str, Loader] = {}
         self.incidents = Incidents(self._store)
         self.alerts = Deliver(self._store, self._webhooks, self._routes)
+        self.audit = Audit(self._store)
+        self.oidc_secret = settings.oidc_secret
         self._duties = Duties([*self._list_duties(), *self._list_intake_duties()], self._lease.held)
 
     def open_store(self) -> None:
@@ -182,6 +189,8 @@ class Collector:
         giving_up.start()
         giving_up.join(LEASE_ENDS_S)
         self.alerts.close()
+        with contextlib.suppress(StoreUnavailable, StoreRefused):
+            self.audit.write()
         for name, loader in self._loaders.items():
             if not self.spools[name].wait_empty(_left(started, INSERTS_END_S)):
                 log.warning("the rest of the spool of %s is loaded at the next start", name)
@@ -328,6 +337,11 @@ class Collector:
         budgets = BudgetWatch(self._store, self._budgets)
         notice = Notice(self._store, self.incidents, self._troubles)
         return [
+            Duty(
+                "keep rows as long as told",
+                APPLY_S,
+                Retain(self._store, lambda: self.policy.section(Retention)).apply,
+            ),
             Duty("look for damage", LOOK_EVERY_S, lambda: self._damage.look(self._store())),
             Duty("detect anomalies", EVERY_S, finder.run, True),
             Duty("keep ballast", KEEP_BALLAST_S, partial(keep_ballast, self._settings.data)),
@@ -337,6 +351,7 @@ class Collector:
             Duty("watch budgets", WATCH_BUDGETS_S, budgets.watch, True),
             Duty("notice findings", NOTICE_S, notice.look, True),
             Duty("plan alerts", PLAN_S, Plan(self._store, self._routes).plan, True),
+            Duty("write audit", WRITE_S, self.audit.write),
             Duty("deliver alerts", DELIVER_S, self.alerts.deliver, True),
             Duty("find copies", COPIES_EVERY_S, Copies(self._store).search, True),
             Duty("book late charges", LATE_EVERY_S, LateCharges(self._store).book, True),

@@ -14,6 +14,7 @@ from rich.text import Text
 from tollbook_collector.commands import (
     alerts,
     assistant,
+    audit,
     backup,
     budgets,
     calls,
@@ -70,6 +71,7 @@ app.add_typer(runs.app, name="runs")
 app.add_typer(top.commands)
 app.add_typer(sql.commands)
 app.add_typer(assistant.commands)
+app.add_typer(audit.commands)
 app.add_typer(keys.commands)
 app.add_typer(store.commands)
 app.add_typer(backup.commands)

@@ -48,6 +48,7 @@ class Settings(BaseSettings):
         proxies: Addresses or networks of proxies, by commas, whose X-Forwarded-For is believed.
         first_key: A key that manages the keys of all tenants from the first start on, as `tollbook
             keys create` prints one; empty: none.
+        oidc_secret: Secret of this collector at the identity provider that [login] names.
         canary_every_s: Seconds between two spans of the collector's own that it looks for in its
             store; 0: it sends none.
         spool_bytes_max: Bytes that wait for the store before requests are refused.
@@ -76,6 +77,7 @@ class Settings(BaseSettings):
     tls_client_ca: str = ""
     proxies: str = ""
     first_key: str = Field(default="", repr=False)
+    oidc_secret: str = Field(default="", repr=False)
     canary_every_s: float = Field(default=15.0, ge=0, le=3_600)
     spool_bytes_max: int = Field(default=4 * GIBIBYTE, ge=64 * 1024 * 1024)
     spool_age_max_days: float = Field(default=30, gt=0, le=3650)

@@ -17,6 +17,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from tollbook_collector.alert.incidents import Incidents
 from tollbook_collector.answer.api import create_api
+from tollbook_collector.answer.audit import Audit
 from tollbook_collector.app import SECTIONS
 from tollbook_collector.intake.allowance import Allowance
 from tollbook_collector.intake.key_desk import KeyDesk
@@ -57,6 +58,9 @@ class Reading:
         self.allowance = Allowance()
         self.key_desk = KeyDesk(KeyFile(Path("no-such-directory")))
         self.user_sql = True
+        self.takes_spans = True
+        self.audit = Audit(lambda: store)
+        self.oidc_secret = ""
 
     def share_keys(self) -> None:
         """Do nothing: no key is changed here."""

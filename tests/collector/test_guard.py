@@ -13,7 +13,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from otlp_requests import call, request
 
-from tollbook_collector.answer.guard import ENGINE_SETTINGS, FUNCTIONS, TABLES, SqlRefused, guarded
+from tollbook_collector.answer.guard import (
+    ENGINE_SETTINGS,
+    FUNCTIONS,
+    SHARED_TABLES,
+    TABLES,
+    SqlRefused,
+    guarded,
+)
 from tollbook_collector.answer.user_sql import UserSql, engine_settings
 from tollbook_collector.spool.segment import Envelope, header, record
 from tollbook_collector.store import sql
@@ -210,7 +217,7 @@ def test_without_the_guard_only_ones_own_rows_are_seen(priced: ClickHouse, tenan
     insert_for(priced, tenant, rival, team="x")
     user_sql = UserSql(Asking(priced))
 
-    for table in sorted(TABLES - {"rate_cards", "price_books"}):
+    for table in sorted(TABLES - SHARED_TABLES):
         asked = user_sql.checked(tenant, f"SELECT tenant FROM {table}")
         rows = priced.rows(asked.statement, asked.parameters, asked.settings)
         assert {row[0] for row in rows} <= {tenant}, table

@@ -1,13 +1,12 @@
 """docs/sql.md: every question in it runs through the guard and finds something."""
 
 import re
+import uuid
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
-from otlp_requests import Span, cache_read, call
+from worked import fill
 
 from tollbook_collector.answer.reference import HEADING, tables
 from tollbook_collector.answer.user_sql import UserSql
@@ -25,43 +24,23 @@ class Asking:
     user_sql: bool = True
 
 
-def spans() -> list[Span]:
-    """Return calls of yesterday and today, priced, unpriced and failed, with tags and a cost."""
-    now = datetime.now(UTC)
-    common: dict[str, Any] = {
-        "tollbook.tags.team": "search",
-        "tollbook.tags.customer": "acme",
-        "tollbook.tags.region": "eu",
-        "gen_ai.response.finish_reasons": ["length"],
-        "gen_ai.response.time_to_first_chunk": 0.2,
-        "gen_ai.usage.reasoning.output_tokens": 5,
-        "tollbook.cost_usd": "0.01",
-        "tollbook.run.id": "r1",
-        "tollbook.run.name": "refund",
-        "user.id": "u1",
-        "session.id": "s1",
-    }
-    return [
-        call("openai", "gpt-5-mini", 1_000, 100, at=now, **cache_read(400), **common),
-        call("openai", "gpt-5-mini", 2_000, 50, at=now - timedelta(hours=30), **common),
-        call("anthropic", "claude-sonnet-5-5", 900, 90, at=now, **common),
-        Span({"gen_ai.evaluation.name": "solved", "gen_ai.evaluation.score.value": 1.0, **common}),
-        call("openai", "mystery", 10, 10, at=now, **common),
-        call("openai", "gpt-5-mini", at=now, status_code=2, **{"error.type": "RateLimitError"}),
-    ]
+@pytest.fixture(name="worked_tenant", scope="module")
+def _worked_tenant(priced: ClickHouse) -> str:
+    """A tenant over whose data every question finds something."""
+    tenant = f"worked-{uuid.uuid4().hex[:8]}"
+    fill(priced, tenant)
+    return tenant
 
 
 def test_there_are_questions() -> None:
-    assert len(QUESTIONS) >= 20
+    assert len(QUESTIONS) >= 30
 
 
 @pytest.mark.parametrize(("question", "statement"), QUESTIONS, ids=[q for q, _ in QUESTIONS])
 def test_a_worked_question_is_answered(
-    priced: ClickHouse, insert: Any, tenant: str, question: str, statement: str
+    priced: ClickHouse, worked_tenant: str, question: str, statement: str
 ) -> None:
-    insert(priced, spans())
-
-    asked = UserSql(Asking(priced)).confined(tenant, statement)
+    asked = UserSql(Asking(priced)).confined(worked_tenant, statement)
     rows = priced.rows(asked.statement, asked.parameters, asked.settings)
 
     assert len(rows) > 0

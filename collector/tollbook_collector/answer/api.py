@@ -14,6 +14,7 @@ from tollbook_collector import prometheus
 from tollbook_collector.answer import questions
 from tollbook_collector.answer.alerts import add_alerts
 from tollbook_collector.answer.anomalies import add_anomalies
+from tollbook_collector.answer.audit import add_audit
 from tollbook_collector.answer.backups import add_backups
 from tollbook_collector.answer.bookkeeping import add_bookkeeping
 from tollbook_collector.answer.books import add_books
@@ -33,6 +34,7 @@ from tollbook_collector.answer.ledger import add_ledger
 from tollbook_collector.answer.limits import add_limits
 from tollbook_collector.answer.login import add_login
 from tollbook_collector.answer.models import add_models
+from tollbook_collector.answer.openid import add_openid
 from tollbook_collector.answer.pages import add_pages
 from tollbook_collector.answer.pages.render import page
 from tollbook_collector.answer.questions import Period, WrongQuestion
@@ -40,6 +42,7 @@ from tollbook_collector.answer.reconcile import add_reconcile
 from tollbook_collector.answer.runs import add_runs
 from tollbook_collector.answer.savings import add_savings
 from tollbook_collector.answer.series import add_series
+from tollbook_collector.answer.sessions import add_sessions
 from tollbook_collector.answer.tenant import AnalystTenant, Reader, Tenant, may_read
 from tollbook_collector.answer.top import add_top
 from tollbook_collector.answer.user_sql import SqlIsOff, UserSql
@@ -64,12 +67,15 @@ def create_api(collector: Collected) -> FastAPI:
     _add_health(api, collector)
     _add_questions(api, collector)
     add_login(api, collector.keyring)
+    add_openid(api, collector.keyring, lambda: collector.policy, collector.oidc_secret)
+    add_audit(api, collector, collector.audit)
     add_keys(api, collector)
     add_anomalies(api, collector)
     add_drift(api, collector)
     add_series(api, collector)
     add_calls(api, collector)
     add_top(api, collector)
+    add_sessions(api, collector)
     add_runs(api, collector)
     add_savings(api, collector)
     add_views(api, collector)
@@ -207,12 +213,14 @@ def _add_questions(api: FastAPI, collector: Collected) -> None:
 
     @api.post("/v1/sql")
     def run_sql(
+        request: Request,
         tenant: AnalystTenant,
         text: Annotated[str, Body(media_type="text/plain")],
         format: Annotated[str, Query()] = "json",
         name: Annotated[str, Query()] = "",
     ) -> Response:
         """Run one SELECT over the tables of the tenant and return its rows."""
+        request.state.statement = text
         body = user_sql.run(tenant, text, format, name)
         return Response(body, media_type=MEDIA_TYPES[format])
 

@@ -91,6 +91,7 @@ def add_clickhouse_door(api: FastAPI, user_sql: UserSql) -> None:
         asked = request.query_params.get("query", "")
         if request.method == "POST":
             asked = "\n".join(filter(None, [asked, await _body(request)]))
+        request.state.statement = asked
         try:
             text, format_name = split_format(asked, _default_format(request))
             pieces = await run_in_threadpool(

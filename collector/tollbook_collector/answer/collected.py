@@ -5,6 +5,7 @@ from typing import Any, Protocol
 
 from tollbook_collector.alert.deliver import Deliver
 from tollbook_collector.alert.incidents import Incidents
+from tollbook_collector.answer.audit import Audit
 from tollbook_collector.answer.questions import Answerer
 from tollbook_collector.intake.allowance import Allowance
 from tollbook_collector.intake.key_desk import KeyDesk
@@ -23,6 +24,8 @@ class Collected(Protocol):
     key_desk: KeyDesk
     incidents: Incidents
     alerts: Deliver
+    audit: Audit
+    oidc_secret: str
 
     def share_keys(self) -> None:
         """Put what the desk changed in force, here now and elsewhere within seconds."""

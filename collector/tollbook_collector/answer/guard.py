@@ -29,6 +29,11 @@ TABLES: Final = frozenset(
         "incidents",
         "calls",
         "key_usage",
+        "latency",
+        "models",
+        "prices",
+        "sessions",
+        "teams",
         "log_records",
         "metric_points",
         "charges",
@@ -50,7 +55,7 @@ TABLES: Final = frozenset(
     }
 )
 # The prices are everybody's; the other tables have a tenant.
-SHARED_TABLES: Final = frozenset({"rate_cards", "price_books"})
+SHARED_TABLES: Final = frozenset({"rate_cards", "price_books", "prices"})
 ENGINE_SETTINGS: Final = {
     "max_execution_time": 10,
     "max_memory_usage": 500_000_000,

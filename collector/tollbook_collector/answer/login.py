@@ -23,7 +23,7 @@ def add_login(api: FastAPI, keyring: Keyring) -> None:
     def form(request: Request, next: str = "/") -> Response:
         if keyring.open:
             return RedirectResponse(own_path(next), 303)
-        return _form(request, next)
+        return sign_in_page(request, next)
 
     @api.post("/login", include_in_schema=False)
     def login(
@@ -50,11 +50,11 @@ def _exchange(request: Request, keyring: Keyring, token: str, to: str) -> Respon
     try:
         found = keyring.check(token, VIEW, source)
     except NotLetIn:
-        return _form(request, to, "That is no key that is valid now.", 401)
+        return sign_in_page(request, to, "That is no key that is valid now.", 401)
     except ScopeMissing as error:
-        return _form(request, to, f"That key may not read: {error}.", 403)
+        return sign_in_page(request, to, f"That key may not read: {error}.", 403)
     except TooManyFailures as error:
-        return _form(request, to, f"{error}.", 429)
+        return sign_in_page(request, to, f"{error}.", 429)
     if not found.id:
         return RedirectResponse(own_path(to), 303)
     request.state.key = found
@@ -83,6 +83,13 @@ def own_path(to: str) -> str:
     return to if begins_well and plain and len(to) <= NEXT_CHARACTERS_MAX else "/"
 
 
-def _form(request: Request, to: str, message: str = "", status: int = 200) -> Response:
-    context = {"title": "Sign in", "next": own_path(to), "message": message}
+def sign_in_page(request: Request, to: str, message: str = "", status: int = 200) -> Response:
+    """Return the page where people sign in, with what was wrong before."""
+    provided = getattr(request.app.state, "has_provider", lambda: False)()
+    context = {
+        "title": "Sign in",
+        "next": own_path(to),
+        "message": message,
+        "provided": provided,
+    }
     return page(request, "login", context, status)

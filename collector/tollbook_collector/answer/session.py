@@ -53,23 +53,36 @@ def begun(session: Session) -> Session:
 
 def sealed(pepper: Pepper, session: Session) -> str:
     """Return the cookie of a session."""
-    body = _encode(json.dumps(asdict(session)).encode())
-    return f"{body}.{_signature(pepper, body)}"
+    return signed(pepper, json.dumps(asdict(session)))
 
 
 def unsealed(pepper: Pepper, cookie: str) -> Session | None:
     """Return the session of a cookie; None: it is none of ours, or over."""
-    body, _, signature = cookie.partition(".")
-    if len(cookie) > COOKIE_CHARACTERS_MAX or not cookie.isascii():
-        return None
-    if not hmac.compare_digest(signature, _signature(pepper, body)):
-        return None
     try:
-        session = Session(**json.loads(_decode(body)))
-    except (binascii.Error, ValueError, TypeError):
-        # Signed by us, and of another version.
+        session = Session(**json.loads(unsigned(pepper, cookie)))
+    except (ValueError, TypeError):
+        # Nothing that we signed, or of another version.
         return None
     return session if session.expires_at > time.time() else None
+
+
+def signed(pepper: Pepper, text: str) -> str:
+    """Return a cookie that holds a text and cannot be made by others."""
+    body = _encode(text.encode())
+    return f"{body}.{_signature(pepper, body)}"
+
+
+def unsigned(pepper: Pepper, cookie: str) -> str:
+    """Return the text in a cookie; empty: we did not sign it."""
+    body, _, signature = cookie.partition(".")
+    if len(cookie) > COOKIE_CHARACTERS_MAX or not cookie.isascii():
+        return ""
+    if not hmac.compare_digest(signature, _signature(pepper, body)):
+        return ""
+    try:
+        return _decode(body).decode()
+    except (binascii.Error, ValueError):
+        return ""
 
 
 def csrf_token(pepper: Pepper, session: Session) -> str:

@@ -34,7 +34,7 @@ from tollbook_collector.intake.keyring import (
     TooManyFailures,
     presented,
 )
-from tollbook_collector.intake.keys import ADMIN, INGEST, QUERY, VIEW, Key
+from tollbook_collector.intake.keys import ADMIN, INGEST, QUERY, VIEW, Key, id_of
 from tollbook_collector.settings import is_loopback
 
 READING: Final = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -123,6 +123,8 @@ def role_of(key: Key) -> str:
 
 def name_of(key: Key) -> str:
     """Return how a key is called in what people read: `finops (Ab3dEf9h)`, or `somebody`."""
+    if key.id.startswith("oidc:"):
+        return key.name
     return f"{key.name} ({key.id})" if key.name and key.id else key.id or "somebody"
 
 
@@ -200,6 +202,8 @@ def _let_in(request: Request, scope: str) -> Key:
         challenge = {"www-authenticate": 'Bearer realm="tollbook"'}
         raise HTTPException(401, str(error), challenge) from error
     except ScopeMissing as error:
+        # Known, and let into nothing: the audit shall know who tried.
+        request.state.key = ring.active(session.key if session else id_of(token))
         raise HTTPException(403, str(error)) from error
     except (AllowanceSpent, TooManyFailures) as error:
         after = {"retry-after": str(error.retry_after_s)}
@@ -225,7 +229,12 @@ def _token(request: Request) -> str:
 def _key_of_session(request: Request, session: Session, scope: str) -> Key | None:
     """Return what a session stands for; None: what let it in is gone."""
     ring, _ = _parts(request.app)
-    key = ring.active(session.key)
+    if session.grant:
+        of_person = getattr(request.app.state, "key_of_person", None)
+        found = of_person(session) if of_person else None
+        key = found if isinstance(found, Key) else None
+    else:
+        key = ring.active(session.key)
     if key is not None and not key.allows(scope):
         raise ScopeMissing(f"your role is {role_of(key)}; this needs {ROLES.get(scope, scope)}")
     return key

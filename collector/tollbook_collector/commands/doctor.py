@@ -1,60 +1,53 @@
 """Finds what would keep tollbook from working on this machine, and what to do about it."""
 
 import os
-import shutil
 import socket
 import sys
-from collections.abc import Iterator
-from dataclasses import dataclass
-from importlib.util import find_spec
-from pathlib import Path
-from typing import Any, Final, Literal
+from datetime import UTC, datetime
+from typing import Any, Final
+from urllib.request import ProxyHandler, build_opener
 
+from tollbook_collector.commands import doctor_machine as machine
+from tollbook_collector.commands import doctor_settings as set_up
+from tollbook_collector.commands import doctor_surroundings as around
 from tollbook_collector.commands.ask import CollectorAway, CollectorRefused, ask_json
+from tollbook_collector.commands.finding import Finding
 from tollbook_collector.settings import Settings, split_address
-from tollbook_collector.spool.append import DISK_FREE_BYTES_MIN
 
-# Below this the store has little room for merges beside its data.
-DISK_FREE_BYTES_ADVISED: Final = 5 * 1024**3
+CLOCK_TIMEOUT_S: Final = 5.0
 PYTHON_MIN: Final = (3, 11)
-
-Verdict = Literal["ok", "note", "bad"]
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing that was looked at.
-
-    Args:
-        verdict: ok, note (works, but worth knowing) or bad (does not work).
-        text: What was found.
-        remedy: What to do about it; empty: nothing.
-    """
-
-    verdict: Verdict
-    text: str
-    remedy: str = ""
 
 
 def examine(settings: Settings, api: str) -> list[Finding]:
-    """Return what was found, in the order of a call's path."""
+    """Return what was found: the machine, the settings, what is around, and a running collector."""
+    now, environment = datetime.now(UTC), dict(os.environ)
+    findings = [_python(), machine.file_system(settings.data), machine.disk(settings.data)]
+    findings += [machine.inodes(settings.data), machine.open_files(), machine.memory()]
+    findings += [machine.sandbox(), *set_up.everything(settings, environment, now)]
+    findings += [*around.endpoint(environment), *around.proxy(environment)]
+    findings += [*around.switched_off(environment), *around.other_meters(), around.clients()]
     try:
-        health: dict[str, Any] | None = ask_json(api, "/health")
-        running = Finding("ok", f"a collector answers at {api} and finds itself well")
+        said: dict[str, Any] = ask_json(api, "/health")
+        findings.append(Finding("ok", f"a collector answers at {api} and finds itself well"))
+        findings += [*around.health(said), *machine.clock(_date_of(api), now)]
     except CollectorAway:
-        health = None
-        running = Finding("note", f"no collector answers at {api}", "start one: tollbook up")
-    except CollectorRefused as refusal:
-        health = {}
-        running = Finding("bad", f"the collector at {api} is not well: {refusal}")
-    findings = [_python(), running]
-    if health is None:
+        findings.append(Finding("note", f"no collector answers at {api}", "start one: tollbook up"))
         findings += [_port(name, value) for name, value in _listening(settings)]
-        findings.append(_directory(settings.data))
-    findings.append(_disk(settings.data))
-    findings.append(_sandbox())
-    findings += _clients()
+        findings.append(machine.directory(settings.data))
+    except CollectorRefused as refusal:
+        findings.append(
+            Finding("bad", f"the collector at {api} is not well: {refusal}", "see docs/runbooks")
+        )
     return findings
+
+
+def _date_of(api: str) -> str:
+    """Return the date by the clock of who answers there; empty: it was not said."""
+    try:
+        with build_opener(ProxyHandler({})).open(f"{api}/live", timeout=CLOCK_TIMEOUT_S) as answer:
+            return str(answer.headers.get("date", ""))
+    except (OSError, ValueError):
+        return ""
 
 
 def _python() -> Finding:
@@ -86,50 +79,3 @@ def _port(name: str, address: str) -> Finding:
                 "stop the program that listens there, or choose another address for tollbook up",
             )
     return Finding("ok", f"{address} is free for {name}")
-
-
-def _directory(data: Path) -> Finding:
-    existing = data.resolve()
-    while not existing.exists():
-        existing = existing.parent
-    if not os.access(existing, os.W_OK | os.X_OK):
-        return Finding(
-            "bad", f"{existing} cannot be written to", "name another directory with --data"
-        )
-    return Finding("ok", f"data is kept in {data.resolve()}")
-
-
-def _disk(data: Path) -> Finding:
-    existing = data.resolve()
-    while not existing.exists():
-        existing = existing.parent
-    free = shutil.disk_usage(existing).free
-    text = f"{free / 1024**3:.1f} GiB are free on the disk of {existing}"
-    if free < DISK_FREE_BYTES_MIN:
-        return Finding("bad", text, "spans are refused below 0.5 GiB: free some space")
-    if free < DISK_FREE_BYTES_ADVISED:
-        return Finding("note", text, "5 GiB leave the store room to merge")
-    return Finding("ok", text)
-
-
-def _sandbox() -> Finding:
-    listed = Path("/sys/kernel/security/lsm")
-    if listed.exists() and "landlock" not in listed.read_text():
-        return Finding(
-            "note",
-            "this kernel has no Landlock, so SQL of users stays off with the embedded store",
-            "start the kernel with lsm=landlock,…, or use --clickhouse-url",
-        )
-    return Finding("ok", "this kernel can confine the embedded store")
-
-
-def _clients() -> Iterator[Finding]:
-    names = [name for name in ("openai", "anthropic") if find_spec(name) is not None]
-    if names:
-        yield Finding("ok", f"client libraries here that tollbook meters: {', '.join(names)}")
-    else:
-        yield Finding(
-            "note",
-            "no client library that tollbook meters is installed beside it",
-            "instrument your program in its own environment: pip install tollbook",
-        )

@@ -34,6 +34,8 @@ KEYS: Final = {
 BARS: Final = " ▁▂▃▄▅▆▇█"
 BUDGETS_MAX: Final = 8
 BAR_WIDTH: Final = 30
+# Below it a terminal is narrow.
+WIDE_COLUMNS: Final = 100
 LATENCY_SLOW_MS: Final = 10_000
 
 commands = typer.Typer()
@@ -110,8 +112,10 @@ def _spark(answer: dict[str, Any]) -> str:
 
 def _table(answer: dict[str, Any]) -> Table:
     table = Table(box=None, pad_edge=False)
-    table.add_column(answer["by"], overflow="fold", min_width=20)
-    for name in ("$/h", "spent", "calls", "errors", "in", "out", "p50", "p95"):
+    wide = console.width >= WIDE_COLUMNS
+    table.add_column(answer["by"], overflow="fold", min_width=16)
+    tokens = ("in", "out", "p50") if wide else ()
+    for name in ("$/h", "spent", "calls", "errors", *tokens, "p95"):
         table.add_column(name, justify="right", no_wrap=True)
     for row in answer["rows"][: screens.TERMINAL_ROWS_MAX]:
         cost = Decimal(row["cost_usd"])
@@ -123,14 +127,20 @@ def _table(answer: dict[str, Any]) -> Table:
             screens.money(cost),
             screens.count(row["calls"]),
             Text(screens.count(row["errors"]), style="red" if row["errors"] else "dim"),
-            screens.count(row["input_tokens"]),
-            screens.count(row["output_tokens"]),
-            screens.milliseconds(row["p50_ms"]),
+            *_details(row, wide),
             Text(screens.milliseconds(row["p95_ms"]), style="yellow" if slow else ""),
         )
     if not answer["rows"]:
         table.add_row(Text("no call in this time", style="dim"))
     return table
+
+
+def _details(row: dict[str, Any], wide: bool) -> list[str]:
+    """Return tokens and the median, which a narrow terminal has no room for."""
+    if not wide:
+        return []
+    tokens = [screens.count(row[name]) for name in ("input_tokens", "output_tokens")]
+    return [*tokens, screens.milliseconds(row["p50_ms"])]
 
 
 def _budgets(rows: list[dict[str, Any]]) -> Table:

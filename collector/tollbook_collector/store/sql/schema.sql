@@ -341,6 +341,26 @@ PARTITION BY toYYYYMM(started_at)
 ORDER BY (tenant, started_at, id)
 SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8192;
 
+CREATE TABLE audit
+(
+    `tenant` LowCardinality(String) COMMENT 'Whose data it was about; empty: nobody was let in',
+    `at` DateTime64(3, 'UTC') COMMENT 'When it was first made, UTC',
+    `actor` String COMMENT 'Public id of the key, or oidc: and the name of a person; open: no keys are configured',
+    `name` String COMMENT 'Of the key or the person, for people',
+    `role` LowCardinality(String) COMMENT 'viewer, analyst or admin',
+    `address` String COMMENT 'Where it came from',
+    `method` LowCardinality(String) COMMENT 'Of HTTP; GET and HEAD see, the others change or ask in SQL',
+    `path` String COMMENT 'What was asked for',
+    `detail` String COMMENT 'The SQL that was asked, else the parameters in the address; at most 4000 characters' CODEC(ZSTD(1)),
+    `status` UInt16 COMMENT 'Of HTTP: below 400 it was answered',
+    `times` UInt32 COMMENT 'How often, within seconds'
+)
+ENGINE = MergeTree
+PARTITION BY toYYYYMM(at)
+ORDER BY (tenant, at)
+TTL toDateTime(at) + toIntervalDay(400)
+SETTINGS index_granularity = 8192;
+
 CREATE TABLE behaviour_hourly
 (
     `tenant` LowCardinality(String) COMMENT 'Whose data it is',
@@ -2034,6 +2054,42 @@ CREATE TABLE landing_metrics
 )
 ENGINE = `Null`;
 
+CREATE VIEW latency
+(
+    `tenant` LowCardinality(String) COMMENT 'Whose data it is',
+    `hour` DateTime('UTC') COMMENT 'Hour in which the calls started, UTC',
+    `provider` LowCardinality(String) COMMENT 'gen_ai.provider.name',
+    `model` LowCardinality(String) COMMENT 'As the price book names it; unknown ones as they came',
+    `calls` UInt64 COMMENT 'Calls that ended well',
+    `streamed_calls` UInt64 COMMENT 'Of them, those whose first chunk was timed',
+    `p50_ms` Float64 COMMENT 'Milliseconds from start to end, half took less',
+    `p95_ms` Float64 COMMENT '95 of 100 took less, milliseconds',
+    `p99_ms` Float64 COMMENT '99 of 100 took less, milliseconds',
+    `first_chunk_p50_ms` Nullable(Float64) COMMENT 'Milliseconds to the first chunk of a stream; NULL: none was streamed',
+    `first_chunk_p95_ms` Nullable(Float64) COMMENT '95 of 100 took less, milliseconds; NULL: none was streamed',
+    `output_tokens_per_s` Nullable(Float64) COMMENT 'Output tokens for a second of the calls; NULL: no output was reported'
+)
+AS SELECT
+    tenant,
+    toDateTime(toStartOfHour(started_at), 'UTC') AS hour,
+    provider,
+    model,
+    count() AS calls,
+    countIf(time_to_first_chunk_ns IS NOT NULL) AS streamed_calls,
+    quantile(0.5)(duration_ns) / 1000000. AS p50_ms,
+    quantile(0.95)(duration_ns) / 1000000. AS p95_ms,
+    quantile(0.99)(duration_ns) / 1000000. AS p99_ms,
+    quantile(0.5)(time_to_first_chunk_ns) / 1000000. AS first_chunk_p50_ms,
+    quantile(0.95)(time_to_first_chunk_ns) / 1000000. AS first_chunk_p95_ms,
+    (sum(output_tokens) / nullIf(sumIf(duration_ns, output_tokens IS NOT NULL), 0)) * 1000000000. AS output_tokens_per_s
+FROM calls
+WHERE (NOT failed) AND billable
+GROUP BY
+    tenant,
+    hour,
+    provider,
+    model;
+
 CREATE TABLE leases
 (
     `name` LowCardinality(String) COMMENT 'What is done by one collector at a time',
@@ -2188,6 +2244,45 @@ WHERE book_at = (
     FROM price_books
 )
 GROUP BY
+    provider,
+    model;
+
+CREATE VIEW models
+(
+    `tenant` LowCardinality(String) COMMENT 'Whose data it is',
+    `day` Date COMMENT 'Day on which the calls started, UTC',
+    `provider` LowCardinality(String) COMMENT 'gen_ai.provider.name',
+    `model` LowCardinality(String) COMMENT 'As the price book names it; unknown ones as they came',
+    `calls` Int64 COMMENT 'Model calls',
+    `errors` Int64 COMMENT 'Of them, those that failed',
+    `unpriced_calls` Int64 COMMENT 'Of them, those that used tokens at an unknown cost',
+    `input_tokens` Int64 COMMENT 'Cached ones included',
+    `cache_read_tokens` Int64 COMMENT 'Of the input',
+    `output_tokens` Int64 COMMENT 'Reasoning included',
+    `cost_usd` Decimal(38, 12) COMMENT 'USD of the priced calls',
+    `error_share` Float64 COMMENT 'Errors among the calls, 0 to 1',
+    `cache_share` Float64 COMMENT 'Of the input, what was read from a cache, 0 to 1',
+    `seconds_per_call` Float64 COMMENT 'Seconds from start to end, on average'
+)
+AS SELECT
+    tenant,
+    toDate(hour) AS day,
+    provider,
+    model,
+    sum(spend.calls) AS calls,
+    sum(spend.errors) AS errors,
+    sum(spend.unpriced_calls) AS unpriced_calls,
+    sum(spend.input_tokens) AS input_tokens,
+    sum(spend.cache_read_tokens) AS cache_read_tokens,
+    sum(spend.output_tokens) AS output_tokens,
+    sum(spend.cost_usd) AS cost_usd,
+    if(calls = 0, 0, errors / calls) AS error_share,
+    if(input_tokens = 0, 0, cache_read_tokens / input_tokens) AS cache_share,
+    if(calls = 0, 0, (sum(spend.duration_ns) / calls) / 1000000000.) AS seconds_per_call
+FROM spend
+GROUP BY
+    tenant,
+    day,
     provider,
     model;
 
@@ -2700,6 +2795,40 @@ CREATE TABLE price_windows
 ENGINE = MergeTree
 ORDER BY (book_at, provider, model, variant, start_minute)
 SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8192;
+
+CREATE VIEW prices
+(
+    `provider` LowCardinality(String) COMMENT 'As the GenAI conventions name it',
+    `model` LowCardinality(String) COMMENT 'Name in the price book',
+    `service_tier` LowCardinality(String) COMMENT 'standard, batch, flex, priority, …',
+    `context_over` UInt64 COMMENT 'Holds for calls with more input tokens than this',
+    `variant` LowCardinality(String) COMMENT 'Region or hours for which it holds; empty: always',
+    `valid_from` DateTime('UTC') COMMENT 'First second at which it holds, UTC',
+    `valid_to` DateTime('UTC') COMMENT 'From when it no longer holds, UTC',
+    `holds_now` Bool COMMENT 'Whether it holds at this moment',
+    `input_usd_per_million` Nullable(Decimal(38, 12)) COMMENT 'USD for a million tokens of input; NULL: not known',
+    `cache_read_usd_per_million` Nullable(Decimal(38, 12)) COMMENT 'USD for a million tokens read from a cache; NULL: not known',
+    `cache_write_usd_per_million` Nullable(Decimal(38, 12)) COMMENT 'USD for a million tokens written to a cache; NULL: not known',
+    `output_usd_per_million` Nullable(Decimal(38, 12)) COMMENT 'USD for a million tokens of output; NULL: not known',
+    `price_id` String COMMENT 'Names the rate card in calls.price_id',
+    `source` String COMMENT 'Where the rates are from'
+)
+AS SELECT
+    provider,
+    model,
+    service_tier,
+    context_over,
+    variant,
+    valid_from,
+    valid_to,
+    (valid_from <= now('UTC')) AND (now('UTC') < valid_to) AS holds_now,
+    if(input_known, input_usd * 1000000, NULL) AS input_usd_per_million,
+    if(input_known, cache_read_usd * 1000000, NULL) AS cache_read_usd_per_million,
+    if(input_known, cache_write_usd * 1000000, NULL) AS cache_write_usd_per_million,
+    if(output_known, output_usd * 1000000, NULL) AS output_usd_per_million,
+    price_id,
+    source
+FROM rate_cards;
 
 CREATE DICTIONARY rate_card_by_call
 (
@@ -3500,6 +3629,40 @@ ORDER BY (tenant, built_on, dimensions, series)
 TTL built_on + toIntervalDay(7)
 SETTINGS index_granularity = 8192;
 
+CREATE VIEW sessions
+(
+    `tenant` LowCardinality(String) COMMENT 'Whose data it is',
+    `session` String COMMENT 'session.id or gen_ai.conversation.id, as the sender named it',
+    `user_id` String COMMENT 'user.id of its calls; empty: none was named',
+    `first_call` DateTime64(9, 'UTC') COMMENT 'When its first call started, UTC',
+    `last_call` DateTime64(9, 'UTC') COMMENT 'When its newest call started, UTC',
+    `calls` UInt64 COMMENT 'Model calls',
+    `errors` UInt64 COMMENT 'Of them, those that failed',
+    `unpriced_calls` UInt64 COMMENT 'Of them, those that used tokens at an unknown cost',
+    `models` Array(String) COMMENT 'Models that were called, in order of their names',
+    `input_tokens` UInt64 COMMENT 'Cached ones included',
+    `output_tokens` UInt64 COMMENT 'Reasoning included',
+    `cost_usd` Nullable(Decimal(38, 12)) COMMENT 'USD of the priced calls; NULL: none has a price'
+)
+AS SELECT
+    tenant,
+    conversation_id AS session,
+    max(calls.user_id) AS user_id,
+    min(started_at) AS first_call,
+    max(started_at) AS last_call,
+    count() AS calls,
+    countIf(failed) AS errors,
+    countIf((price_status = 'unpriced') AND (unpriced_reason != 'failed')) AS unpriced_calls,
+    arraySort(groupUniqArray(toString(model))) AS models,
+    sum(ifNull(calls.input_tokens, 0)) AS input_tokens,
+    sum(ifNull(calls.output_tokens, 0)) AS output_tokens,
+    sum(calls.cost_usd) AS cost_usd
+FROM calls
+WHERE billable AND (conversation_id != '')
+GROUP BY
+    tenant,
+    session;
+
 CREATE TABLE spans
 (
     `tenant` LowCardinality(String) COMMENT 'Whose data it is, from the key it came with',
@@ -3708,6 +3871,40 @@ CREATE TABLE store_copies
 ENGINE = MergeTree
 ORDER BY (source, event, table_name, day, slice)
 SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8192;
+
+CREATE VIEW teams
+(
+    `tenant` LowCardinality(String) COMMENT 'Whose data it is',
+    `day` Date COMMENT 'Day on which the calls started, UTC',
+    `team` LowCardinality(String) COMMENT 'Tag team; empty: none',
+    `feature` LowCardinality(String) COMMENT 'Tag feature; empty: none',
+    `customer` LowCardinality(String) COMMENT 'Tag customer; empty: none',
+    `calls` Int64 COMMENT 'Model calls',
+    `errors` Int64 COMMENT 'Of them, those that failed',
+    `unpriced_calls` Int64 COMMENT 'Of them, those that used tokens at an unknown cost',
+    `input_tokens` Int64 COMMENT 'Cached ones included',
+    `output_tokens` Int64 COMMENT 'Reasoning included',
+    `cost_usd` Decimal(38, 12) COMMENT 'USD of the priced calls'
+)
+AS SELECT
+    tenant,
+    toDate(hour) AS day,
+    team,
+    feature,
+    customer,
+    sum(spend.calls) AS calls,
+    sum(spend.errors) AS errors,
+    sum(spend.unpriced_calls) AS unpriced_calls,
+    sum(spend.input_tokens) AS input_tokens,
+    sum(spend.output_tokens) AS output_tokens,
+    sum(spend.cost_usd) AS cost_usd
+FROM spend
+GROUP BY
+    tenant,
+    day,
+    team,
+    feature,
+    customer;
 
 CREATE VIEW token_charges
 (

@@ -13,5 +13,9 @@ CREATE SETTINGS PROFILE OR REPLACE tollbook_reading_limits SETTINGS
     max_concurrent_queries_for_user = 8 CONST,
     allow_ddl = 0 CONST,
     allow_introspection_functions = 0 CONST,
+    output_format_write_statistics = 0 CONST,
+    optimize_move_to_prewhere = 0 CONST,
+    query_plan_merge_filters = 0 CONST,
+    short_circuit_function_evaluation = 'force_enable' CONST,
     readonly = 1 CONST
 TO tollbook_reading

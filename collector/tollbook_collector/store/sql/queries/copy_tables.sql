@@ -4,7 +4,7 @@ SELECT
     any(tables.engine) AS kind,
     any(tables.sorting_key) AS sorting,
     extract(any(tables.partition_key), '^toYYYYMM\\((\\w+)\\)$') AS day_column,
-    toUInt32OrZero(extract(any(tables.engine_full), 'TTL \\w+ \\+ toIntervalDay\\((\\d+)\\)')) AS keeps_days,
+    toUInt32OrZero(extract(any(tables.engine_full), 'TTL (?:toDateTime\\()?\\w+\\)? \\+ toIntervalDay\\((\\d+)\\)')) AS keeps_days,
     position(any(tables.create_table_query), 'deduplication_window') > 0 AS remembers,
     arraySort(x -> x.3, groupArray((columns.name, columns.type, columns.position))) AS all_columns
 FROM system.tables AS tables

@@ -1,0 +1,230 @@
+"""Collectors: several before one store; one at a time is killed or stopped, at random under load.
+
+Senders choose a collector at random, as a load balancer does. A request whose answer was lost is
+sent again, byte for byte, to whichever collector is next. In the end everything is drained, copies
+are taken back, and the tables are held against what was acknowledged:
+
+    lost        a span that was acknowledged and is not stored
+    doubled     a call that is billed more than once (copies that were found and taken back are not)
+    foreign     a span that is stored and was never sent
+    drain       seconds from SIGTERM to the end of the process; the limit is 20
+
+Exit status 1 when any of them is not as promised. The seed is printed.
+
+    python benchmarks/collectors.py [--seconds 300] [--collectors 3] [--seed 1]
+"""
+
+import argparse
+import http.client
+import os
+import random
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from dataclasses import dataclass, field
+from decimal import Decimal
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+from tollbook_collector.store.client import ClickHouse, StoreAddress
+from tollbook_collector.store.embedded.process import EmbeddedStore
+
+SPANS = 50
+SENDERS = 3
+# gpt-4o-mini: 0.15 and 0.60 dollars a million tokens.
+SPAN_USD = 1_000 * Decimal("0.15") / 10**6 + 10 * Decimal("0.60") / 10**6
+DRAIN_S_MAX = 20.0
+ANSWER_S = 30.0
+SETTLED_S = 240.0
+
+
+@dataclass
+class Fleet:
+    """Collectors by number, each with its directory and the port it listens on for OTLP."""
+
+    url: str
+    password: str
+    directory: Path
+    pepper: str
+    processes: dict[int, "subprocess.Popen[str]"] = field(default_factory=dict)
+    otlp: dict[int, str] = field(default_factory=dict)
+
+    def start(self, number: int) -> None:
+        """Start a collector and wait until it listens."""
+        command = [sys.executable, "-m", "tollbook_collector", "up"]
+        command += ["--data", str(self.directory / f"collector-{number}")]
+        for option in ("--otlp-http", "--otlp-grpc", "--api"):
+            command += [option, "127.0.0.1:0"]
+        environment = {
+            **os.environ,
+            "COLUMNS": "200",
+            "PYTHONUNBUFFERED": "1",
+            "TOLLBOOK_CLICKHOUSE_URL": self.url,
+            "TOLLBOOK_CLICKHOUSE_PASSWORD": self.password,
+            "TOLLBOOK_KEY_PEPPER": self.pepper,
+            "TOLLBOOK_CANARY_EVERY_S": "0",
+        }
+        log = (self.directory / f"collector-{number}.log").open("a")
+        process = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=log, text=True, env=environment
+        )
+        assert process.stdout is not None
+        text = ""
+        for line in process.stdout:
+            text += line
+            if line.startswith("Next:"):
+                break
+        found = re.search(r"OTLP/HTTP +(\S+)/v1/traces", text)
+        assert found, f"collector {number} did not start: {text}"
+        self.processes[number] = process
+        self.otlp[number] = found[1]
+
+    def end(self, number: int, sign: signal.Signals) -> float:
+        """End a collector and return the seconds it took."""
+        self.otlp.pop(number)
+        began = time.monotonic()
+        self.processes[number].send_signal(sign)
+        self.processes[number].wait(120)
+        return time.monotonic() - began
+
+
+@dataclass
+class Sent:
+    """What senders know: requests by their first span id, and whether they were acknowledged."""
+
+    acknowledged: set[bytes] = field(default_factory=set)
+    intended: set[bytes] = field(default_factory=set)
+    resent: int = 0
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+
+def request(draw: random.Random) -> tuple[bytes, list[bytes]]:
+    """Return a request of spans with ids of their own."""
+    message = ExportTraceServiceRequest()
+    spans = message.resource_spans.add().scope_spans.add().spans
+    ids = []
+    now = time.time_ns()
+    for _ in range(SPANS):
+        span = spans.add(
+            trace_id=draw.randbytes(16), span_id=draw.randbytes(8), name="chat", kind=3
+        )
+        span.start_time_unix_nano, span.end_time_unix_nano = now, now + 10**9
+        for name, value in (
+            ("gen_ai.operation.name", "chat"),
+            ("gen_ai.provider.name", "openai"),
+            ("gen_ai.request.model", "gpt-4o-mini"),
+            ("gen_ai.response.id", f"r-{span.span_id.hex()}"),
+        ):
+            span.attributes.add(key=name).value.string_value = value
+        span.attributes.add(key="gen_ai.usage.input_tokens").value.int_value = 1_000
+        span.attributes.add(key="gen_ai.usage.output_tokens").value.int_value = 10
+        ids.append(span.span_id)
+    return message.SerializeToString(), ids
+
+
+def send(fleet: Fleet, sent: Sent, seed: int, until: float) -> None:
+    """Send until the time is over; each request until somebody has it."""
+    draw = random.Random(seed)
+    while time.monotonic() < until:
+        body, ids = request(draw)
+        with sent.lock:
+            sent.intended |= set(ids)
+        tries = 0
+        while not post(draw.choice(list(fleet.otlp.values()) or [""]), body):
+            tries += 1
+            time.sleep(0.2)
+        with sent.lock:
+            sent.acknowledged |= set(ids)
+            sent.resent += tries > 0
+
+
+def post(address: str, body: bytes) -> bool:
+    """Return whether a request was acknowledged."""
+    parts = urlsplit(address)
+    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=ANSWER_S)
+    try:
+        connection.request("POST", "/v1/traces", body, {"content-type": "application/x-protobuf"})
+        return connection.getresponse().status == 200
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def settle(store: ClickHouse, spans: int) -> None:
+    """Wait until as many calls are there and copies are taken back, or the time is over."""
+    until = time.monotonic() + SETTLED_S
+    while time.monotonic() < until:
+        [(calls, billed)] = store.rows(
+            "SELECT (SELECT uniqExact(span_id) FROM spans), (SELECT sum(calls) FROM spend)"
+        )
+        if int(calls) >= spans and int(billed) == int(calls):
+            return
+        time.sleep(2)
+
+
+def main() -> int:
+    """Run, and return the exit status."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--seconds", type=float, default=300)
+    parser.add_argument("--collectors", type=int, default=3)
+    parser.add_argument("--seed", type=int, default=int(time.time()))
+    options = parser.parse_args()
+    print(f"seed {options.seed}: {options.collectors} collectors, {options.seconds:g} s")
+    draw = random.Random(options.seed)
+    with tempfile.TemporaryDirectory() as name, EmbeddedStore(Path(name) / "store") as embedded:
+        address = embedded.address
+        fleet = Fleet(address.url, address.password, Path(name), draw.randbytes(32).hex())
+        for number in range(options.collectors):
+            fleet.start(number)
+        sent = Sent()
+        until = time.monotonic() + options.seconds
+        senders = [
+            threading.Thread(target=send, args=(fleet, sent, options.seed + number + 1, until))
+            for number in range(SENDERS)
+        ]
+        for sender in senders:
+            sender.start()
+        kills, drains = 0, []
+        while time.monotonic() < until:
+            time.sleep(draw.uniform(1, 8))
+            number = draw.randrange(options.collectors)
+            if draw.random() < 0.5:
+                fleet.end(number, signal.SIGKILL)
+                kills += 1
+            else:
+                drains.append(fleet.end(number, signal.SIGTERM))
+            fleet.start(number)
+        for sender in senders:
+            sender.join()
+        store = ClickHouse(StoreAddress(address.url, address.user, address.password))
+        settle(store, len(sent.acknowledged))
+        drains += [fleet.end(number, signal.SIGTERM) for number in list(fleet.otlp)]
+        return judge(store, sent, kills, drains)
+
+
+def judge(store: ClickHouse, sent: Sent, kills: int, drains: list[float]) -> int:
+    """Print what was found and return the exit status."""
+    stored = {bytes(span) for (span,) in store.rows("SELECT DISTINCT span_id FROM spans")}
+    [(rows, calls, cost)] = store.rows(
+        "SELECT (SELECT count() FROM spans), sum(calls), sum(cost_usd) FROM spend"
+    )
+    lost, foreign = len(sent.acknowledged - stored), len(stored - sent.intended)
+    doubled = int(calls) - len(stored)
+    money = Decimal(cost) - len(stored) * SPAN_USD
+    print(f"acknowledged {len(sent.acknowledged):,} spans; {sent.resent:,} requests sent again")
+    print(f"{kills} killed, {len(drains)} told to stop, the slowest in {max(drains):.1f} s")
+    print(f"lost {lost}, doubled {doubled}, foreign {foreign}, dollars off by {money}")
+    print(f"copies that were stored and taken back: {int(rows) - len(stored)}")
+    wrong = lost or doubled or foreign or money or max(drains) > DRAIN_S_MAX
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

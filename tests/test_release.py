@@ -1,0 +1,40 @@
+"""What a release says of itself is so: settings, versions, the site's navigation."""
+
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import yaml
+
+from tollbook_collector.settings import Settings
+
+ROOT = Path(__file__).parents[1]
+
+
+def test_the_page_of_settings_says_nothing_but_what_the_settings_say() -> None:
+    command = [sys.executable, ROOT / "deploy/release/settings_page.py"]
+
+    printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+    page = (ROOT / "docs/settings.md").read_text().splitlines()
+    assert [line for line in page if line not in printed.splitlines()] == [], "run: make settings"
+    assert len(page) > len(Settings.model_fields)
+
+
+def test_every_page_of_the_navigation_is_there() -> None:
+    lines = (ROOT / "mkdocs.yml").read_text().splitlines()
+    named = {match[1] for line in lines if (match := re.search(r": (\S+\.md)$", line))}
+
+    assert len(named) > 20
+    assert [name for name in sorted(named) if not (ROOT / "docs" / name).exists()] == []
+
+
+def test_chart_image_and_project_have_the_same_version() -> None:
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    chart = yaml.safe_load((ROOT / "deploy/helm/tollbook/Chart.yaml").read_text())
+    compose = (ROOT / "deploy/compose.yml").read_text()
+
+    assert chart["appVersion"] == version
+    assert re.findall(r"image: tollbook:(\S+)", compose) == [version]
