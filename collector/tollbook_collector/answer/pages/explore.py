@@ -42,6 +42,7 @@ ROWS_SHOWN: Final = 500
 
 def add_explore(api: FastAPI, collector: Collected) -> None:
     """Add the explorer and the saving of its views."""
+    _add_views(api, collector)
 
     @api.get("/explore", include_in_schema=False)
     def explore(
@@ -92,6 +93,8 @@ def add_explore(api: FastAPI, collector: Collected) -> None:
             },
         )
 
+
+def _add_views(api: FastAPI, collector: Collected) -> None:
     @api.post("/explore/views", include_in_schema=False)
     def save_view(
         analyst: Analyst, name: Annotated[str, Form()] = "", query: Annotated[str, Form()] = ""
