@@ -1,8 +1,8 @@
--- Adds a day of spend of many customers to the detector's series: busy days, quiet nights, one minute an hour.
-INSERT INTO series_minutely (tenant, minute, key, service, environment, version, provider, model, response_model, team, feature, customer, run, calls, errors, input_tokens, cache_read_tokens, output_tokens, cost_usd)
+-- Adds a day of spend of many customers to the detector's series: busy days, quiet nights.
+INSERT INTO series_hourly (tenant, hour, key, service, environment, version, provider, model, response_model, team, feature, customer, run, calls, errors, input_tokens, cache_read_tokens, output_tokens, cost_usd)
 SELECT
     'bench',
-    toDateTime({day:DateTime('UTC')}, 'UTC') + toIntervalHour(number % {hours:UInt32}) AS minute,
+    toDateTime({day:DateTime('UTC')}, 'UTC') + toIntervalHour(number % {hours:UInt32}) AS hour,
     'key1',
     'shop',
     'production',
@@ -14,7 +14,7 @@ SELECT
     'question',
     concat('customer-', toString(intDiv(number, {hours:UInt32}))) AS customer,
     '',
-    toUInt64((5 + cityHash64(customer) % 200) * if(toHour(minute) BETWEEN 7 AND 18, 1, 0.2) * (0.8 + 0.4 * (cityHash64(customer, minute) % 1000) / 1000)) + 1 AS calls,
+    toUInt64((5 + cityHash64(customer) % 200) * if(toHour(hour) BETWEEN 7 AND 18, 1, 0.2) * (0.8 + 0.4 * (cityHash64(customer, hour) % 1000) / 1000)) + 1 AS calls,
     0,
     1000 * calls,
     500 * calls,

@@ -66,15 +66,14 @@ def database(store_address: StoreAddress) -> Iterator[ClickHouse]:
 @pytest.fixture
 def schema(database: ClickHouse) -> ClickHouse:
     """A migrated database without prices."""
-    sql.migrate(database)
-    return database
+    return migrate(database)
 
 
 @pytest.fixture(scope="session")
 def priced(store_address: StoreAddress) -> Iterator[ClickHouse]:
     """A migrated database with the seeded price book, shared by the session: use own tenants."""
     for clickhouse in opened(store_address):
-        sql.migrate(clickhouse)
+        migrate(clickhouse)
         put_in_force(clickhouse, read_book())
         yield clickhouse
 
@@ -86,8 +85,7 @@ ALERT_TABLES = ("incident_history", "alert_versions", "alert_attempts", "anomaly
 def migrated(store_address: StoreAddress) -> Iterator[ClickHouse]:
     """A migrated database without prices, shared by a module."""
     for clickhouse in opened(store_address):
-        sql.migrate(clickhouse)
-        yield clickhouse
+        yield migrate(clickhouse)
 
 
 @pytest.fixture
@@ -123,6 +121,13 @@ def insert(tenant: str) -> Insert:
         clickhouse.insert_segment(header() + record(envelope), token or uuid.uuid4().hex)
 
     return insert_spans
+
+
+def migrate(clickhouse: ClickHouse) -> ClickHouse:
+    """Bring a database to the schema, and keep what tests put there of times that are long over."""
+    sql.migrate(clickhouse)
+    clickhouse.command("SYSTEM STOP TTL MERGES")
+    return clickhouse
 
 
 def opened(address: StoreAddress) -> Iterator[ClickHouse]:

@@ -19,6 +19,7 @@ from tollbook_collector.store.client import ClickHouse
 DAYS = [datetime(2026, 11, day, tzinfo=UTC) for day in (16, 17, 18, 19)]
 FOURTH = date(2026, 11, 4)
 UNIX_DAY = 1_793_750_400  # 4 November 2026
+NOON_OF_FOURTH = datetime(2026, 11, 4, 12, tzinfo=UTC)
 
 
 def page(**result: Any) -> bytes:
@@ -398,6 +399,20 @@ def test_our_own_focus_file_agrees_with_the_meter(
         (1, 0, "batch")
     ] * 4
     assert found.causes == ()
+
+
+def test_searches_that_were_metered_are_taken_off_what_was_not(
+    priced: ClickHouse, insert: Any, tenant: str
+) -> None:
+    content = page(amount={"value": 1.5, "currency": "usd"}, line_item="web search tool calls")
+    searched = {"tollbook.usage.web_search_requests": 100}
+
+    insert(priced, [call("openai", "gpt-5.5", 0, 0, NOON_OF_FOURTH, **searched)])
+
+    # A hundred searches at a cent are a dollar of it.
+    found = compared(priced, tenant, content)
+
+    assert found.ranked() == {"not_metered": 0.5}
 
 
 def test_searches_on_the_bill_are_named_as_not_metered(

@@ -26,6 +26,8 @@ MODELS = [
     ("deepseek", "deepseek-v4-pro"),
     ("x_ai", "grok-4.7"),
 ]
+# Those that bill a search by itself.
+SEARCHES = ("openai", "anthropic", "gcp.gemini")
 ODD: Sequence[Any] = (-1, 2**53, 2**63 - 1, float("nan"), float("inf"), -0.5, "1e30", "nan")
 
 
@@ -48,6 +50,8 @@ def drawn(draw: random.Random) -> tuple[Asked, Span]:
         "cache_write": written,
         "output": draw.choice([0, draw.randrange(10**6), draw.randrange(2**39)]),
     }
+    searches = draw.choice([0, draw.randrange(100)]) if provider in SEARCHES else 0
+    usage["web_search"] = searches
     at = datetime(2025, 6, 1, tzinfo=UTC) + timedelta(seconds=draw.randrange(50_000_000))
     tier = draw.choice(["standard", "flex", "priority", "batch"])
     span = call(
@@ -59,6 +63,7 @@ def drawn(draw: random.Random) -> tuple[Asked, Span]:
         openai__response__service_tier=tier,
         **cache_read(read),
         **cache_write(written),
+        tollbook__usage__web_search_requests=searches,
     )
     return Asked(provider, model, at, usage, tier), span
 

@@ -86,7 +86,7 @@ WITH
             provider,
             model,
             service_tier,
-            multiIf(class = 'reasoning', 'output', class = 'request', 'other', class) AS class,
+            multiIf(class = 'reasoning', 'output', class IN ('input', 'cache_read', 'cache_write', 'cache_write_1h', 'input_audio', 'input_image', 'output', 'output_audio', 'output_image', 'millisecond'), class, 'other') AS class,
             toDecimal128(0, 12) AS quantity,
             effective_cost_usd AS cost_usd
         FROM token_charges

@@ -109,10 +109,11 @@ FROM
     UNION ALL
     SELECT if(is_other_tier, 'tier', 'price') AS cause, provider, model, class, sum(quantity) AS tokens, sum(prices.usd) AS usd FROM prices GROUP BY cause, provider, model, class
     UNION ALL
-    SELECT 'not_metered' AS cause, provider, model, class, 0 AS tokens, toFloat64(sum(their_cost_usd)) AS usd
+    -- A bill does not say which model searched, so searches are compared by provider.
+    SELECT 'not_metered' AS cause, provider, '' AS model, class, 0 AS tokens, toFloat64(sum(ifNull(their_cost_usd, 0) - our_cost_usd)) AS usd
     FROM reconciliations
-    WHERE tenant = {tenant:String} AND bill = {bill:String} AND reconciled_at = {at:DateTime64(6, 'UTC')} AND class = 'other' AND ifNull(their_cost_usd, 0) > 0
-    GROUP BY provider, model, class
+    WHERE tenant = {tenant:String} AND bill = {bill:String} AND reconciled_at = {at:DateTime64(6, 'UTC')} AND class = 'other'
+    GROUP BY provider, class
 )
 -- What is below a thousandth of a cent is rounding.
 WHERE usd > 0.00001
