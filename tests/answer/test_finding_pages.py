@@ -117,7 +117,7 @@ def test_a_run_shows_what_each_step_costs_with_the_steps_below_it(
     insert_run(priced, insert)
     page = opened("/runs")
 
-    page.locator("section").nth(1).locator("tbody a").click()
+    page.locator("tbody a").click()
 
     # 3 * 0.00045 for the run, 2 * 0.00045 below the tool.
     assert (

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
@@ -12,6 +13,8 @@ from tollbook_collector.answer import session as sessions
 from tollbook_collector.answer.api import create_api
 from tollbook_collector.answer.login import own_path
 from tollbook_collector.answer.session import Session
+from tollbook_collector.intake.key_desk import KeyDesk
+from tollbook_collector.intake.key_file import KeyFile
 from tollbook_collector.intake.keyring import Keyring
 from tollbook_collector.intake.keys import ADMIN, INGEST, QUERY, VIEW, Pepper, changed, new_key
 from tollbook_collector.store.client import ClickHouse
@@ -25,9 +28,10 @@ Browser = Callable[[str], TestClient]
 class Keyed(Reading):
     """A collector of one tenant with a key of each scope."""
 
-    def __init__(self, store: ClickHouse, tenant: str) -> None:
+    def __init__(self, store: ClickHouse, tenant: str, directory: Path) -> None:
         super().__init__(store, tenant)
         self.keyring = Keyring(PEPPER)
+        self.key_desk = KeyDesk(KeyFile(directory))
         made = {scope: new_key(PEPPER, tenant, (scope,)) for scope in (VIEW, QUERY, ADMIN, INGEST)}
         self.keys = {scope: key for scope, (key, _) in made.items()}
         self.tokens = {scope: token for scope, (_, token) in made.items()}
@@ -35,8 +39,8 @@ class Keyed(Reading):
 
 
 @pytest.fixture(name="keyed")
-def _keyed(priced: ClickHouse, tenant: str) -> Keyed:
-    return Keyed(priced, tenant)
+def _keyed(priced: ClickHouse, tenant: str, tmp_path: Path) -> Keyed:
+    return Keyed(priced, tenant, tmp_path)
 
 
 @pytest.fixture(name="browser")
@@ -188,3 +192,46 @@ def test_an_open_collector_refuses_what_another_site_makes_a_browser_send(
     own = api.post("/v1/sql", content="SELECT 1", headers={"content-type": "text/plain"})
 
     assert (refused.status_code, own.status_code) == (403, 200)
+
+
+def test_an_admin_makes_and_revokes_a_key_on_the_page_and_its_text_is_shown_once(
+    browser: Browser,
+) -> None:
+    client = browser(ADMIN)
+    form = {"csrf": csrf(client), "scope": "ingest", "name": "checkout"}
+
+    made = client.post("/settings/keys", data=form, headers=HTML)
+
+    assert "shown this once" in made.text
+    listed = client.get("/settings", headers=HTML).text
+    assert "checkout" in listed
+    assert "shown this once" not in listed
+
+
+@pytest.mark.parametrize("scope", [VIEW, QUERY])
+def test_who_is_no_admin_sees_no_keys_and_makes_none(browser: Browser, scope: str) -> None:
+    client = browser(scope)
+
+    page = client.get("/settings", headers=HTML)
+    made = client.post("/settings/keys", data={"csrf": csrf(client)}, headers=HTML)
+
+    assert (page.status_code, made.status_code) == (200, 403)
+    assert "Make a key" not in page.text
+
+
+def test_a_viewer_cannot_act_on_what_pages_show(browser: Browser) -> None:
+    client = browser(VIEW)
+    form = {"csrf": csrf(client), "name": "x", "query": ""}
+
+    refused = [
+        client.post(path, data=form, headers=HTML).status_code
+        for path in ("/explore/views", "/incidents/inc_1/resolve", "/ledger/2026-01/close")
+    ]
+
+    assert refused == [403, 403, 403]
+
+
+def test_a_form_without_the_sessions_token_makes_no_key(browser: Browser) -> None:
+    made = browser(ADMIN).post("/settings/keys", data={"scope": "admin"}, headers=HTML)
+
+    assert made.status_code == 403

@@ -19,9 +19,9 @@ from .found import finding, insert_budget
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium")
 PAGES = [
-    *("/", "/explore", "/calls", "/runs", "/models"),
-    *("/incidents", "/budgets", "/savings"),
-    *("/prices", "/data"),
+    *("/", "/explore", "/calls", "/runs", "/agents", "/models", "/compare"),
+    *("/incidents", "/drift", "/budgets", "/savings"),
+    *("/prices", "/ledger", "/data", "/settings"),
 ]
 NOW = datetime.now(UTC) - timedelta(minutes=2)
 TRACE = bytes(range(1, 17))
@@ -212,12 +212,14 @@ def test_a_page_is_accessible_and_no_wider_than_its_window(
     insert_budget(priced, tenant, "teams", "search")
     ones = [f"/calls/{TRACE.hex()}/{'01' * 8}", f"/incidents/{told.incident}", "/runs/refund-1"]
 
-    found = {}
-    for path in [*PAGES, *ones]:
+    found: dict[str, list[tuple[str, str]]] = {}
+    for at, path in enumerate([*PAGES, *ones]):
         page.goto(urljoin(page.url, path))
+        # Axe takes a second a page: each page is looked at in one of the two.
+        looked_at = at % 2 == (scheme == "dark")
         found[path] = [
             (one["id"], one["nodes"][0]["html"])
-            for one in Axe().run(page, options=AXE).response["violations"]
+            for one in (Axe().run(page, options=AXE).response["violations"] if looked_at else [])
             if one["impact"] in ("serious", "critical")
         ]
         if page.evaluate("document.documentElement.scrollWidth") > width:

@@ -16,12 +16,14 @@ from tollbook_collector.answer.alerts import add_alerts
 from tollbook_collector.answer.anomalies import add_anomalies
 from tollbook_collector.answer.audit import add_audit
 from tollbook_collector.answer.backups import add_backups
+from tollbook_collector.answer.bookkeeping import add_bookkeeping
 from tollbook_collector.answer.books import add_books
 from tollbook_collector.answer.budgets import add_budgets
 from tollbook_collector.answer.calls import add_calls
 from tollbook_collector.answer.change import add_change
 from tollbook_collector.answer.clickhouse_door import add_clickhouse_door
 from tollbook_collector.answer.collected import Collected
+from tollbook_collector.answer.compare import add_compare
 from tollbook_collector.answer.drift import add_drift
 from tollbook_collector.answer.focus import add_focus
 from tollbook_collector.answer.forecast import add_forecast
@@ -44,6 +46,7 @@ from tollbook_collector.answer.sessions import add_sessions
 from tollbook_collector.answer.tenant import AnalystTenant, Reader, Tenant, may_read
 from tollbook_collector.answer.top import add_top
 from tollbook_collector.answer.user_sql import SqlIsOff, UserSql
+from tollbook_collector.answer.views import add_views
 from tollbook_collector.store.client import StoreRefused, StoreUnavailable
 
 MEDIA_TYPES: Final = {
@@ -75,6 +78,9 @@ def create_api(collector: Collected) -> FastAPI:
     add_sessions(api, collector)
     add_runs(api, collector)
     add_savings(api, collector)
+    add_views(api, collector)
+    add_compare(api, collector)
+    add_bookkeeping(api, collector)
     add_focus(api, collector)
     add_reconcile(api, collector)
     add_models(api, collector)

@@ -68,13 +68,13 @@ def add_keys(api: FastAPI, collector: Keyed) -> None:
     def list_keys(admin: Admin) -> dict[str, Any]:
         """Return the keys that the asking key manages, newest first; no secret is among them."""
         now = datetime.now(UTC)
-        return {"keys": [key.shown(now) for key in desk.listing(_managed(admin))]}
+        return {"keys": [key.shown(now) for key in desk.listing(managed(admin))]}
 
     @api.post("/v1/keys", status_code=201)
     def create_key(admin: Admin, asked: NewKey) -> dict[str, Any]:
         """Make a key and return it with its secret, which is shown this once."""
         tenant = asked.tenant or admin.tenant
-        if _managed(admin) not in (EVERY_TENANT, tenant):
+        if managed(admin) not in (EVERY_TENANT, tenant):
             raise WrongKeyRequest(
                 f"a key of {admin.tenant} makes keys of {admin.tenant}, not of {tenant!r}"
             )
@@ -88,14 +88,14 @@ def add_keys(api: FastAPI, collector: Keyed) -> None:
     def rotate_key(admin: Admin, key_id: str, rotation: Rotation) -> dict[str, Any]:
         """Make the key that takes another one's place, and return it with its secret."""
         overlap = timedelta(seconds=rotation.overlap_s)
-        made = desk.rotate(key_id, _managed(admin), overlap)
+        made = desk.rotate(key_id, managed(admin), overlap)
         collector.share_keys()
         return _with_secret(*made)
 
     @api.delete("/v1/keys/{key_id}")
     def revoke_key(admin: Admin, key_id: str) -> dict[str, Any]:
         """End a key; every collector refuses it within 5 s."""
-        key = desk.revoke(key_id, _managed(admin))
+        key = desk.revoke(key_id, managed(admin))
         collector.share_keys()
         return key.shown(datetime.now(UTC))
 
@@ -109,7 +109,7 @@ def add_keys(api: FastAPI, collector: Keyed) -> None:
     api.add_exception_handler(NoSuchKey, missing)
 
 
-def _managed(admin: Key) -> str:
+def managed(admin: Key) -> str:
     """Return the tenant whose keys may be managed: of an open collector, all."""
     return admin.tenant if admin.id else EVERY_TENANT
 

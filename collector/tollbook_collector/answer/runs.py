@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Final
 
@@ -75,6 +75,16 @@ class Task:
 
 
 @dataclass(frozen=True)
+class AgentDay:
+    """The runs of an agent that began on a day of UTC."""
+
+    day: date
+    run: str
+    runs: int
+    cost_usd: Decimal
+
+
+@dataclass(frozen=True)
 class RunPage:
     """A page of runs, and the cursor of the next; empty: there is none."""
 
@@ -130,6 +140,12 @@ def tasks(store: Answerer, tenant: str, period: Period) -> list[Task]:
     return [Task(*row) for row in rows]
 
 
+def agent_days(store: Answerer, tenant: str, period: Period) -> list[AgentDay]:
+    """Return what the runs of each agent cost, by the day they began."""
+    rows = store.rows(sql.read("queries/agents_series"), period.parameters(tenant))
+    return [AgentDay(*row) for row in rows]
+
+
 def run(store: Answerer, tenant: str, run_id: str) -> Run | None:
     """Return one run, None if there is none of this id."""
     rows = store.rows(sql.read("queries/run"), {"tenant": tenant, "run": run_id})
@@ -174,8 +190,13 @@ def add_runs(api: FastAPI, collector: Collected) -> None:
     @api.get("/v1/agents")
     def list_tasks(tenant: Tenant, since: str = "7d") -> dict[str, Any]:
         """Return the agent tasks, dearest first, with what one run of each costs."""
-        rows = tasks(collector.store, tenant, Period.back(since))
-        return {"rows": [_plain(asdict(one)) for one in rows]}
+        period = Period.back(since)
+        rows = tasks(collector.store, tenant, period)
+        days = agent_days(collector.store, tenant, period)
+        return {
+            "rows": [_plain(asdict(one)) for one in rows],
+            "days": [_plain(asdict(one)) for one in days],
+        }
 
     @api.get("/v1/runs/{run_id:path}")
     def one_run(tenant: Tenant, run_id: str) -> Response:

@@ -1,19 +1,48 @@
-"""The explorer: spend by any dimensions, and what changed against the period before."""
+"""The explorer: spend by any dimensions, what changed against another period, and why."""
 
-from fastapi import FastAPI, Request
-from fastapi.responses import Response
+from datetime import timedelta
+from decimal import Decimal
+from typing import Annotated, Final
+
+from fastapi import FastAPI, Form, Request
+from fastapi.responses import RedirectResponse, Response
 
 from tollbook_collector.answer.collected import Collected
 from tollbook_collector.answer.pages.chart import spend_chart
-from tollbook_collector.answer.pages.overview import by_cost, totals
 from tollbook_collector.answer.pages.render import page
-from tollbook_collector.answer.questions import Period
-from tollbook_collector.answer.series import TIMELESS, spend_change, spend_series
-from tollbook_collector.answer.tenant import Tenant
+from tollbook_collector.answer.questions import Period, WrongQuestion
+from tollbook_collector.answer.series import TIMELESS, spend_series
+from tollbook_collector.answer.tenant import Analyst, Tenant, name_of
+from tollbook_collector.answer.views import cleaned, remove, save, views
+from tollbook_collector.money.change import (
+    EFFECTS,
+    NOTHING,
+    SegmentChange,
+    TooManySegments,
+    Use,
+    explain_change,
+)
+
+# What the period is held against, and how it is called.
+AGAINST: Final = {
+    "before": "the time before",
+    "week": "a week earlier",
+    "4weeks": "four weeks earlier",
+}
+SHIFTS: Final = {"week": timedelta(days=7), "4weeks": timedelta(days=28)}
+EFFECT_WORDS: Final = {
+    "volume": "more or fewer calls in all",
+    "mix": "a larger or smaller part of them",
+    "length": "longer or shorter calls",
+    "cache": "what the cache saves",
+    "price": "the price of a token",
+}
+ROWS_SHOWN: Final = 500
 
 
 def add_explore(api: FastAPI, collector: Collected) -> None:
-    """Add the explorer."""
+    """Add the explorer and the saving of its views."""
+    _add_views(api, collector)
 
     @api.get("/explore", include_in_schema=False)
     def explore(
@@ -23,11 +52,16 @@ def add_explore(api: FastAPI, collector: Collected) -> None:
         then: str = "",
         since: str = "7d",
         sort: str = "cost",
+        against: str = "before",
     ) -> Response:
         period = Period.back(since)
         dimensions = [by, then] if then and then != by else [by]
-        found = spend_change(collector.store, tenant, period, dimensions)
-        largest = found[0] if found and found[0].delta_usd else None
+        found = _changes(collector, tenant, period, dimensions, against)
+        before, after = _total([one.before for one in found]), _total([one.after for one in found])
+        effects = {
+            name: sum((one.effects_usd[name] for one in found), Decimal(0)) for name in EFFECTS
+        }
+        rows = found if sort == "change" else sorted(found, key=_dearest)
         return page(
             request,
             "explore",
@@ -37,13 +71,68 @@ def add_explore(api: FastAPI, collector: Collected) -> None:
                 "by": by,
                 "then": then,
                 "sort": sort,
+                "against": against,
                 "dimensions": TIMELESS,
+                "choices": AGAINST,
                 "shown": dimensions,
-                "rows": found if sort == "change" else by_cost(found),
-                "totals": totals(found),
-                "largest": largest,
+                "rows": rows[:ROWS_SHOWN],
+                "left_out": max(0, len(rows) - ROWS_SHOWN),
+                "before": before,
+                "after": after,
+                "delta_usd": after.cost_usd - before.cost_usd,
+                "effects": sorted(
+                    ((EFFECT_WORDS[name], amount) for name, amount in effects.items() if amount),
+                    key=lambda one: -abs(one[1]),
+                ),
+                "largest": found[0] if found and found[0].delta_usd else None,
+                "views": views(collector.store, tenant),
+                "view": cleaned(request.url.query[:500]),
                 "chart_data": spend_chart(
                     spend_series(collector.store, tenant, period, by), period, f"(no {by})"
                 ),
             },
         )
+
+
+def _add_views(api: FastAPI, collector: Collected) -> None:
+    @api.post("/explore/views", include_in_schema=False)
+    def save_view(
+        analyst: Analyst, name: Annotated[str, Form()] = "", query: Annotated[str, Form()] = ""
+    ) -> Response:
+        save(collector.ledger, analyst.tenant, name, query, name_of(analyst))
+        return RedirectResponse(f"/explore?{cleaned(query)}", 303)
+
+    @api.post("/explore/views/remove", include_in_schema=False)
+    def remove_view(analyst: Analyst, name: Annotated[str, Form()] = "") -> Response:
+        remove(collector.ledger, analyst.tenant, name, name_of(analyst))
+        return RedirectResponse("/explore", 303)
+
+
+def _changes(
+    collector: Collected, tenant: str, period: Period, by: list[str], against: str
+) -> list[SegmentChange]:
+    for dimension in by:
+        if dimension not in TIMELESS:
+            raise WrongQuestion(f"{dimension!r} is not a dimension; {', '.join(TIMELESS)} are")
+    if against not in AGAINST:
+        raise WrongQuestion(f"{against!r} is no period; {', '.join(AGAINST)} are")
+    since = period.since.replace(minute=0, second=0, microsecond=0)
+    until = period.until.replace(minute=0, second=0, microsecond=0)
+    shift = SHIFTS.get(against, until - since)
+    earlier = (since - shift, until - shift)
+    try:
+        return explain_change(collector.ledger, tenant, earlier, (since, until), by)
+    except TooManySegments as error:
+        raise WrongQuestion(str(error)) from error
+
+
+def _total(uses: list[Use]) -> Use:
+    return Use(
+        sum(use.calls for use in uses),
+        NOTHING.tokens,
+        sum((use.cost_usd for use in uses), Decimal(0)),
+    )
+
+
+def _dearest(one: SegmentChange) -> tuple[Decimal, int, tuple[str, ...]]:
+    return (-one.after.cost_usd, -one.after.calls, one.dimensions)

@@ -40,16 +40,21 @@ NAVIGATION: Final = (
         ("/explore", "Explore", "e"),
         ("/calls", "Calls", "c"),
         ("/runs", "Runs", "r"),
+        ("/agents", "Agents", "a"),
         ("/models", "Models", "m"),
+        ("/compare", "Compare", "b"),
     ),
     (
         ("/incidents", "Incidents", "i"),
+        ("/drift", "Drift", "t"),
         ("/budgets", "Budgets", "u"),
         ("/savings", "Savings", "s"),
     ),
     (
         ("/prices", "Prices", "p"),
+        ("/ledger", "Ledger", "l"),
         ("/data", "Data health", "d"),
+        ("/settings", "Settings, keys", "k"),
     ),
 )
 PERIODS: Final = ("1h", "24h", "7d", "30d", "90d")
@@ -71,6 +76,7 @@ _environment.filters.update(
     when=words.when,
     period=words.period,
     sentence=words.sentence,
+    number=words.number,
     decimal=Decimal,
     json=json.dumps,
 )

@@ -114,3 +114,8 @@ def percent_change(delta: Decimal, before: Decimal) -> str:
         return ""
     ratio = delta / before
     return f"{ratio + 1:.0f}\N{MULTIPLICATION SIGN}" if ratio >= 9 else f"{100 * ratio:+.0f} %"
+
+
+def number(form: str, value: float) -> str:
+    """Return a number in printf's form, with a minus sign that is one."""
+    return (form % value).replace("-", MINUS)

@@ -52,7 +52,7 @@
     return (at) => {
       const format = FORMATS[chart.unit];
       time.textContent = at === null ? "" : `${utc(chart.x[at])} UTC`;
-      values.forEach((value, index) => (value.textContent = at === null ? "" : format(chart.series[index].values[at])));
+      values.forEach((value, index) => (value.textContent = at === null || chart.series[index].values[at] === null ? "" : format(chart.series[index].values[at])));
     };
   }
 
@@ -83,7 +83,8 @@
 
   function draw(box) {
     const chart = JSON.parse(box.dataset.chart);
-    const tops = stacked(chart.series, chart.x.length);
+    const lines = chart.kind === "lines";
+    const tops = lines ? chart.series.map((one) => one.values) : stacked(chart.series, chart.x.length);
     const format = FORMATS[chart.unit];
     if (box.nextElementSibling?.className === "legend") box.nextElementSibling.remove();
     box.replaceChildren();
@@ -97,15 +98,14 @@
       tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), "UTC"),
       legend: { show: false },
       cursor: { y: false, points: { show: false }, drag: { x: true, y: false } },
-      scales: { y: { range: (_, low, high) => [0, high > 0 ? high * 1.05 : 1] } },
+      // A bar stands to the right of its start: the last one needs its width.
+      scales: { x: { range: (_, low, high) => [low, lines ? high : high + chart.bucket_s] }, y: { range: (_, low, high) => [0, high > 0 ? high * 1.05 : 1] } },
       axes: [{ ...axis, values: instants }, { ...axis, size: 64, values: (_, ticks) => ticks.map(format) }],
       series: [{}, ...order.map((index) => ({
         label: chart.series[index].label,
-        fill: colour(chart.series[index], index),
         stroke: colour(chart.series[index], index),
-        width: 0,
-        points: { show: false },
-        paths: uPlot.paths.bars({ size: [1, Infinity], align: 1, gap: box.clientWidth / chart.x.length > 4 ? 1 : 0 }),
+        points: { show: lines && chart.x.length < 2 },
+        ...(lines ? { width: 2 } : { width: 0, fill: colour(chart.series[index], index), paths: uPlot.paths.bars({ size: [1, Infinity], align: 1, gap: box.clientWidth / chart.x.length > 4 ? 1 : 0 }) }),
       }))],
       hooks: { setCursor: [(plot) => say(plot.cursor.idx ?? null)], draw: [(plot) => mark(plot, chart.marks ?? [])] },
     };
