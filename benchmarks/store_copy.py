@@ -36,7 +36,7 @@ INSERT INTO spans SELECT spans.* REPLACE (
     reinterpretAsFixedString(cityHash64(span_id, number)) AS span_id,
     subtractHours(started_at, number * 7 % 720) AS started_at)
 FROM spans CROSS JOIN numbers({first:UInt32}, {count:UInt32}) AS numbers
-WHERE key = 'key'
+WHERE spans.key = 'key'
 """
 COMPARED = (
     "SELECT toDate(started_at) AS day, count(), sum(cost_usd), sum(input_tokens),"

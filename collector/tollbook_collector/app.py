@@ -183,11 +183,12 @@ class Collector:
     def close(self) -> None:
         """Load what is in the spool and stop everything, within DRAIN_S."""
         started = time.monotonic()
-        self._duties.stop(DUTIES_END_S)
-        # A store that hangs is not waited for: the lease then runs out.
-        giving_up = threading.Thread(target=self._lease.release, daemon=True)
-        giving_up.start()
-        giving_up.join(LEASE_ENDS_S)
+        if self._duties.stop(DUTIES_END_S):
+            # A store that hangs is not waited for. Nor is the lease given up while a round goes on,
+            # so that nobody begins the same one beside it: it runs out.
+            giving_up = threading.Thread(target=self._lease.release, daemon=True)
+            giving_up.start()
+            giving_up.join(LEASE_ENDS_S)
         self.alerts.close()
         with contextlib.suppress(StoreUnavailable, StoreRefused):
             self.audit.write()

@@ -77,13 +77,14 @@ class Duties:
         for thread in self._threads:
             thread.start()
 
-    def stop(self, seconds: float = STOP_S) -> None:
-        """Begin no further round, and wait so many seconds for those that run."""
+    def stop(self, seconds: float = STOP_S) -> bool:
+        """Begin no further round, wait so many seconds for those that run; return if all ended."""
         self._stopping.set()
         deadline = time.monotonic() + seconds
         for thread in self._threads:
             if thread.is_alive():
                 thread.join(max(0.0, deadline - time.monotonic()))
+        return not any(thread.is_alive() for thread in self._threads)
 
     def counts(self) -> dict[str, DutyCounts]:
         """Return what each has done, by name."""
