@@ -1,6 +1,7 @@
 """The audit: who saw and changed what."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,8 +22,10 @@ def seen(path: str = "/") -> Seen:
     return Seen("acme", "k", "k", "viewer", "127.0.0.1", "GET", path, "", 200)
 
 
-def test_what_was_seen_and_changed_is_shown_to_admins(priced: ClickHouse, tenant: str) -> None:
-    collector = Keyed(priced, tenant)
+def test_what_was_seen_and_changed_is_shown_to_admins(
+    priced: ClickHouse, tenant: str, tmp_path: Path
+) -> None:
+    collector = Keyed(priced, tenant, tmp_path)
     client = TestClient(create_api(collector))
 
     def ask(method: str, path: str, scope: str, **rest: Any) -> int:

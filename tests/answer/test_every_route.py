@@ -33,8 +33,8 @@ OF_SENDERS = {"/v1/limits"}
 
 
 @pytest.fixture(name="collector", scope="module")
-def _collector(priced: ClickHouse) -> Keyed:
-    return Keyed(priced, "every-route")
+def _collector(priced: ClickHouse, tmp_path_factory: pytest.TempPathFactory) -> Keyed:
+    return Keyed(priced, "every-route", tmp_path_factory.mktemp("keys"))
 
 
 def routes(api: FastAPI) -> Iterator[tuple[str, str]]:
