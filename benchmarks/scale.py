@@ -3,7 +3,7 @@
 Every figure of docs/scale.md comes from here: inputs that were measured or are said to be assumed,
 and arithmetic. Other inputs give another table.
 
-    python benchmarks/scale.py [--bytes-per-span 65] [--store-us 18] [--peak 4] …
+    python benchmarks/scale.py [--bytes-per-span 90] [--store-us 27] [--peak 4] …
 """
 
 import argparse
@@ -20,10 +20,10 @@ GB = 10**9
 class Inputs:
     """What a span costs, and what machines are and cost."""
 
-    bytes_per_span: float = 65.0  # on disk, merged, without content; with 600 characters 152
+    bytes_per_span: float = 90.0  # on disk; 600 characters of content add some 90
     wire_bytes_per_span: float = 200.0  # compressed, with 400 characters of content
-    store_us: float = 16.0  # CPU of the store for a span: decode to roll-up, merges too
-    collector_us: float = 8.0  # CPU of the collector for a span: check, spool, hand over
+    store_us: float = 27.0  # CPU of the store for a span: decode to roll-up, merges too
+    collector_us: float = 9.0  # CPU of the collector for a span: check, spool, hand over
     segment_spans: float = 50_000  # a full segment of 48 MiB
     segment_s: float = 0.5  # a segment is sealed so long after its first span, when not full
     peak: float = 4.0  # the busiest hour over the mean
