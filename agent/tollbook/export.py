@@ -7,6 +7,7 @@ beyond the limit the oldest is dropped and counted.
 """
 
 import queue
+import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -224,8 +225,10 @@ class Exporter:
         self._idle = False
 
     def _start(self) -> None:
-        if not self._starting.acquire(blocking=False):
-            return  # another thread is about to
+        # A stream may be finalized when the interpreter ends: before Python 3.12 a thread that is
+        # started then never begins, and whoever started it waits for that without an end.
+        if sys.is_finalizing() or not self._starting.acquire(blocking=False):
+            return  # or another thread is about to
         try:
             if not self._running:
                 self._make_primitives()

@@ -285,6 +285,26 @@ def test_many_threads_lose_nothing(openai_client: openai.OpenAI, collector: Any)
     assert len({span.span_id for span in collector.spans}) == 200
 
 
+# The stream lives on in the module, so the interpreter finalizes it when no thread can start.
+KEPT_TO_THE_END = """
+import faulthandler, os, tollbook, openai
+faulthandler.dump_traceback_later(20, exit=True)
+tollbook.instrument(endpoint=os.environ["COLLECTOR"])
+client = openai.OpenAI(api_key="k", base_url=os.environ["PROVIDER"] + "/v1")
+asked = dict(model="gpt-4o", messages=[dict(role="user", content="x")], stream=True)
+stream = client.chat.completions.create(**asked)
+next(iter(stream))
+"""
+
+
+def test_a_stream_that_is_dropped_when_the_interpreter_ends_does_not_hold_it_up(
+    run_python: Any,
+) -> None:
+    ended = run_python(KEPT_TO_THE_END)
+
+    assert (ended.returncode, ended.stderr) == (0, "")
+
+
 # The first function that is registered runs last: after tollbook's own.
 EXIT = """
 import atexit, time
