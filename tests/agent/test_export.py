@@ -300,9 +300,11 @@ next(iter(stream))
 def test_a_stream_that_is_dropped_when_the_interpreter_ends_does_not_hold_it_up(
     run_python: Any,
 ) -> None:
+    # What the library does without us counts: with CPython 3.13.0 it crashes at its end.
+    without = run_python(KEPT_TO_THE_END.replace("tollbook.instrument(", "dict("))
     ended = run_python(KEPT_TO_THE_END)
 
-    assert (ended.returncode, ended.stderr) == (0, "")
+    assert (ended.returncode, ended.stderr) == (without.returncode, without.stderr)
 
 
 # The first function that is registered runs last: after tollbook's own.
