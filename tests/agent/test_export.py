@@ -27,10 +27,11 @@ def hole() -> Iterator[str]:
 
 
 @pytest.fixture
-def refused() -> str:
-    """The URL of a port where nobody listens."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return f"http://127.0.0.1:{server.getsockname()[1]}"
+def refused() -> Iterator[str]:
+    """The URL of a port where nobody listens, held so that nobody else's server gets it."""
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        yield f"http://127.0.0.1:{held.getsockname()[1]}"
 
 
 @pytest.fixture
