@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:  # absent from the environments of other libraries
     import anthropic
     import openai
 
+NOWHERE = "http://127.0.0.1:1/"  # a port that no server is given
 WAIT_S = 10.0  # for what must happen; a test that waits so long fails
 
 # Numbers are all different, so that each can be told from the others.
@@ -496,6 +497,10 @@ def collector(monkeypatch: pytest.MonkeyPatch) -> Iterator[Collector]:
     server = Collector()
     tollbook.instrument(service="tests", endpoint=server.url)
     yield server
+    if PROCESS.exporter is not None:
+        # It goes on trying for as long as this process lives, and the port is soon another's.
+        settings = PROCESS.exporter.settings
+        PROCESS.exporter.settings = replace(settings, traces_url=NOWHERE, limits_url=NOWHERE)
     server.close()
 
 

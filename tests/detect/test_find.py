@@ -229,6 +229,15 @@ def test_a_tenant_that_is_a_day_old_says_nothing_of_its_own_habits(
     assert look(priced, tenant, NOW) == []
 
 
+@pytest.mark.parametrize("after_s", [1, 61, 121, 600])
+def test_the_first_calls_of_a_tenant_are_no_fault(
+    priced: ClickHouse, tenant: str, after_s: int
+) -> None:
+    stored.store(priced, [row(tenant, NOW + timedelta(seconds=after_s - after_s % 60), 3)])
+
+    assert look(priced, tenant, NOW + timedelta(seconds=after_s)) == []
+
+
 def test_nothing_is_looked_at_where_detection_is_off(priced: ClickHouse, tenant: str) -> None:
     stored.store(priced, [*both_teams(tenant), *loop(tenant, NOW - 3 * HOUR, 3)])
     told = Told()

@@ -102,8 +102,9 @@ def _starting(tmp_path: Path) -> Iterator[StartCollector]:
         log = tmp_path / f"collector-{len(started)}.log"
         command = [sys.executable, "-m", "tollbook_collector", "up"]
         command += ["--data", str(data or tmp_path / "data")]
-        for option in ("--otlp-http", "--otlp-grpc", "--api"):
-            command += [option, "127.0.0.1:0"]
+        # Senders of tests that have ended try their ports on 127.0.0.1 again, and would be counted.
+        command += ["--otlp-http", "127.0.0.2:0", "--otlp-grpc", "127.0.0.2:0"]
+        command += ["--api", "127.0.0.1:0"]
         with log.open("w") as errors:
             process = subprocess.Popen(
                 [*command, *arguments],

@@ -21,10 +21,6 @@ from tollbook_collector.settings import Settings
 EXPORT = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
 
 
-def named(url: str) -> str:
-    return url.replace("127.0.0.1", "localhost")
-
-
 def test_senders_need_a_certificate_and_people_need_none(
     tmp_path: Path, start_collector: Callable[..., Any]
 ) -> None:
@@ -47,13 +43,13 @@ def test_senders_need_a_certificate_and_people_need_none(
 
     def export(context: ssl.SSLContext) -> int:
         headers = {"content-type": "application/x-protobuf"}
-        asked = urllib.request.Request(f"{named(collector.otlp_http)}/v1/traces", body, headers)
+        asked = urllib.request.Request(f"{collector.otlp_http}/v1/traces", body, headers)
         with urllib.request.urlopen(asked, timeout=30, context=context) as answer:
             return int(answer.status)
 
     def export_grpc(*pair: bytes) -> bytes:
         credentials = grpc.ssl_channel_credentials(authority.file.read_bytes(), *pair)
-        with grpc.secure_channel(named(collector.otlp_grpc), credentials) as channel:
+        with grpc.secure_channel(collector.otlp_grpc, credentials) as channel:
             return bytes(channel.unary_unary(EXPORT)(body, timeout=10))
 
     assert collector.otlp_http.startswith("https://")
@@ -63,9 +59,7 @@ def test_senders_need_a_certificate_and_people_need_none(
         export(stranger)
     with pytest.raises(grpc.RpcError):
         export_grpc()
-    with urllib.request.urlopen(
-        f"{named(collector.api)}/live", timeout=30, context=stranger
-    ) as live:
+    with urllib.request.urlopen(f"{collector.api}/live", timeout=30, context=stranger) as live:
         assert json.load(live) == {"live": True}
     collector.process.send_signal(signal.SIGTERM)
     assert collector.stop() == 0

@@ -15,7 +15,7 @@ from waiting import wait_until
 from tollbook_collector.money.book import put_in_force
 from tollbook_collector.money.seed import read_book
 from tollbook_collector.store import sql
-from tollbook_collector.store.client import ClickHouse, StoreAddress, StoreUnavailable
+from tollbook_collector.store.client import ClickHouse, StoreAddress, StoreRefused, StoreUnavailable
 from tollbook_collector.store.copy import (
     CopyDiffers,
     SchemasDiffer,
@@ -73,7 +73,7 @@ def _target(store_address: StoreAddress) -> Iterator[ClickHouse]:
 def done_parts(target: ClickHouse) -> int:
     try:
         [(count,)] = target.rows("SELECT count() FROM store_copies WHERE event = 'part'")
-    except Exception:  # the table is not made yet
+    except StoreRefused:  # the table is not made yet
         return 0
     return int(count)
 

@@ -7,7 +7,7 @@ and replays its rows, or two of them, report one anomaly and not two.
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final, Literal, Protocol
 
@@ -65,6 +65,44 @@ class Reporter(Protocol):
 
         It must be safe to be told the same again: after a crash it will be.
         """
+
+
+def drift_of_a_day(
+    tenant: str,
+    dimensions: Mapping[str, str],
+    channel: str,
+    strength: float,
+    text: str,
+    until: datetime,
+    evidence: Mapping[str, Any],
+) -> Anomaly:
+    """Return the drift that was found in a day, which is over when it is told.
+
+    Args:
+        tenant: Whose data it is.
+        dimensions: The series.
+        channel: What drifted, as drift_output_tokens.
+        strength: How far; 1 is what is told at all, and less is told as 1.
+        text: One plain sentence.
+        until: End of the day, a midnight, UTC.
+        evidence: What it rests on.
+    """
+    began_at = (until - timedelta(days=1)).astimezone(UTC)
+    return Anomaly(
+        tenant=tenant,
+        dimensions=dimensions,
+        tier="drift",
+        channel=channel,
+        started_at=began_at,
+        detected_at=until,
+        score=round(2.0 + max(strength, 1.0), 3),
+        dollars_so_far=None,
+        dollars_projected=None,
+        explanation=text,
+        updated_at=began_at,
+        evidence=evidence,
+        ended_at=until,
+    )
 
 
 def anomaly_id(

@@ -1,13 +1,12 @@
 """Finds drift of behaviour, once a day: yesterday against the weeks before it."""
 
 import math
-from datetime import UTC, datetime, timedelta
-from decimal import Decimal
-from typing import Any, Final
+from datetime import datetime, timedelta
+from typing import Final
 
 import numpy as np
 
-from tollbook_collector.detect.anomaly import Anomaly
+from tollbook_collector.detect.anomaly import Anomaly, drift_of_a_day
 from tollbook_collector.detect.behaviour import (
     NUMBERS,
     WORDS,
@@ -110,7 +109,7 @@ def _numbers(
             "bet": round(min(slow, 1e12), 3),
         }
         found.append(
-            _anomaly(tenant, dimensions, f"drift_{name}", drift.score, text, until, evidence)
+            drift_of_a_day(tenant, dimensions, f"drift_{name}", drift.score, text, until, evidence)
         )
     return found
 
@@ -138,7 +137,7 @@ def _words(
             "share_after": round(drift.after, 4),
         }
         found.append(
-            _anomaly(tenant, dimensions, f"drift_{name}", drift.score, text, until, evidence)
+            drift_of_a_day(tenant, dimensions, f"drift_{name}", drift.score, text, until, evidence)
         )
     return found
 
@@ -174,36 +173,8 @@ def _refusals(
         f" at most {largest:.1%} on a day before"
     )
     evidence = {"share": round(share, 4), "largest_before": round(largest, 4)}
-    return [_anomaly(tenant, dimensions, "drift_refusals", score, text, until, evidence)]
+    return [drift_of_a_day(tenant, dimensions, "drift_refusals", score, text, until, evidence)]
 
 
 def _who(dimensions: dict[str, str]) -> str:
     return ", ".join(f"{name} {value}" for name, value in dimensions.items())
-
-
-def _anomaly(
-    tenant: str,
-    dimensions: dict[str, str],
-    channel: str,
-    score: float,
-    text: str,
-    until: datetime,
-    evidence: dict[str, Any],
-) -> Anomaly:
-    begins_at = (until - timedelta(days=1)).astimezone(UTC)
-    dollars: Decimal | None = None
-    return Anomaly(
-        tenant=tenant,
-        dimensions=dimensions,
-        tier="drift",
-        channel=channel,
-        started_at=begins_at,
-        detected_at=until,
-        score=round(2.0 + max(score, 1.0), 3),
-        dollars_so_far=dollars,
-        dollars_projected=None,
-        explanation=text,
-        updated_at=begins_at,
-        evidence=evidence,
-        ended_at=until,
-    )

@@ -139,7 +139,9 @@ class Finder:
             for first in range(0, max(len(chosen), 1), SERIES_TOGETHER):
                 some = chosen[first : first + SERIES_TOGETHER]
                 block = reading.read_block(store, tenant, names, tier, until, some)
-                if not names and len(block.entities):
+                if not block.entities:  # of a tenant whose first row has not ended yet
+                    continue
+                if not names:
                     whole = block.rows[0].copy()
                 found, over = self._judge(block, known, tenant, tier, until, threshold, whole)
                 suspects += found

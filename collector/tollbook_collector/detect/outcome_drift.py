@@ -1,13 +1,13 @@
 """Finds drift of what users send along, once a day: scores, and vectors of prompts and answers."""
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 import numpy as np
 
 from tollbook.attributes import ANSWER_EMBEDDING, PROMPT_EMBEDDING
-from tollbook_collector.detect.anomaly import Anomaly
+from tollbook_collector.detect.anomaly import Anomaly, drift_of_a_day
 from tollbook_collector.detect.categories import word_drift
 from tollbook_collector.detect.drift import WINDOWS_MIN, numeric_drift
 from tollbook_collector.detect.embeddings import embedding_drift, fit_clusters, topics_of
@@ -67,7 +67,7 @@ def _number(tenant: str, name: str, days: Sequence[Floats], until: datetime) -> 
         return []
     text = f"scores of {name} drifted: the mean went from {before:.3g} to {after:.3g}"
     evidence = {"mean_before": round(before, 6), "mean_after": round(after, 6)}
-    return [_anomaly(tenant, {"outcome": name}, "drift_score", score, text, until, evidence)]
+    return [drift_of_a_day(tenant, {"outcome": name}, "drift_score", score, text, until, evidence)]
 
 
 def _label(
@@ -81,7 +81,9 @@ def _label(
         f" to {drift.after:.0%}"
     )
     evidence = {"share_before": round(drift.before, 4), "share_after": round(drift.after, 4)}
-    return [_anomaly(tenant, {"outcome": name}, "drift_label", drift.score, text, until, evidence)]
+    return [
+        drift_of_a_day(tenant, {"outcome": name}, "drift_label", drift.score, text, until, evidence)
+    ]
 
 
 def _topics(
@@ -100,7 +102,7 @@ def _topics(
     text += f": {now.far_share:.0%} of them are far from all that is known"
     evidence = {"far_share": round(now.far_share, 4), "vectors": len(current)}
     dimensions = {"feature": feature} if feature else {}
-    return [_anomaly(tenant, dimensions, f"drift_{what}", score, text, until, evidence)]
+    return [drift_of_a_day(tenant, dimensions, f"drift_{what}", score, text, until, evidence)]
 
 
 def _scores(
@@ -166,30 +168,3 @@ def _days(tenant: str, until: datetime) -> dict[str, Any]:
         "since": f"{since:%Y-%m-%d %H:%M:%S}",
         "until": f"{until:%Y-%m-%d %H:%M:%S}",
     }
-
-
-def _anomaly(
-    tenant: str,
-    dimensions: dict[str, str],
-    channel: str,
-    score: float,
-    text: str,
-    until: datetime,
-    evidence: dict[str, Any],
-) -> Anomaly:
-    begins_at = (until - timedelta(days=1)).astimezone(UTC)
-    return Anomaly(
-        tenant=tenant,
-        dimensions=dimensions,
-        tier="drift",
-        channel=channel,
-        started_at=begins_at,
-        detected_at=until,
-        score=round(2.0 + max(score, 1.0), 3),
-        dollars_so_far=None,
-        dollars_projected=None,
-        explanation=text,
-        updated_at=begins_at,
-        evidence=evidence,
-        ended_at=until,
-    )

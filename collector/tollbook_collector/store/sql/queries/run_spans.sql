@@ -31,7 +31,7 @@ WHERE tenant = {tenant:String}
         WHERE tenant = {tenant:String}
             AND is_call
             AND started_at >= {since:DateTime('UTC')}
-            -- A whole hour: by the index on the hour, the engine leaves out the rows of the hour that a bound is in.
+            -- Its whole hour: the bound has no fraction of a second, and the last call may have one.
             AND started_at < toStartOfHour({until:DateTime('UTC')}) + toIntervalHour(1)
             AND (attributes['tollbook.run.id'] = {run:String}
                 OR (attributes['tollbook.run.id'] = '' AND spans.trace_id = toFixedString(unhex(if(match({run:String}, '^[0-9a-f]{32}$'), {run:String}, '')), 16))))
