@@ -178,11 +178,12 @@ class Process:
         return Flushed(delivered, queued, sum(lost[reason] for reason in SPAN_REASONS), lost)
 
     def exit(self) -> None:
-        """Send what is left, for at most `EXIT_TIMEOUT_S` and with one attempt."""
+        """Record open streams; send what is left, for `EXIT_TIMEOUT_S` and with one attempt."""
         try:
             exporter = self.exporter
             if exporter is None:
                 return
+            exporter.finish_open()
             exporter.flush(EXIT_TIMEOUT_S, attempts=1)
             exporter.report(REPORT_TIMEOUT_S)
             delivered, queued, _ = exporter.counts()

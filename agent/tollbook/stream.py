@@ -36,6 +36,7 @@ class Watch:
     def __init__(self, observation: Observation) -> None:
         self.observation = observation
         self.reading = False
+        observation.exporter.open.add(observation)
 
     def closed(self) -> None:
         """Record a stream that was closed or dropped before its end."""

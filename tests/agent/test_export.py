@@ -308,6 +308,57 @@ def test_a_stream_that_is_dropped_when_the_interpreter_ends_does_not_hold_it_up(
     assert (ended.returncode, ended.stderr) == (without.returncode, without.stderr)
 
 
+def test_a_stream_that_is_still_open_at_the_exit_is_recorded_with_what_was_seen(
+    run_python: Any, collector: Any
+) -> None:
+    ended = run_python(KEPT_TO_THE_END)
+
+    (span,) = collector.spans
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert span.attributes["gen_ai.response.model"] == "gpt-4o-2024-08-06"
+    assert span.attributes["tollbook.usage.complete"] is False
+    assert "error.type" not in span.attributes
+
+
+# One is read by a thread that does not end, one by a task whose loop is never run again.
+READ_ELSEWHERE = """
+import asyncio, os, threading, tollbook, openai
+tollbook.instrument(endpoint=os.environ["COLLECTOR"])
+asked = dict(model="gpt-4o", messages=[dict(role="user", content="x")], stream=True)
+where = dict(api_key="k", base_url=os.environ["PROVIDER"] + "/v1")
+begun = threading.Event()
+
+def read():
+    with openai.OpenAI(**where).chat.completions.create(**asked) as stream:
+        for chunk in stream:
+            begun.set()
+
+async def read_some(client):
+    stream = await client.chat.completions.create(**asked)
+    await anext(aiter(stream))
+    return stream
+
+threading.Thread(target=read, daemon=True).start()
+begun.wait()
+loop = asyncio.new_event_loop()
+client = openai.AsyncOpenAI(**where)
+kept = loop.run_until_complete(read_some(client))
+print("ends", flush=True)
+"""
+
+
+def test_streams_of_threads_and_loops_that_go_on_are_recorded_once_at_the_exit(
+    run_python: Any, collector: Any, provider: Any
+) -> None:
+    provider.hold_after = 3
+
+    ended = run_python(READ_ELSEWHERE)
+
+    assert (ended.returncode, ended.stdout) == (0, "ends\n")
+    complete = [span.attributes["tollbook.usage.complete"] for span in collector.spans]
+    assert complete == [False, False]
+
+
 # The first function that is registered runs last: after tollbook's own.
 EXIT = """
 import atexit, time
