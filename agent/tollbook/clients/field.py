@@ -21,7 +21,7 @@ def rare_field(value: Any, name: str) -> Any:
     A model of pydantic is read past its attributes: asked for one that it lacks, it takes longer to
     say so than ten others take.
     """
-    kind = type(value)
+    kind: Any = type(value)
     if kind is dict:
         return value.get(name)
     if not keeps_fields(kind):
@@ -37,7 +37,8 @@ def rare_field(value: Any, name: str) -> Any:
 
 def plain(value: Any) -> Any:
     """Return the fields of a model of pydantic as a dict, and anything else as it is."""
-    if not keeps_fields(type(value)):
+    kind: Any = type(value)
+    if not keeps_fields(kind):
         return value
     return {**(getattr(value, "__pydantic_extra__", None) or {}), **value.__dict__}
 
