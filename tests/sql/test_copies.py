@@ -85,6 +85,13 @@ def test_a_copy_found_later_is_taken_out_of_the_series_and_the_runs(
         {"tenant": tenant},
     )
     assert [tuple(row) for row in entities] == [("team", 1)]
+    behaviour = priced.rows(
+        "SELECT sum(calls), sumMap(latencies), sumMap(inputs) FROM behaviour_hourly"
+        " WHERE tenant = {tenant:String}",
+        {"tenant": tenant},
+    )
+    # A second is 2^(49/5) ms and more, a thousand tokens are as many.
+    assert [tuple(row) for row in behaviour] == [(1, {49: 1}, {49: 1})]
 
 
 def roll_ups(clickhouse: ClickHouse, tenant: str) -> set[tuple[Any, ...]]:
@@ -307,7 +314,8 @@ def test_killed_at_any_statement_the_next_search_leaves_the_roll_ups_right(
 
 class Overtaken:
     """A store whose statement of a number is slow: what it reads is read before something else
-    happens, and what it adds is added after it. So does a statement whose sender was killed."""
+    happens, and what it adds is added after it. So does a statement whose sender was killed.
+    """
 
     def __init__(self, clickhouse: ClickHouse, number: int, meanwhile: Callable[[], None]) -> None:
         self._clickhouse, self._left, self._meanwhile = clickhouse, number, meanwhile

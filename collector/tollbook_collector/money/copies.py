@@ -41,7 +41,11 @@ MICROSECOND: Final = timedelta(microseconds=1)
 REST: Final = 10.0
 ROLL_UPS: Final = ("hourly", "minutely")
 # Roll-ups with dimensions that `copies` has not: what a copy had added is made again by their view.
-SERIES: Final = {"series": "views/91_roll_up_series_minutes", "runs": "views/94_roll_up_runs"}
+SERIES: Final = {
+    "series": "views/91_roll_up_series_minutes",
+    "runs": "views/94_roll_up_runs",
+    "behaviour": "views/93_roll_up_behaviour",
+}
 FROM_SPANS: Final = "FROM spans\n"
 HOUR: Final = timedelta(hours=1)
 
