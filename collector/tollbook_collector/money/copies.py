@@ -134,7 +134,7 @@ def _add_round(store: CopyStore, search: str, month: int) -> datetime | None:
     for place in range(PLACES_MAX):
         ((last, is_replicated),) = store.rows(sql.read("queries/copies_last"))
         last = last.replace(tzinfo=UTC)
-        found_at = max(datetime.now(UTC), last + MICROSECOND)
+        found_at: datetime = max(datetime.now(UTC), last + MICROSECOND)
         parameters = {
             "search": search,
             "month": month,
