@@ -2297,7 +2297,7 @@ CREATE VIEW models
     `input_tokens` Int64 COMMENT 'Cached ones included',
     `cache_read_tokens` Int64 COMMENT 'Of the input',
     `output_tokens` Int64 COMMENT 'Reasoning included',
-    `cost_usd` Decimal(38, 12) COMMENT 'USD of the priced calls',
+    `cost_usd` Nullable(Decimal(38, 12)) COMMENT 'USD of the priced calls; NULL: none of the calls has a known price',
     `error_share` Float64 COMMENT 'Errors among the calls, 0 to 1',
     `cache_share` Float64 COMMENT 'Of the input, what was read from a cache, 0 to 1',
     `seconds_per_call` Float64 COMMENT 'Seconds from start to end, on average'
@@ -3320,6 +3320,7 @@ CREATE MATERIALIZED VIEW roll_up_runs TO run_parts
     `last_call` DateTime('UTC'),
     `calls` UInt64,
     `errors` UInt64,
+    `unpriced_calls` UInt64,
     `input_tokens` UInt64,
     `output_tokens` UInt64,
     `cost_usd` Decimal(38, 12),
@@ -3334,6 +3335,7 @@ AS SELECT
     max(toDateTime(started_at, 'UTC')) AS last_call,
     count() AS calls,
     countIf(status_code = 2) AS errors,
+    countIf((price_status = 'unpriced') AND (unpriced_reason != 'failed')) AS unpriced_calls,
     sum(ifNull(spans.input_tokens, 0)) AS input_tokens,
     sum(ifNull(spans.output_tokens, 0)) AS output_tokens,
     sum(ifNull(spans.cost_usd, toDecimal128(0, 12))) AS cost_usd,
@@ -3500,6 +3502,7 @@ CREATE TABLE run_parts
     `last_call` SimpleAggregateFunction(max, DateTime('UTC')) COMMENT 'Start of its newest call',
     `calls` SimpleAggregateFunction(sum, Int64) COMMENT 'Model calls, each response once',
     `errors` SimpleAggregateFunction(sum, Int64) COMMENT 'Calls that failed',
+    `unpriced_calls` SimpleAggregateFunction(sum, Int64) COMMENT 'Calls that used tokens at an unknown cost; not counted before the column was there',
     `input_tokens` SimpleAggregateFunction(sum, Int64) COMMENT 'All input, cached and written to a cache included',
     `output_tokens` SimpleAggregateFunction(sum, Int64) COMMENT 'All output, reasoning included',
     `cost_usd` SimpleAggregateFunction(sum, Decimal(38, 12)) COMMENT 'Of the priced calls',
@@ -3518,9 +3521,10 @@ CREATE VIEW runs
     `last_call` SimpleAggregateFunction(max, DateTime('UTC')),
     `calls` Int64,
     `errors` Int64,
+    `unpriced_calls` Int64,
     `input_tokens` Int64,
     `output_tokens` Int64,
-    `cost_usd` Decimal(38, 12),
+    `cost_usd` Nullable(Decimal(38, 12)),
     `different_calls` UInt64
 )
 AS SELECT
@@ -3531,9 +3535,10 @@ AS SELECT
     max(run_parts.last_call) AS last_call,
     sum(run_parts.calls) AS calls,
     sum(run_parts.errors) AS errors,
+    sum(run_parts.unpriced_calls) AS unpriced_calls,
     sum(run_parts.input_tokens) AS input_tokens,
     sum(run_parts.output_tokens) AS output_tokens,
-    sum(run_parts.cost_usd) AS cost_usd,
+    if((sum(run_parts.unpriced_calls) > 0) AND (sum(run_parts.cost_usd) = 0), NULL, sum(run_parts.cost_usd)) AS cost_usd,
     uniqCombinedMerge(12)(shapes) AS different_calls
 FROM run_parts
 GROUP BY
@@ -3809,7 +3814,7 @@ CREATE VIEW spend
     `reasoning_tokens` Int64,
     `duration_ns` Int64,
     `copies` Int64,
-    `cost_usd` Decimal(38, 12)
+    `cost_usd` Nullable(Decimal(38, 12))
 )
 AS SELECT
     tenant,
@@ -3833,7 +3838,7 @@ AS SELECT
     sum(spend_hourly.reasoning_tokens) AS reasoning_tokens,
     sum(spend_hourly.duration_ns) AS duration_ns,
     sum(spend_hourly.copies) AS copies,
-    sum(spend_hourly.cost_usd) AS cost_usd
+    if((sum(spend_hourly.unpriced_calls) > 0) AND (sum(spend_hourly.cost_usd) = 0), NULL, sum(spend_hourly.cost_usd)) AS cost_usd
 FROM spend_hourly
 GROUP BY
     tenant,
@@ -3935,7 +3940,7 @@ CREATE VIEW teams
     `unpriced_calls` Int64 COMMENT 'Of them, those that used tokens at an unknown cost',
     `input_tokens` Int64 COMMENT 'Cached ones included',
     `output_tokens` Int64 COMMENT 'Reasoning included',
-    `cost_usd` Decimal(38, 12) COMMENT 'USD of the priced calls'
+    `cost_usd` Nullable(Decimal(38, 12)) COMMENT 'USD of the priced calls; NULL: none of the calls has a known price'
 )
 AS SELECT
     tenant,
