@@ -18,7 +18,7 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 from clickhouse_connect.driver.httputil import get_pool_manager
 
 from tollbook_collector.store import sql
-from tollbook_collector.store.embedded.handover import Handover
+from tollbook_collector.store.embedded.handover import HANDED_HEADER, Handover
 from tollbook_collector.store.sql.cluster import Cluster, everywhere
 
 CONNECT_TIMEOUT_S: Final = 10
@@ -331,14 +331,12 @@ class ClickHouse:
         given = handover.give(path) if handover and path else contextlib.nullcontext()
         try:
             with given as name:
-                if name is None:
-                    self._client.raw_insert(
-                        table, insert_block=content, fmt="Protobuf", settings=settings
-                    )
-                    return
-                self._client.command(
-                    f"INSERT INTO {table} FROM INFILE '{name}' COMPRESSION 'none' FORMAT Protobuf",
+                self._client.raw_insert(
+                    table,
+                    insert_block=b"" if name else content,
+                    fmt="Protobuf",
                     settings=settings,
+                    transport_settings={HANDED_HEADER: name} if name else None,
                 )
         except ClickHouseError as error:
             raise _translated(error) from error

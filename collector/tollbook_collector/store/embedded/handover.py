@@ -7,10 +7,21 @@ store clears the directory at its start, so what a killed process left there is 
 
 import contextlib
 import os
+import re
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
+
+# Names the file that is the body of an INSERT.
+HANDED_HEADER: Final = "X-Tollbook-Handed"
+_NAME: Final = re.compile(r"handed-[0-9a-f]{32}")
+
+
+def handed(directory: Path, name: str) -> Path | None:
+    """Return the file of that name among those that were handed over; None: it is no such name."""
+    return directory / name if _NAME.fullmatch(name) else None
 
 
 @dataclass(frozen=True)
@@ -19,15 +30,13 @@ class Handover:
 
     Args:
         directory: Where their links are put.
-        seen_as: That directory as the engine names it, which has no sign that it would expand.
     """
 
     directory: Path
-    seen_as: str
 
     @contextlib.contextmanager
     def give(self, path: Path) -> Iterator[str | None]:
-        """Let the store read a file while a block runs, and return the engine's name for it.
+        """Let the store read a file while a block runs, and return its name there.
 
         None where the file cannot be linked, as on another file system: then its bytes must be
         sent.
@@ -39,6 +48,6 @@ class Handover:
             yield None
             return
         try:
-            yield f"{self.seen_as}/{link.name}"
+            yield link.name
         finally:
             link.unlink(missing_ok=True)

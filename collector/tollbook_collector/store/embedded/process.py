@@ -96,8 +96,7 @@ class EmbeddedStore:
     @property
     def handover(self) -> Handover:
         """How files of this machine are given to the store without sending them."""
-        # The process works in its directory of data.
-        return Handover(self._directory.temporary, f"../{self._directory.temporary.name}")
+        return Handover(self._directory.temporary)
 
     @property
     def pid(self) -> int | None:
