@@ -247,7 +247,8 @@ def _add_questions(api: FastAPI, collector: Collected) -> None:
 
 def _spend(row: questions.Spend) -> dict[str, Any]:
     # Money is a string in JSON: a number would be read as a float by most.
-    return {**asdict(row), "cost_usd": format(row.cost_usd, "f")}
+    cost = questions.known_usd(row.cost_usd, row.unpriced_calls)
+    return {**asdict(row), "cost_usd": None if cost is None else format(cost, "f")}
 
 
 def _number(value: Any) -> Any:
