@@ -410,7 +410,11 @@ class Collector:
         self.embedded.start()
         address = self.embedded.address
         return StoreAddress(
-            address.url, address.user, address.password, settings.clickhouse_database
+            address.url,
+            address.user,
+            address.password,
+            settings.clickhouse_database,
+            handover=self.embedded.handover,
         )
 
 
