@@ -16,7 +16,8 @@ from typing import Any
 import pytest
 from waiting import wait_until
 
-START_S = 60.0
+START_S = 180.0
+ANSWER_S = 120.0  # for one request, on a machine that does much else
 # The canary would be counted with what a test sends.
 QUIET = {"COLUMNS": "200", "PYTHONUNBUFFERED": "1", "TOLLBOOK_CANARY_EVERY_S": "0"}
 # What a collector says of itself at its start, in this order.
@@ -39,7 +40,7 @@ class RunningCollector:
         headers = {"content-type": "application/x-protobuf"}
         message = urllib.request.Request(f"{self.otlp_http}/v1/traces", body, headers)
         try:
-            with urllib.request.urlopen(message, timeout=30) as answer:
+            with urllib.request.urlopen(message, timeout=ANSWER_S) as answer:
                 return int(answer.status)
         except urllib.error.HTTPError as error:
             with error:
@@ -48,7 +49,7 @@ class RunningCollector:
     def get(self, path: str) -> Any:
         """Return the JSON of an answer of the API, whatever its status."""
         try:
-            with urllib.request.urlopen(f"{self.api}{path}", timeout=30) as answer:
+            with urllib.request.urlopen(f"{self.api}{path}", timeout=ANSWER_S) as answer:
                 return json.load(answer)
         except urllib.error.HTTPError as error:
             with error:
@@ -58,7 +59,7 @@ class RunningCollector:
         """Return the rows of a user's statement."""
         url = f"{self.api}/v1/sql?format=json"
         message = urllib.request.Request(url, statement.encode(), {"content-type": "text/plain"})
-        with urllib.request.urlopen(message, timeout=30) as answer:
+        with urllib.request.urlopen(message, timeout=ANSWER_S) as answer:
             return [json.loads(line) for line in answer.read().splitlines()]
 
     def wait_loaded(self, timeout_s: float = START_S) -> None:

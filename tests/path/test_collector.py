@@ -147,7 +147,7 @@ def test_a_second_collector_on_the_same_data_gets_one_clear_sentence(
     command = [sys.executable, "-m", "tollbook_collector", "up", "--data", str(tmp_path / "data")]
     for option in ("--otlp-http", "--otlp-grpc", "--api"):
         command += [option, "127.0.0.1:0"]
-    second = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    second = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
 
     assert second.returncode == 1
     assert "belongs to the collector with process id" in second.stderr
