@@ -8,12 +8,14 @@ from typing import Any, Final
 
 from fastapi import FastAPI
 
+from tollbook_collector.answer.as_json import plain
 from tollbook_collector.answer.collected import Collected
 from tollbook_collector.answer.questions import (
     DIMENSIONS,
     Answerer,
     Period,
     WrongQuestion,
+    known_usd,
 )
 from tollbook_collector.answer.tenant import Tenant
 from tollbook_collector.store import sql
@@ -38,6 +40,7 @@ class Point:
         value: Of the dimension; `(other)` for those not shown by name, empty for all as one.
         calls: Model calls.
         errors: Of them, those that failed.
+        unpriced_calls: Of them, those that used tokens at an unknown cost.
         cost_usd: Of the priced ones, exact.
     """
 
@@ -45,6 +48,7 @@ class Point:
     value: str
     calls: int
     errors: int
+    unpriced_calls: int
     cost_usd: Decimal
 
 
@@ -133,8 +137,8 @@ def spend_series(
     return Series(
         bucket_s,
         [
-            Point(bucket, value, int(calls), int(errors), Decimal(cost))
-            for bucket, value, calls, errors, cost in rows
+            Point(bucket, value, int(calls), int(errors), int(unpriced), Decimal(cost))
+            for bucket, value, calls, errors, unpriced, cost in rows
         ],
     )
 
@@ -213,7 +217,8 @@ def add_series(api: FastAPI, collector: Collected) -> None:
                     "value": point.value,
                     "calls": point.calls,
                     "errors": point.errors,
-                    "cost_usd": format(point.cost_usd, "f"),
+                    "unpriced_calls": point.unpriced_calls,
+                    "cost_usd": plain(known_usd(point.cost_usd, point.unpriced_calls)),
                 }
                 for point in found.points
             ],
@@ -226,8 +231,8 @@ def add_series(api: FastAPI, collector: Collected) -> None:
         return {
             "rows": [
                 {
-                    **{name: _plain(value) for name, value in vars(row).items()},
-                    "delta_usd": format(row.delta_usd, "f"),
+                    **{name: plain(value) for name, value in vars(row).items()},
+                    "delta_usd": plain(row.delta_usd),
                 }
                 for row in rows
             ]
@@ -238,8 +243,3 @@ def _check(by: Sequence[str]) -> None:
     for dimension in by:
         if dimension not in TIMELESS:
             raise WrongQuestion(f"{dimension!r} is not a dimension; {', '.join(TIMELESS)} are")
-
-
-def _plain(value: Any) -> Any:
-    # Money is a string in JSON: a number would be read as a float by most.
-    return format(value, "f") if isinstance(value, Decimal) else value

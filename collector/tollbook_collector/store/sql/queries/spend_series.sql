@@ -8,6 +8,7 @@ WITH
             if({by:String} = '', '', toString({column:Identifier})) AS value,
             sum(roll_up.calls) AS calls,
             sum(roll_up.errors) AS errors,
+            sum(roll_up.unpriced_calls) AS unpriced_calls,
             sum(roll_up.cost_usd) AS cost_usd
         FROM {roll_up:Identifier} AS roll_up
         WHERE tenant = {tenant:String}
@@ -36,6 +37,7 @@ SELECT
     if(value IN (SELECT value FROM dearest), toString(value), '(other)') AS shown,
     sum(costs.calls) AS calls,
     sum(costs.errors) AS errors,
+    sum(costs.unpriced_calls) AS unpriced_calls,
     sum(costs.cost_usd) AS cost_usd
 FROM costs
 GROUP BY bucket, shown

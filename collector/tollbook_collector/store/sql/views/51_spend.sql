@@ -22,5 +22,5 @@ SELECT
     reasoning_tokens,
     duration_ns,
     copies,
-    cost_usd
+    tollbook_known_cost(spend_hourly.cost_usd, spend_hourly.unpriced_calls) AS cost_usd
 FROM spend_hourly
