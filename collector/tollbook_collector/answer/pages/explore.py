@@ -72,9 +72,6 @@ def add_explore(api: FastAPI, collector: Collected) -> None:
         dimensions = [by, then] if then and then != by else [by]
         found = _changes(collector, tenant, period, dimensions, against, filters)
         before, after = _total([one.before for one in found]), _total([one.after for one in found])
-        effects = {
-            name: sum((one.effects_usd[name] for one in found), Decimal(0)) for name in EFFECTS
-        }
         rows = found if sort == "change" else sorted(found, key=_dearest)
         return page(
             request,
@@ -96,10 +93,7 @@ def add_explore(api: FastAPI, collector: Collected) -> None:
                 "before": before,
                 "after": after,
                 "delta_usd": after.cost_usd - before.cost_usd,
-                "effects": sorted(
-                    ((EFFECT_WORDS[name], amount) for name, amount in effects.items() if amount),
-                    key=lambda one: -abs(one[1]),
-                ),
+                "effects": _effects(found),
                 "largest": found[0] if found and found[0].delta_usd else None,
                 "views": views(collector.store, tenant),
                 "view": cleaned(request.url.query[:500]),
@@ -184,6 +178,15 @@ def _total(uses: list[Use]) -> Use:
         NOTHING.tokens,
         sum((use.cost_usd for use in uses), Decimal(0)),
     )
+
+
+def _effects(found: list[SegmentChange]) -> list[tuple[str, Decimal]]:
+    """Return what changed the sum and by how much, the largest first."""
+    sums = [
+        (EFFECT_WORDS[name], sum((one.effects_usd[name] for one in found), Decimal(0)))
+        for name in EFFECTS
+    ]
+    return sorted(((said, usd) for said, usd in sums if usd), key=lambda one: -abs(one[1]))
 
 
 def _dearest(one: SegmentChange) -> tuple[Decimal, int, tuple[str, ...]]:
