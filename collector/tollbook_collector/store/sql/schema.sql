@@ -22,7 +22,7 @@ FROM
         tenant,
         key,
         received_at,
-        multiIf(('claude_code.api_request' IN (record.event_name, map['event.name'], record.body.string_value)), 'claude_code.api_request', ('api_request' IN (record.event_name, map['event.name'])) AND (position(scope_name, 'claude_code') > 0), 'claude_code.api_request', ('gemini_cli.api_response' IN (record.event_name, map['event.name'], record.body.string_value)), 'gemini_cli.api_response', ('codex.sse_event' IN (record.event_name, map['event.name'], record.body.string_value)) AND ((map['event.kind']) = 'response.completed'), 'codex.sse_event', '') AS call_name
+        multiIf(('claude_code.api_request' IN (record.event_name, map['event.name'], record.body.string_value)), 'claude_code.api_request', ('api_request' IN (record.event_name, map['event.name'])) AND (position(scope_name, 'claude_code') > 0), 'claude_code.api_request', ('gemini_cli.api_response' IN (record.event_name, map['event.name'], record.body.string_value)), 'gemini_cli.api_response', ('codex.sse_event' IN (record.event_name, map['event.name'], record.body.string_value)) AND (if(mapContains(map, 'input_token_count'), map['event.kind'], '') = 'response.completed'), 'codex.sse_event', '') AS call_name
     FROM
     (
         SELECT
@@ -136,7 +136,7 @@ CREATE TABLE accounts
 ENGINE = SummingMergeTree
 PARTITION BY toYYYYMM(hour)
 ORDER BY (tenant, key, signal, hour, fate)
-SETTINGS non_replicated_deduplication_window = 10000, fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8192;
+SETTINGS non_replicated_deduplication_window = 10000, fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8192, min_parts_to_merge_at_once = 10;
 
 CREATE TABLE adjustments
 (
@@ -382,7 +382,7 @@ CREATE TABLE behaviour_hourly
 ENGINE = AggregatingMergeTree
 PARTITION BY toYYYYMM(hour)
 ORDER BY (tenant, hour, service, environment, model, team, feature)
-SETTINGS non_replicated_deduplication_window = 10000, fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8192;
+SETTINGS non_replicated_deduplication_window = 10000, fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8192, min_parts_to_merge_at_once = 10;
 
 CREATE TABLE bill_lines
 (
@@ -643,7 +643,7 @@ FROM
         tenant,
         started_at,
         (length(response_id) >= 20) AND (length(arrayDistinct(ngrams(response_id, 1))) >= 10) AS is_sure,
-        tuple(tuple(price_status = 'unpriced', (NOT usage_complete) OR isNull(spans.input_tokens) OR isNull(spans.output_tokens), kind = 2, ((spans.cache_read_tokens + spans.cache_write_tokens) + spans.reasoning_tokens) = 0, -toInt32(length(tags)), toUnixTimestamp64Nano(started_at), span_id, trace_id, toUnixTimestamp64Nano(received_at)), cityHash64(tenant, trace_id, span_id, received_at), toUnixTimestamp64Nano(started_at) + toInt64(duration_ns), cityHash64(service, scope_name, kind), cityHash64(ifNull(toInt64(spans.input_tokens), -1), ifNull(toInt64(spans.output_tokens), -1)), response_id) AS call,
+        tuple(tuple(price_status = 'unpriced', (NOT usage_complete) OR isNull(spans.input_tokens) OR isNull(spans.output_tokens), (kind = 2) OR (name = 'call_llm'), ((spans.cache_read_tokens + spans.cache_write_tokens) + spans.reasoning_tokens) = 0, -toInt32(length(tags)), toUnixTimestamp64Nano(started_at), span_id, trace_id, toUnixTimestamp64Nano(received_at)), cityHash64(tenant, trace_id, span_id, received_at), toUnixTimestamp64Nano(started_at) + toInt64(duration_ns), cityHash64(service, scope_name, kind, name = 'call_llm'), cityHash64(ifNull(toInt64(spans.input_tokens), -1), ifNull(toInt64(spans.output_tokens), -1)), response_id) AS call,
         arrayJoin(arrayFilter(each -> ((each.2) != ''), [('response', response_id), ('span', concat(trace_id, span_id)), ('trace', if((spans.input_tokens + spans.output_tokens) > 0, concat(trace_id, toString(assumeNotNull(spans.input_tokens)), ':', toString(assumeNotNull(spans.output_tokens))), ''))])) AS pair
     FROM spans
     WHERE is_call
@@ -1228,7 +1228,7 @@ FROM
         SELECT
             *,
             CAST(arrayMap(attribute -> (attribute.key, multiIf(attribute.value.value = 'string_value', attribute.value.string_value, attribute.value.value = 'int_value', toString(attribute.value.int_value), attribute.value.value = 'double_value', toString(attribute.value.double_value), attribute.value.value = 'bool_value', toString(attribute.value.bool_value), attribute.value.value = 'array_value', arrayStringConcat(attribute.value.array_value.`values`.string_value, ','), base64Encode(concat(attribute.value.kvlist_value, attribute.value.bytes_value)))), record.attributes), 'Map(LowCardinality(String), String)') AS map,
-            multiIf(('claude_code.api_request' IN (record.event_name, map['event.name'], record.body.string_value)), 'claude_code.api_request', ('api_request' IN (record.event_name, map['event.name'])) AND (position(scope_name, 'claude_code') > 0), 'claude_code.api_request', ('gemini_cli.api_response' IN (record.event_name, map['event.name'], record.body.string_value)), 'gemini_cli.api_response', ('codex.sse_event' IN (record.event_name, map['event.name'], record.body.string_value)) AND ((map['event.kind']) = 'response.completed'), 'codex.sse_event', '') AS call_name
+            multiIf(('claude_code.api_request' IN (record.event_name, map['event.name'], record.body.string_value)), 'claude_code.api_request', ('api_request' IN (record.event_name, map['event.name'])) AND (position(scope_name, 'claude_code') > 0), 'claude_code.api_request', ('gemini_cli.api_response' IN (record.event_name, map['event.name'], record.body.string_value)), 'gemini_cli.api_response', ('codex.sse_event' IN (record.event_name, map['event.name'], record.body.string_value)) AND (if(mapContains(map, 'input_token_count'), map['event.kind'], '') = 'response.completed'), 'codex.sse_event', '') AS call_name
         FROM
         (
             SELECT
@@ -1451,7 +1451,7 @@ CREATE TABLE entities
 )
 ENGINE = AggregatingMergeTree
 ORDER BY (tenant, kind, entity, of)
-SETTINGS non_replicated_deduplication_window = 10000, fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8192;
+SETTINGS non_replicated_deduplication_window = 10000, fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8192, min_parts_to_merge_at_once = 10;
 
 CREATE VIEW focus_adjustments
 (
@@ -2400,7 +2400,7 @@ AS SELECT
     dialect,
     if((resource_attributes['service.name']) = '', 'unknown_service', resource_attributes['service.name']) AS service,
     if((resource_attributes['deployment.environment.name']) = '', resource_attributes['deployment.environment'], resource_attributes['deployment.environment.name']) AS environment,
-    (operation IN ('chat', 'text_completion', 'generate_content', 'embeddings', 'rerank', 'image', 'audio', 'speech_to_text', 'text_to_speech', 'litellm.passthrough')) AND (kind_operation NOT IN ('invoke_agent', 'invoke_workflow', 'execute_tool', 'retrieval')) AND (name NOT IN ('Received Proxy Server Request', 'raw_gen_ai_request')) AND ((dialect != 'vercel_genai') OR isNotNull(input_whole) OR (status_code = 2)) AS is_call,
+    (operation IN ('chat', 'text_completion', 'generate_content', 'embeddings', 'rerank', 'image', 'audio', 'speech_to_text', 'text_to_speech', 'litellm.passthrough')) AND (kind_operation NOT IN ('invoke_agent', 'invoke_workflow', 'execute_tool', 'retrieval')) AND (name NOT IN ('Received Proxy Server Request', 'raw_gen_ai_request')) AND (((dialect != 'vercel_genai') AND (scope_name != 'gemini-cli')) OR isNotNull(input_whole) OR (status_code = 2)) AS is_call,
     operation,
     multiIf((provider_named != '') OR (operation = ''), provider_named, dialect = 'vllm', 'vllm', provider_of_host != '', provider_of_host, transform(extract(lower(request_model), '^(gpt-[0-9]|chatgpt-|o[1-9](?:-|$)|text-embedding-3|text-embedding-ada|claude-|gemini-|grok-|deepseek-|mistral-|codestral-|devstral-|magistral-|ministral-|command-|embed-v4|rerank-v)'), ['claude-', 'gemini-', 'grok-', 'deepseek-', 'mistral-', 'codestral-', 'devstral-', 'magistral-', 'ministral-', 'command-', 'embed-v4', 'rerank-v', ''], ['anthropic', 'gcp.gemini', 'x_ai', 'deepseek', 'mistral_ai', 'mistral_ai', 'mistral_ai', 'mistral_ai', 'mistral_ai', 'cohere', 'cohere', 'cohere', ''], 'openai')) AS provider,
     request_model,
@@ -3510,7 +3510,7 @@ CREATE TABLE run_parts
 )
 ENGINE = AggregatingMergeTree
 ORDER BY (tenant, run, run_id)
-SETTINGS non_replicated_deduplication_window = 10000, fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8192;
+SETTINGS non_replicated_deduplication_window = 10000, fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8192, min_parts_to_merge_at_once = 10;
 
 CREATE VIEW runs
 (
@@ -3623,7 +3623,7 @@ CREATE TABLE series_hourly
 ENGINE = SummingMergeTree
 PARTITION BY toYYYYMM(hour)
 ORDER BY (tenant, hour, key, service, environment, version, provider, model, response_model, team, feature, customer, run)
-SETTINGS non_replicated_deduplication_window = 10000, fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8192;
+SETTINGS non_replicated_deduplication_window = 10000, fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8192, min_parts_to_merge_at_once = 10;
 
 CREATE TABLE series_minutely
 (
@@ -3658,7 +3658,7 @@ ENGINE = SummingMergeTree
 PARTITION BY toYYYYMM(minute)
 ORDER BY (tenant, minute, key, service, environment, version, provider, model, response_model, team, feature, customer, run)
 TTL minute + toIntervalDay(35)
-SETTINGS non_replicated_deduplication_window = 10000, fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8192;
+SETTINGS non_replicated_deduplication_window = 10000, fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8192, min_parts_to_merge_at_once = 10;
 
 CREATE TABLE series_profiles
 (
@@ -3784,12 +3784,13 @@ CREATE TABLE spans
     `events` Array(String) COMMENT 'OTLP Span.Event messages' CODEC(ZSTD(1)),
     `links` Array(String) COMMENT 'OTLP Span.Link messages' CODEC(ZSTD(1)),
     INDEX by_trace trace_id TYPE bloom_filter(0.01) GRANULARITY 4,
-    INDEX by_response response_id TYPE bloom_filter(0.01) GRANULARITY 4
+    INDEX by_response response_id TYPE bloom_filter(0.01) GRANULARITY 4,
+    INDEX by_trace_id trace_id TYPE bloom_filter(0.001) GRANULARITY 1
 )
 ENGINE = MergeTree
 PARTITION BY toYYYYMM(started_at)
 ORDER BY (tenant, service, toStartOfHour(started_at), trace_id)
-SETTINGS non_replicated_deduplication_window = 10000, fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8192, min_bytes_for_wide_part = 134217728, auto_statistics_types = '';
+SETTINGS non_replicated_deduplication_window = 10000, fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8192, min_bytes_for_wide_part = 134217728, auto_statistics_types = '', min_parts_to_merge_at_once = 10;
 
 CREATE VIEW spend
 (
@@ -3828,30 +3829,18 @@ AS SELECT
     feature,
     customer,
     service_tier,
-    sum(spend_hourly.calls) AS calls,
-    sum(spend_hourly.errors) AS errors,
-    sum(spend_hourly.unpriced_calls) AS unpriced_calls,
-    sum(spend_hourly.input_tokens) AS input_tokens,
-    sum(spend_hourly.cache_read_tokens) AS cache_read_tokens,
-    sum(spend_hourly.cache_write_tokens) AS cache_write_tokens,
-    sum(spend_hourly.output_tokens) AS output_tokens,
-    sum(spend_hourly.reasoning_tokens) AS reasoning_tokens,
-    sum(spend_hourly.duration_ns) AS duration_ns,
-    sum(spend_hourly.copies) AS copies,
-    if((sum(spend_hourly.unpriced_calls) > 0) AND (sum(spend_hourly.cost_usd) = 0), NULL, sum(spend_hourly.cost_usd)) AS cost_usd
-FROM spend_hourly
-GROUP BY
-    tenant,
-    hour,
-    service,
-    environment,
-    provider,
-    model,
-    operation,
-    team,
-    feature,
-    customer,
-    service_tier;
+    calls,
+    errors,
+    unpriced_calls,
+    input_tokens,
+    cache_read_tokens,
+    cache_write_tokens,
+    output_tokens,
+    reasoning_tokens,
+    duration_ns,
+    copies,
+    if((spend_hourly.unpriced_calls > 0) AND (spend_hourly.cost_usd = 0), NULL, spend_hourly.cost_usd) AS cost_usd
+FROM spend_hourly;
 
 CREATE TABLE spend_hourly
 (
@@ -3876,12 +3865,48 @@ CREATE TABLE spend_hourly
     `reasoning_tokens` Int64 COMMENT 'Of the output',
     `duration_ns` Int64 COMMENT 'Of all calls together',
     `copies` Int64 COMMENT 'Copies of calls that were seen more than once and so are in none of the other columns',
-    `cost_usd` Decimal(38, 12) COMMENT 'Of the priced calls'
+    `cost_usd` Decimal(38, 12) COMMENT 'Of the priced calls',
+    PROJECTION all_customers
+    (
+        SELECT
+            tenant,
+            hour,
+            service,
+            environment,
+            provider,
+            model,
+            operation,
+            team,
+            feature,
+            service_tier,
+            sum(calls),
+            sum(errors),
+            sum(unpriced_calls),
+            sum(input_tokens),
+            sum(cache_read_tokens),
+            sum(cache_write_tokens),
+            sum(output_tokens),
+            sum(reasoning_tokens),
+            sum(duration_ns),
+            sum(copies),
+            sum(cost_usd)
+        GROUP BY
+            tenant,
+            hour,
+            service,
+            environment,
+            provider,
+            model,
+            operation,
+            team,
+            feature,
+            service_tier
+    )
 )
 ENGINE = SummingMergeTree
 PARTITION BY toYYYYMM(hour)
 ORDER BY (tenant, hour, service, environment, provider, model, operation, team, feature, customer, service_tier)
-SETTINGS non_replicated_deduplication_window = 10000, fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8192;
+SETTINGS non_replicated_deduplication_window = 10000, fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8192, min_parts_to_merge_at_once = 10, deduplicate_merge_projection_mode = 'rebuild';
 
 CREATE TABLE spend_minutely
 (
@@ -3911,7 +3936,7 @@ CREATE TABLE spend_minutely
 ENGINE = SummingMergeTree
 PARTITION BY toYYYYMM(minute)
 ORDER BY (tenant, minute, service, environment, provider, model, operation, team, feature, customer, service_tier)
-SETTINGS non_replicated_deduplication_window = 10000, fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8192;
+SETTINGS non_replicated_deduplication_window = 10000, fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8192, min_parts_to_merge_at_once = 10;
 
 CREATE TABLE store_copies
 (
