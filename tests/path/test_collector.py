@@ -67,14 +67,11 @@ def test_spend_is_told_by_dimension_and_in_total(collector: Any) -> None:
 
     answer = collector.get("/v1/spend?by=team,model&since=1h")
 
-    rows = [
-        (row["dimensions"], Decimal(row["cost_usd"]), row["unpriced_calls"])
-        for row in answer["rows"]
-    ]
+    rows = [(row["dimensions"], row["cost_usd"], row["unpriced_calls"]) for row in answer["rows"]]
     assert rows == [
-        ({"team": "a", "model": "gpt-4o"}, Decimal("2.5"), 0),
-        ({"team": "b", "model": "gpt-4o-mini"}, Decimal("0.15"), 0),
-        ({"team": "b", "model": "mystery"}, Decimal(0), 1),
+        ({"team": "a", "model": "gpt-4o"}, "2.5", 0),
+        ({"team": "b", "model": "gpt-4o-mini"}, "0.15", 0),
+        ({"team": "b", "model": "mystery"}, None, 1),
     ]
     assert Decimal(answer["total"]["cost_usd"]) == Decimal("2.65")
     assert collector.get("/v1/spend?by=colour")["error"].startswith("'colour' is not a dimension")
