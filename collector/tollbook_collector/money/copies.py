@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Protocol
 
+from tollbook_collector.duties import each_alone
 from tollbook_collector.store import sql
 
 EVERY_S: Final = 10.0
@@ -74,14 +75,18 @@ def search(store: CopyStore) -> int:
 
     A round that was cut off is carried out first: each of its inserts has a token, so that what
     was done is not done twice.
+
+    Raises:
+        StoreUnavailable: The store is away.
+        SomeFailed: Some hours could not be searched; the others were.
     """
     for (found_at,) in store.rows(sql.read("queries/copy_rounds_open")):
         _take_back(store, found_at.replace(tzinfo=UTC))
         _close_round(store, found_at.replace(tzinfo=UTC), found_at.replace(tzinfo=UTC), 0)
-    hours = store.rows(sql.read("queries/copy_hours"), {"limit": HOURS_MAX})
-    for hour, calls in hours:
-        _search_hour(store, hour.replace(tzinfo=UTC), int(calls))
-    return len(hours)
+    rows = store.rows(sql.read("queries/copy_hours"), {"limit": HOURS_MAX})
+    calls = {hour.replace(tzinfo=UTC): int(count) for hour, count in rows}
+    each_alone(calls, lambda hour: _search_hour(store, hour, calls[hour]))
+    return len(calls)
 
 
 def _search_hour(store: CopyStore, hour: datetime, calls: int) -> None:
