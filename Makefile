@@ -65,6 +65,9 @@ fuzz: $(FUZZ)/bin/python  ## mutate requests and segments for ten minutes each (
 	@cd tests/fuzz && PYTHONPATH=.. ../../$(FUZZ)/bin/python spool.py --corpus ../../.fuzz $(ARGS)
 	@cd tests/fuzz && PYTHONPATH=.. ../../$(FUZZ)/bin/python door.py --corpus ../../.fuzz $(ARGS)
 
+fuzz-sql: $(STAMP)  ## 100,000 statements of a grammar against the guard of user SQL (STATEMENTS=5000)
+	@FUZZ_STATEMENTS=$(or $(STATEMENTS),100000) $(BIN)/python -m pytest -q tests/collector/test_guard_grammar.py $(ARGS)
+
 bench-prices: $(STAMP)  ## 200 models priced by us, genai-prices and litellm's list (ARGS="--litellm FILE")
 	@$(BIN)/python benchmarks/prices.py $(ARGS)
 
@@ -115,4 +118,4 @@ wheel: $(STAMP)  ## build the sdist and the wheel into dist/
 clean:
 	@rm -rf .venv .venv-focus .venv-deploy .venv-site .site dist .pytest_cache .mypy_cache .ruff_cache
 
-.PHONY: bench-collectors bench-copy settings release site deploy deploy-check bench-prices focus-validator help setup demo test test-clients check bench crash soak fuzz hostile schema docs rates wheel clean
+.PHONY: bench-collectors bench-copy settings release site deploy deploy-check bench-prices focus-validator help setup demo test test-clients check bench crash soak fuzz fuzz-sql hostile schema docs rates wheel clean

@@ -66,9 +66,7 @@ def segment(bodies: list[bytes]) -> bytes:
     return header() + b"".join(records)
 
 
-def stages(
-    store: EmbeddedStore, large: bytes, small: bytes, repeats: int
-) -> dict[str, list[float]]:
+def stages(store: EmbeddedStore, large: Path, small: Path, repeats: int) -> dict[str, list[float]]:
     """Return the CPU seconds of a large and a small insert, by the step at which the chain ends."""
     databases = {}
     steps = list(STEPS)
@@ -76,7 +74,7 @@ def stages(
         name = f"stages_{uuid.uuid4().hex[:8]}"
         address = store.address
         databases[step] = ClickHouse(
-            StoreAddress(address.url, address.user, address.password, name)
+            StoreAddress(address.url, address.user, address.password, name, handover=store.handover)
         )
         sql.migrate(databases[step])
         put_in_force(databases[step], read_book())
@@ -91,12 +89,13 @@ def stages(
     found: dict[str, list[list[float]]] = {step: [[], []] for step in STEPS}
     for round_number in range(repeats + 1):
         for step, database in databases.items():
-            for size, content in enumerate((large, small)):
+            for size, path in enumerate((large, small)):
+                content = path.read_bytes()
                 before = cpu_seconds(store.pid)
                 # Several small ones, because the kernel counts in hundredths of a second.
                 times = 1 if size == 0 else 5
                 for _ in range(times):
-                    database.insert_segment(content, uuid.uuid4().hex)
+                    database.insert_segment(content, uuid.uuid4().hex, path=path)
                 if round_number:
                     found[step][size].append((cpu_seconds(store.pid) - before) / times)
     return {step: [statistics.median(each) for each in sizes] for step, sizes in found.items()}
@@ -113,10 +112,13 @@ def main() -> None:
     bodies = list(requests(random.Random(1), options.spans // PER_REQUEST, PER_REQUEST))
     spans = len(bodies) * PER_REQUEST
     with tempfile.TemporaryDirectory(prefix="tollbook-stages-") as directory:
-        store = EmbeddedStore(Path(directory))
+        store = EmbeddedStore(Path(directory) / "store")
+        large, small = Path(directory) / "large.segment", Path(directory) / "small.segment"
+        large.write_bytes(segment(bodies))
+        small.write_bytes(segment(bodies[:1]))
         store.start()
         try:
-            found = stages(store, segment(bodies), segment(bodies[:1]), options.repeats)
+            found = stages(store, large, small, options.repeats)
         finally:
             store.stop()
     print(f"CPU of an insert of {spans:,} spans, and of one of {PER_REQUEST}, up to each step:")

@@ -3,6 +3,7 @@
 import os
 import uuid
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -53,7 +54,8 @@ def store_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StoreAdd
         return
     store = EmbeddedStore(tmp_path_factory.mktemp("store"))
     store.start()
-    yield StoreAddress(store.address.url, store.address.user, store.address.password)
+    address = store.address
+    yield StoreAddress(address.url, address.user, address.password, handover=store.handover)
     store.stop()
 
 
@@ -132,7 +134,7 @@ def migrate(clickhouse: ClickHouse) -> ClickHouse:
 
 def opened(address: StoreAddress) -> Iterator[ClickHouse]:
     name = f"tollbook_test_{uuid.uuid4().hex[:12]}"
-    clickhouse = ClickHouse(StoreAddress(address.url, address.user, address.password, name))
+    clickhouse = ClickHouse(replace(address, database=name))
     yield clickhouse
     clickhouse.command("DROP DATABASE {name:Identifier} SYNC", {"name": name})
     clickhouse.close()

@@ -37,6 +37,7 @@ from tollbook_collector.intake.keyring import Keyring
 from tollbook_collector.intake.scrape import LOOK_S, Scraper, Scrapes
 from tollbook_collector.intake.signals import LOGS, METRICS, TRACES
 from tollbook_collector.money.allocation import Allocation
+from tollbook_collector.money.balance import COMPARE_S, Balance
 from tollbook_collector.money.copies import EVERY_S as COPIES_EVERY_S
 from tollbook_collector.money.copies import Copies
 from tollbook_collector.money.focus import Focus
@@ -134,6 +135,7 @@ class Collector:
         holder, shared = f"{socket.gethostname()} {self._run_id[:8]}", bool(settings.clickhouse_url)
         self._lease = Lease(self._store, DUTIES, holder, shared)
         self._books = Books(self._store)
+        self._balance = Balance(self._store)
         self._cardinality = Cardinality(self._store, lambda: self.policy.section(Caps))
         self.canary = Canary(self._store, self.keyring.canary_token, self._is_waiting)
         self._policy_file = PolicyFile(settings.policy, SECTIONS)
@@ -299,7 +301,7 @@ class Collector:
 
     def doubts(self) -> list[str]:
         """Return what is wrong with what was stored; the collector goes on with its work."""
-        return [*self._books.faults(), *self.canary.faults()]
+        return [*self._books.faults(), *self._balance.faults(), *self.canary.faults()]
 
     def _list_intake_duties(self) -> list[Duty]:
         """Return what keeps the door in order; the canary is left out where it is off."""
@@ -310,6 +312,7 @@ class Collector:
             Duty("scrape metrics", LOOK_S, self._scraper.scrape),
             Duty("cap dimensions", CARDINALITY_S, self._cardinality.look),
             Duty("check the books", CHECK_S, self._books.check),
+            Duty("compare roll-ups", COMPARE_S, self._balance.compare),
             Duty("keep the lease", RENEW_S, self._lease.keep),
             *([Duty("send the canary", every_s, self.canary.sing)] if every_s else []),
         ]
@@ -408,7 +411,11 @@ class Collector:
         self.embedded.start()
         address = self.embedded.address
         return StoreAddress(
-            address.url, address.user, address.password, settings.clickhouse_database
+            address.url,
+            address.user,
+            address.password,
+            settings.clickhouse_database,
+            handover=self.embedded.handover,
         )
 
 

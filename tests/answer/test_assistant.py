@@ -14,10 +14,12 @@ from mcp import Client, StdioServerParameters
 from otlp_requests import call
 from serving import serving
 
+from tollbook_collector.alert.incidents import Incidents
 from tollbook_collector.answer.api import create_api
 from tollbook_collector.store.client import ClickHouse
 
 from .conftest import Reading
+from .found import finding
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # of the library itself
 
@@ -30,15 +32,18 @@ def _address(priced: ClickHouse, tenant: str, insert: Insert) -> Iterator[str]:
         yield address
 
 
+def server_of(address: str) -> StdioServerParameters:
+    command = ["-m", "tollbook_collector", "mcp", "--api", address]
+    return StdioServerParameters(command=sys.executable, args=command, env=dict(os.environ))
+
+
 def content(result: Any) -> Any:
     assert not result.is_error, result.content
     return json.loads(result.content[0].text)
 
 
 async def test_an_assistant_asks_and_sees_the_sql_that_was_run(address: str) -> None:
-    command = ["-m", "tollbook_collector", "mcp", "--api", address]
-    server = StdioServerParameters(command=sys.executable, args=command, env=dict(os.environ))
-    async with Client(server) as client:
+    async with Client(server_of(address)) as client:
         tools = (await client.list_tools()).tools
         tables = content(await client.call_tool("tables", {}))["tables"]
         spend = content(await client.call_tool("spend", {"by": "team,day", "days": 1}))
@@ -82,3 +87,33 @@ async def test_an_assistant_asks_and_sees_the_sql_that_was_run(address: str) -> 
     assert refused.is_error
     assert "file is not allowed" in refused.content[0].text  # type: ignore[union-attr]
     assert wrong.is_error
+
+
+async def test_an_incident_is_explained_with_the_calls_of_its_time(
+    address: str, priced: ClickHouse, tenant: str
+) -> None:
+    evidence = {"baseline_usd": "12.5"}
+    found = finding(tenant, ["search"], evidence)
+    (told,) = Incidents(lambda: priced).tell([found])
+
+    async with Client(server_of(address)) as client:
+        listed = content(await client.call_tool("incidents", {}))["incidents"]
+        asked = {"incident": listed[0]["incident"]}
+        explained = content(await client.call_tool("explain_incident", asked))
+        unknown = await client.call_tool("explain_incident", {"incident": "no-such-incident"})
+        hostile = await client.call_tool("explain_incident", {"incident": "../keys"})
+
+    assert [row["incident"] for row in listed] == [told.incident]
+    assert explained["explanation"] == "team search: calls rose from 12 to 140"
+    assert (explained["so_far_usd"], explained["evidence"]) == ("41", evidence)
+    assert [event["event"] for event in explained["history"]] == ["opened"]
+    calls = explained["calls_in_that_time"]
+    assert calls["sql"].startswith("SELECT\n    model,")
+    # Two calls of a million tokens at 0.25 USD a million.
+    assert [(row["team"], row["calls"], Decimal(row["cost_usd"])) for row in calls["rows"]] == [
+        ("search", 2, Decimal("0.25") * 2)
+    ]
+    assert unknown.is_error
+    assert "no-such-incident" in unknown.content[0].text  # type: ignore[union-attr]
+    assert hostile.is_error
+    assert "is no id of an incident" in hostile.content[0].text  # type: ignore[union-attr]

@@ -91,6 +91,44 @@ def test_a_wrong_key_and_one_that_only_sends_begin_no_session(
     assert not client.cookies
 
 
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"authorization": "Bearer tollbook_no"},
+        {"authorization": "Basic eDp0b2xsYm9va19ubw=="},
+        {"x-api-key": "tollbook_no"},
+        {"cookie": "tollbook=no"},
+    ],
+    ids=lambda given: next(iter(given.values()))[:8],
+)
+def test_a_browser_with_a_wrong_key_is_led_to_the_form_and_never_shown_json(
+    browser: Browser, given: dict[str, str]
+) -> None:
+    client = browser("")
+
+    page = client.get("/calls", headers={**HTML, **given})
+    program = client.get("/calls", headers=given)
+
+    assert (page.status_code, page.headers["location"]) == (303, "/login?next=%2Fcalls")
+    assert page.content == b""
+    assert (program.status_code, program.headers["content-type"]) == (401, "application/json")
+
+
+def test_an_address_that_is_none_is_answered_in_the_form_that_was_asked_for(
+    browser: Browser,
+) -> None:
+    client = browser(VIEW)
+
+    page = client.get("/no-such-page", headers=HTML)
+    wrong = client.get("/?since=1&since=", headers=HTML)
+    program = client.get("/v1/calls?limit=many", headers=HTML)
+
+    assert page.headers["content-type"] == wrong.headers["content-type"]
+    assert (page.status_code, wrong.status_code) == (404, 400)
+    assert page.headers["content-type"] == "text/html; charset=utf-8"
+    assert (program.status_code, program.headers["content-type"]) == (422, "application/json")
+
+
 def test_the_cookie_is_out_of_reach_of_scripts_and_holds_no_key(
     keyed: Keyed, browser: Browser
 ) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import socket
+import threading
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
@@ -387,6 +388,42 @@ def test_a_query_ends_at_its_limit_of_time_memory_and_rows(
     with pytest.raises((StoreRefused, StoreUnavailable), match="MEMORY_LIMIT"):
         priced.rows(wide.statement, wide.parameters, {**wide.settings, "max_memory_usage": 100_000})
     assert json.loads(user_sql.run(tenant, "SELECT count() AS n FROM spans", "json"))["n"] == 40
+
+
+def test_spans_are_stored_while_the_heaviest_allowed_query_runs(
+    priced: ClickHouse, insert: Any, tenant: str, user_sql: UserSql
+) -> None:
+    """F6: the query is still at work when the inserts that came after it are answered."""
+    insert(priced, [call("openai", "gpt-4o", 1, 1)] * 60)
+    crossed = "SELECT count() FROM " + ", ".join(f"spans AS t{n}" for n in range(8))
+    asked = user_sql.confined(tenant, crossed, name="heavy")
+    ended: list[str] = []
+
+    def ask() -> None:
+        with pytest.raises((StoreRefused, StoreUnavailable)) as raised:
+            priced.rows(asked.statement, asked.parameters, {**asked.settings, **patient})
+        ended.append(str(raised.value))
+
+    # Longer than a user's may run, so that it is ended by us and not by a slow machine.
+    patient = {"max_execution_time": 60}
+    running = (
+        "SELECT count() FROM system.processes"
+        " WHERE query LIKE '%AS t7%' AND query NOT LIKE '%system.processes%'"
+    )
+    heavy = threading.Thread(target=ask)
+    heavy.start()
+    while heavy.is_alive() and not priced.rows(running)[0][0]:
+        heavy.join(0.02)
+    for _ in range(3):
+        insert(priced, [call("openai", "gpt-4o", 1, 1)] * 10)
+    ended_before_the_inserts = list(ended)
+    cancelled = user_sql.cancel(tenant, "heavy")
+    heavy.join()
+
+    assert ended_before_the_inserts == []
+    assert cancelled == 1
+    assert "QUERY_WAS_CANCELLED" in ended[0]
+    assert json.loads(user_sql.run(tenant, "SELECT count() AS n FROM spans", "json"))["n"] == 90
 
 
 def test_nothing_of_a_statement_is_left_for_the_next(

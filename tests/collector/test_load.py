@@ -11,7 +11,7 @@ from waiting import wait_until
 from tollbook_collector.spool.append import Spool
 from tollbook_collector.spool.quarantine import NotQuarantined, refused, retry
 from tollbook_collector.spool.segment import Envelope, envelopes, header, record
-from tollbook_collector.store.client import ClickHouse, StoreRefused, StoreUnavailable
+from tollbook_collector.store.client import ClickHouse, StoreAddress, StoreRefused, StoreUnavailable
 from tollbook_collector.store.load import Loader
 
 LONG_S = 30.0
@@ -27,7 +27,9 @@ class RecordingStore:
         self.given: list[tuple[str, list[bytes]]] = []
         self._lock = threading.Lock()
 
-    def insert_segment(self, content: bytes, token: str, signal: str) -> None:
+    def insert_segment(
+        self, content: bytes, token: str, signal: str, path: Path | None = None
+    ) -> None:
         with self._lock:
             requests = [envelope.request for envelope in envelopes(content)]
             self.given.append((token, requests))
@@ -176,7 +178,9 @@ def test_what_was_set_aside_is_tried_again_and_its_account_balanced(
     kept_accounts: list[tuple[str, int]] = []
 
     class Accounting(RecordingStore):
-        def insert_segment(self, content: bytes, token: str, signal: str) -> None:
+        def insert_segment(
+            self, content: bytes, token: str, signal: str, path: Path | None = None
+        ) -> None:
             super().insert_segment(content, token, signal)
             kept_accounts.extend(r for e in envelopes(content) for r in e.rejected)
 
@@ -288,6 +292,37 @@ def test_segments_reach_the_tables_of_a_real_store(
     assert [tuple(row) for row in found] == [(10,)]
 
 
+def test_a_store_of_this_machine_reads_the_file_and_leaves_no_link(
+    priced: ClickHouse, store_address: StoreAddress, tenant: str, tmp_path: Path
+) -> None:
+    body = request([call("openai", "gpt-4o", 10, 1)] * 4)
+    content = header() + record(Envelope(tenant, "k", 1, 1, 4, body))
+    path = tmp_path / "1.segment"
+    path.write_bytes(content)
+
+    # What is sent beside the file would be refused, so the rows are of the file.
+    sent = content if store_address.handover is None else b"never looked at"
+    priced.insert_segment(sent, tenant, "traces", path)
+
+    count = "SELECT count() FROM spans WHERE tenant = {tenant:String}"
+    assert priced.rows(count, {"tenant": tenant}) == [(4,)]
+    assert path.read_bytes() == content
+    if store_address.handover is not None:
+        assert list(store_address.handover.directory.glob("handed-*")) == []
+
+
+def test_a_file_that_cannot_be_linked_is_sent(
+    priced: ClickHouse, tenant: str, tmp_path: Path
+) -> None:
+    body = request([call("openai", "gpt-4o", 10, 1)] * 4)
+    content = header() + record(Envelope(tenant, "k", 1, 1, 4, body))
+
+    priced.insert_segment(content, tenant, "traces", tmp_path / "on another file system")
+
+    count = "SELECT count() FROM spans WHERE tenant = {tenant:String}"
+    assert priced.rows(count, {"tenant": tenant}) == [(4,)]
+
+
 class AnswerLost:
     """A real store, of which every first answer to a segment is lost after it was carried out."""
 
@@ -295,8 +330,10 @@ class AnswerLost:
         self._clickhouse = clickhouse
         self._heard: set[str] = set()
 
-    def insert_segment(self, content: bytes, token: str, signal: str) -> None:
-        self._clickhouse.insert_segment(content, token, signal)
+    def insert_segment(
+        self, content: bytes, token: str, signal: str, path: Path | None = None
+    ) -> None:
+        self._clickhouse.insert_segment(content, token, signal, path)
         if token not in self._heard:
             self._heard.add(token)
             raise StoreUnavailable("the answer was lost")

@@ -1,6 +1,8 @@
 """Billable once: the same call seen twice is in the spend once, whichever copy came first."""
 
-from collections.abc import Sequence
+import re
+import uuid
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
@@ -12,6 +14,7 @@ from otlp_requests import NOON, SECOND_NS, Span, cache_read, call
 
 from tollbook_collector.money import copies
 from tollbook_collector.money.copies import Copies, search
+from tollbook_collector.store import sql
 from tollbook_collector.store.client import ClickHouse
 
 RESPONSE = "chatcmpl-9fK2mQ7bXz1LpWd4"
@@ -66,9 +69,8 @@ def test_a_response_seen_twice_is_billed_once_and_the_copy_says_of_what(
 def test_a_copy_found_later_is_taken_out_of_the_series_and_the_runs(
     priced: ClickHouse, insert: Any, tenant: str
 ) -> None:
-    run = {"tollbook.run.id": "r1", "tollbook.run.name": "refund", "tollbook.tags.team": "search"}
-    insert(priced, [seen("sdk", more=run)])
-    insert(priced, [seen("gateway", at=NOON + timedelta(minutes=3), more=run)])
+    insert(priced, [seen("sdk", more=RUN)])
+    insert(priced, [seen("gateway", at=NOON + timedelta(minutes=3), more=RUN)])
     before = [tuple(row) for table in LATE for row in priced.rows(of(table), {"tenant": tenant})]
     assert before == len(LATE) * [(2, 2_000, 2 * COST)]
 
@@ -83,8 +85,28 @@ def test_a_copy_found_later_is_taken_out_of_the_series_and_the_runs(
         {"tenant": tenant},
     )
     assert [tuple(row) for row in entities] == [("team", 1)]
+    behaviour = priced.rows(
+        "SELECT sum(calls), sumMap(latencies), sumMap(inputs) FROM behaviour_hourly"
+        " WHERE tenant = {tenant:String}",
+        {"tenant": tenant},
+    )
+    # A second is 2^(49/5) ms and more, a thousand tokens are as many.
+    assert [tuple(row) for row in behaviour] == [(1, {49: 1}, {49: 1})]
 
 
+def roll_ups(clickhouse: ClickHouse, tenant: str) -> set[tuple[Any, ...]]:
+    """Return calls, input tokens and cost, as each roll-up and the calls themselves have them."""
+    direct = "SELECT count(), sum(input_tokens), sum(cost_usd) FROM calls WHERE billable"
+    statements = [of(table) for table in (*LATE, "spend_hourly", "spend_minutely")]
+    statements.append(f"{direct} AND tenant = {{tenant:String}}")
+    return {
+        tuple(row)
+        for statement in statements
+        for row in clickhouse.rows(statement, {"tenant": tenant})
+    }
+
+
+RUN = {"tollbook.run.id": "r1", "tollbook.run.name": "refund", "tollbook.tags.team": "search"}
 LATE = ("series_minutely", "series_hourly", "runs")
 
 
@@ -275,19 +297,97 @@ class DiesAt:
         self._clickhouse.command(*arguments)
 
 
-@pytest.mark.parametrize("command", range(9))
+@pytest.mark.parametrize("command", [1, 2, 3, 5, 7, 9])
 def test_killed_at_any_statement_the_next_search_leaves_the_roll_ups_right(
     priced: ClickHouse, insert: Any, tenant: str, command: int
 ) -> None:
     search(priced)
-    insert(priced, [seen("sdk"), seen("gateway")])
+    insert(priced, [seen("sdk", more=RUN), seen("gateway", more=RUN)])
     with pytest.raises(Killed):
         search(DiesAt(priced, command))
 
     search(priced)
 
     assert sums(priced, tenant) == (1, 1, 1_000, COST)
-    assert sums(priced, tenant, "spend_minutely") == (1, 1, 1_000, COST)
+    assert roll_ups(priced, tenant) == {(1, 1_000, COST)}
+
+
+class Overtaken:
+    """A store whose statement of a number is slow: what it reads is read before something else
+    happens, and what it adds is added after it. So does a statement whose sender was killed.
+    """
+
+    def __init__(self, clickhouse: ClickHouse, number: int, meanwhile: Callable[[], None]) -> None:
+        self._clickhouse, self._left, self._meanwhile = clickhouse, number, meanwhile
+
+    def rows(self, *arguments: Any) -> Sequence[Sequence[Any]]:
+        rows = self._clickhouse.rows(*arguments)
+        self._left -= 1
+        if self._left == -1:
+            self._meanwhile()
+        return rows
+
+    def command(self, statement: str, parameters: Any = None, settings: Any = None) -> None:
+        self._left -= 1
+        target = re.search(r"^INSERT INTO (\w+) \(.*\)$", statement, re.MULTILINE)
+        if self._left != -1 or target is None:
+            if self._left == -1:
+                self._meanwhile()
+            self._clickhouse.command(statement, parameters, settings)
+            return
+        slow = f"slow_{uuid.uuid4().hex}"
+        self._clickhouse.command(f"CREATE TABLE {slow} AS {target[1]} ENGINE = Memory")
+        into = target[0].replace(f"INTO {target[1]}", f"INTO {slow}")
+        self._clickhouse.command(statement.replace(target[0], into), parameters)
+        self._meanwhile()
+        columns = target[0][target[0].index("(") + 1 : -1]
+        self._clickhouse.command(f"{target[0]} SELECT {columns} FROM {slow}", {}, settings)
+        self._clickhouse.command(f"DROP TABLE {slow}")
+
+
+@pytest.mark.parametrize("number", [1, 2, 4, 5, 6, 8, 10, 11, 12, 13])
+def test_two_searches_at_once_take_a_copy_back_once(
+    priced: ClickHouse, insert: Any, tenant: str, number: int
+) -> None:
+    search(priced)
+    insert(priced, [seen("sdk", more=RUN), seen("gateway", more=RUN)])
+    others: list[int] = []
+
+    # More calls came meanwhile, so that the other search is not simply the same one.
+    def another() -> None:
+        insert(priced, [seen("new", RESPONSE[::-1], more=RUN)])
+        others.append(search(priced))
+
+    search(Overtaken(priced, number, another))
+    search(priced)
+
+    assert others
+    assert sums(priced, tenant) == (2, 1, 2_000, 2 * COST)
+    assert roll_ups(priced, tenant) == {(2, 2_000, 2 * COST)}
+
+
+def test_a_store_that_died_with_a_token_and_without_its_rows_takes_the_copy_back_all_the_same(
+    priced: ClickHouse, insert: Any, tenant: str
+) -> None:
+    search(priced)
+    insert(priced, [seen("sdk"), seen("gateway")])
+    ((last, _),) = priced.rows(sql.read("queries/copies_last"))
+    text = last.strftime("%Y-%m-%d %H:%M:%S.%f").removesuffix(".000000")
+    priced.command(
+        "INSERT INTO copies (tenant, found_at, started_at)"
+        " SELECT {tenant:String}, toDateTime64({last:String}, 6, 'UTC') + 0.000001, now64()",
+        {"tenant": tenant, "last": text},
+        {"insert_deduplication_token": f"copies-after-{text}-0", "insert_deduplicate": 1},
+    )
+    priced.command(
+        "ALTER TABLE copies DELETE WHERE tenant = {tenant:String}",
+        {"tenant": tenant},
+        {"mutations_sync": 1},
+    )
+
+    search(priced)
+
+    assert sums(priced, tenant) == (1, 1, 1_000, COST)
 
 
 def test_after_a_long_search_there_is_a_rest(monkeypatch: pytest.MonkeyPatch) -> None:

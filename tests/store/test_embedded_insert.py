@@ -266,3 +266,30 @@ def test_an_export_request_of_opentelemetry_is_decoded_by_the_engine(client: Cli
     assert client.query(f"SELECT hex({path}.trace_id), {path}.name FROM spans").result_rows == [
         (bytes(range(16)).hex().upper(), "chat")
     ]
+
+
+def handed(store: EmbeddedStore, name: str) -> dict[str, str]:
+    key = store.address.password
+    return {"X-ClickHouse-User": "default", "X-ClickHouse-Key": key, "X-Tollbook-Handed": name}
+
+
+@pytest.mark.parametrize("name", ["../secret", "handed-../../secret", "secret", "handed-1"])
+def test_only_a_file_that_was_handed_over_is_read(
+    ask: Ask, embedded_store: EmbeddedStore, table: str, name: str
+) -> None:
+    statement = f"INSERT INTO {DATABASE}.{table} FORMAT TabSeparated"
+
+    reply = ask(query=statement, headers=handed(embedded_store, name))
+
+    assert (reply.status, reply.code) == (400, "36")
+
+
+def test_a_handed_file_that_is_gone_is_an_error(
+    ask: Ask, embedded_store: EmbeddedStore, table: str
+) -> None:
+    statement = f"INSERT INTO {DATABASE}.{table} FORMAT TabSeparated"
+
+    reply = ask(query=statement, headers=handed(embedded_store, f"handed-{'0' * 32}"))
+
+    assert b"handed-000" in reply.body
+    assert reply.code not in (None, "36")

@@ -6,7 +6,11 @@ from dataclasses import asdict
 from typing import Annotated, Any, Final
 
 from fastapi import Body, FastAPI, Query, Request
-from fastapi.exception_handlers import http_exception_handler
+from fastapi.exception_handlers import (
+    http_exception_handler,
+    request_validation_exception_handler,
+)
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 
@@ -43,7 +47,7 @@ from tollbook_collector.answer.runs import add_runs
 from tollbook_collector.answer.savings import add_savings
 from tollbook_collector.answer.series import add_series
 from tollbook_collector.answer.sessions import add_sessions
-from tollbook_collector.answer.tenant import AnalystTenant, Reader, Tenant, may_read
+from tollbook_collector.answer.tenant import AnalystTenant, Reader, Tenant, is_browsing, may_read
 from tollbook_collector.answer.top import add_top
 from tollbook_collector.answer.user_sql import SqlIsOff, UserSql
 from tollbook_collector.answer.views import add_views
@@ -112,16 +116,27 @@ def _add_errors(api: FastAPI) -> None:
     api.add_exception_handler(StoreRefused, answer(400))
     api.add_exception_handler(StoreUnavailable, answer(503))
     api.add_exception_handler(HTTPException, _refuse)
+    api.add_exception_handler(RequestValidationError, _refuse_parameter)
 
 
 async def _refuse(request: Request, error: Exception) -> Response:
     """Say no to a browser on a page, to a program in JSON."""
     assert isinstance(error, HTTPException)
-    wants_page = "text/html" in request.headers.get("accept", "")
-    if request.url.path.startswith("/v1/") or not wants_page or error.status_code < 400:
+    if not is_browsing(request):
         return await http_exception_handler(request, error)
+    if error.status_code < 400:
+        return Response(status_code=error.status_code, headers=error.headers)
     context = {"title": "No answer", "message": str(error.detail)}
     return page(request, "nothing", context, error.status_code)
+
+
+async def _refuse_parameter(request: Request, error: Exception) -> Response:
+    """Say what is wrong with an address: to a browser on a page, to a program in JSON."""
+    assert isinstance(error, RequestValidationError)
+    if not is_browsing(request):
+        return await request_validation_exception_handler(request, error)
+    wrong = "; ".join(f"{fault['loc'][-1]}: {fault['msg']}" for fault in error.errors())
+    return page(request, "nothing", {"title": "No answer", "message": wrong}, 400)
 
 
 def _add_health(api: FastAPI, collector: Collected) -> None:
@@ -232,7 +247,8 @@ def _add_questions(api: FastAPI, collector: Collected) -> None:
 
 def _spend(row: questions.Spend) -> dict[str, Any]:
     # Money is a string in JSON: a number would be read as a float by most.
-    return {**asdict(row), "cost_usd": format(row.cost_usd, "f")}
+    cost = questions.known_usd(row.cost_usd, row.unpriced_calls)
+    return {**asdict(row), "cost_usd": None if cost is None else format(cost, "f")}
 
 
 def _number(value: Any) -> Any:

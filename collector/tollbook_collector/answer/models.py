@@ -9,7 +9,7 @@ from typing import Any
 from fastapi import FastAPI
 
 from tollbook_collector.answer.collected import Collected
-from tollbook_collector.answer.questions import Answerer, Period
+from tollbook_collector.answer.questions import Answerer, Period, known_usd
 from tollbook_collector.answer.tenant import Tenant
 from tollbook_collector.store import sql
 
@@ -78,7 +78,8 @@ def add_models(api: FastAPI, collector: Collected) -> None:
     def list_models(tenant: Tenant, since: str = "7d") -> dict[str, Any]:
         """Return the models that were called, dearest first."""
         rows = models(collector.store, tenant, Period.back(since))
-        return {"rows": [_plain(asdict(row)) for row in rows]}
+        known = [{"cost_usd": known_usd(row.cost_usd, row.unpriced_calls)} for row in rows]
+        return {"rows": [_plain(asdict(row) | cost) for row, cost in zip(rows, known, strict=True)]}
 
     @api.get("/v1/prices/used")
     def list_rates(tenant: Tenant, since: str = "30d") -> dict[str, Any]:

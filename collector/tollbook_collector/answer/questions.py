@@ -192,6 +192,14 @@ def health(store: Answerer) -> dict[str, int]:
     return {"spans": int(spans), "price_books": int(price_books)}
 
 
+def known_usd(cost_usd: Decimal, unpriced_calls: int) -> Decimal | None:
+    """Return what calls cost together, None where one has no price and the others cost nothing.
+
+    The same as `tollbook_known_cost` in SQL: what is unknown is told as nothing, and never as 0.
+    """
+    return None if unpriced_calls and not cost_usd else cost_usd
+
+
 def _spend(dimensions: dict[str, str], numbers: Sequence[Any]) -> Spend:
     calls, errors, unpriced_calls, input_tokens, cache_read_tokens, output_tokens, cost = numbers
     return Spend(

@@ -12,7 +12,7 @@ from fastapi.responses import JSONResponse, Response
 from tollbook_collector.answer.budgets import plain
 from tollbook_collector.answer.calls import TRACE_SPANS_MAX, TraceSpan, as_tree
 from tollbook_collector.answer.collected import Collected
-from tollbook_collector.answer.questions import Answerer, Period, WrongQuestion
+from tollbook_collector.answer.questions import Answerer, Period, WrongQuestion, known_usd
 from tollbook_collector.answer.tenant import Tenant
 from tollbook_collector.store import sql
 
@@ -31,6 +31,7 @@ class Run:
         run: Name of the agent task, else of the agent.
         first_call, last_call: When its first and its newest call started, UTC.
         calls, errors: Model calls, and of them those that failed.
+        unpriced_calls: Of them, those that used tokens at an unknown cost.
         input_tokens, output_tokens: Of all of them.
         cost_usd: Of the priced ones, exact.
         different_calls: By model and tokens; far fewer than calls is a loop. None: not asked for.
@@ -42,10 +43,16 @@ class Run:
     last_call: datetime
     calls: int
     errors: int
+    unpriced_calls: int
     input_tokens: int
     output_tokens: int
     cost_usd: Decimal
     different_calls: int | None = None
+
+    @property
+    def known_usd(self) -> Decimal | None:
+        """What it cost; None: a call has no price, and the others cost nothing."""
+        return known_usd(self.cost_usd, self.unpriced_calls)
 
 
 @dataclass(frozen=True)
@@ -55,8 +62,9 @@ class Task:
     Args:
         run: Its name.
         runs, calls, errors: How many.
-        cost_usd: Of all runs, exact.
-        cost_p50_usd, cost_p95_usd, cost_max_usd: Of one run.
+        unpriced_calls: Those that used tokens at an unknown cost.
+        cost_usd: Of all priced calls, exact.
+        cost_p50_usd, cost_p95_usd, cost_max_usd: Of one run; None: no run has a known cost.
         calls_p50, calls_max: Of one run.
         seconds_p50: From the first call of a run to its last one.
     """
@@ -65,13 +73,19 @@ class Task:
     runs: int
     calls: int
     errors: int
+    unpriced_calls: int
     cost_usd: Decimal
-    cost_p50_usd: Decimal
-    cost_p95_usd: Decimal
-    cost_max_usd: Decimal
+    cost_p50_usd: Decimal | None
+    cost_p95_usd: Decimal | None
+    cost_max_usd: Decimal | None
     calls_p50: int
     calls_max: int
     seconds_p50: int
+
+    @property
+    def known_usd(self) -> Decimal | None:
+        """What they cost; None: a call has no price, and the others cost nothing."""
+        return known_usd(self.cost_usd, self.unpriced_calls)
 
 
 @dataclass(frozen=True)
@@ -185,7 +199,7 @@ def add_runs(api: FastAPI, collector: Collected) -> None:
     ) -> dict[str, Any]:
         """Return a page of runs; `after` is the cursor that the page before gave."""
         found = runs(collector.store, tenant, Period.back(since), run, order, after, limit)
-        return {"rows": [_plain(asdict(one)) for one in found.runs], "after": found.after}
+        return {"rows": [_known(one) for one in found.runs], "after": found.after}
 
     @api.get("/v1/agents")
     def list_tasks(tenant: Tenant, since: str = "7d") -> dict[str, Any]:
@@ -194,7 +208,7 @@ def add_runs(api: FastAPI, collector: Collected) -> None:
         rows = tasks(collector.store, tenant, period)
         days = agent_days(collector.store, tenant, period)
         return {
-            "rows": [_plain(asdict(one)) for one in rows],
+            "rows": [_known(one) for one in rows],
             "days": [_plain(asdict(one)) for one in days],
         }
 
@@ -205,11 +219,15 @@ def add_runs(api: FastAPI, collector: Collected) -> None:
         if found is None:
             return JSONResponse({"error": f"there is no run {run_id!r}"}, 404)
         spans = _rows(steps(collector.store, tenant, found))
-        return JSONResponse({**_plain(asdict(found)), "steps": spans})
+        return JSONResponse({**_known(found), "steps": spans})
 
 
 def _rows(spans: Sequence[TraceSpan]) -> list[dict[str, Any]]:
     return [_plain(asdict(span)) for span in spans]
+
+
+def _known(found: Run | Task) -> dict[str, Any]:
+    return _plain({**asdict(found), "cost_usd": found.known_usd})
 
 
 def _plain(row: Mapping[str, Any]) -> dict[str, Any]:

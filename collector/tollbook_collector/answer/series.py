@@ -14,6 +14,7 @@ from tollbook_collector.answer.questions import (
     Answerer,
     Period,
     WrongQuestion,
+    known_usd,
 )
 from tollbook_collector.answer.tenant import Tenant
 from tollbook_collector.store import sql
@@ -37,6 +38,7 @@ class Point:
         value: Of the dimension; `(other)` for those not shown by name, empty for all as one.
         calls: Model calls.
         errors: Of them, those that failed.
+        unpriced_calls: Of them, those that used tokens at an unknown cost.
         cost_usd: Of the priced ones, exact.
     """
 
@@ -44,6 +46,7 @@ class Point:
     value: str
     calls: int
     errors: int
+    unpriced_calls: int
     cost_usd: Decimal
 
 
@@ -125,8 +128,8 @@ def spend_series(
     return Series(
         bucket_s,
         [
-            Point(bucket, value, int(calls), int(errors), Decimal(cost))
-            for bucket, value, calls, errors, cost in rows
+            Point(bucket, value, int(calls), int(errors), int(unpriced), Decimal(cost))
+            for bucket, value, calls, errors, unpriced, cost in rows
         ],
     )
 
@@ -203,7 +206,8 @@ def add_series(api: FastAPI, collector: Collected) -> None:
                     "value": point.value,
                     "calls": point.calls,
                     "errors": point.errors,
-                    "cost_usd": format(point.cost_usd, "f"),
+                    "unpriced_calls": point.unpriced_calls,
+                    "cost_usd": _plain(known_usd(point.cost_usd, point.unpriced_calls)),
                 }
                 for point in found.points
             ],

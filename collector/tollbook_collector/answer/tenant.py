@@ -110,6 +110,12 @@ def may_read(request: Request) -> bool:
     return True
 
 
+def is_browsing(request: Request) -> bool:
+    """Return whether a person looks at a page, who is answered by a page."""
+    wants_page = "text/html" in request.headers.get("accept", "")
+    return wants_page and not request.url.path.startswith("/v1/")
+
+
 def who(request: Request) -> Key | None:
     """Return the key that a request was let in by; None: it was not, or not yet."""
     key = getattr(request.state, "key", None)
@@ -194,7 +200,7 @@ def _let_in(request: Request, scope: str) -> Key:
             key, session = ring.check(token, scope, source), None
         allowance.take_request(key)
     except NotLetIn as error:
-        if _is_browsing(request):
+        if is_browsing(request):
             asked = request.url.path + (f"?{request.url.query}" if request.url.query else "")
             raise HTTPException(
                 303, str(error), {"location": f"/login?next={quote(asked, safe='')}"}
@@ -238,11 +244,6 @@ def _key_of_session(request: Request, session: Session, scope: str) -> Key | Non
     if key is not None and not key.allows(scope):
         raise ScopeMissing(f"your role is {role_of(key)}; this needs {ROLES.get(scope, scope)}")
     return key
-
-
-def _is_browsing(request: Request) -> bool:
-    wants_page = "text/html" in request.headers.get("accept", "")
-    return wants_page and not request.url.path.startswith("/v1/")
 
 
 def _parts(api: FastAPI) -> tuple[Keyring, Allowance]:

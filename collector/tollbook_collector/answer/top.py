@@ -9,7 +9,7 @@ from fastapi import FastAPI
 
 from tollbook_collector.answer.budgets import plain
 from tollbook_collector.answer.collected import Collected
-from tollbook_collector.answer.questions import Answerer, WrongQuestion
+from tollbook_collector.answer.questions import Answerer, WrongQuestion, known_usd
 from tollbook_collector.answer.tenant import Tenant
 from tollbook_collector.store import sql
 
@@ -68,12 +68,17 @@ def add_top(api: FastAPI, collector: Collected) -> None:
         return {
             "by": by,
             "minutes": minutes,
-            "rows": [{name: plain(value) for name, value in asdict(row).items()} for row in rows],
+            "rows": [_shown(row) for row in rows],
             "by_minute": [
                 {"minutes_ago": ago, "calls": calls, "cost_usd": format(cost, "f")}
                 for ago, calls, cost in series
             ],
         }
+
+
+def _shown(row: Spending) -> dict[str, Any]:
+    cost = known_usd(row.cost_usd, row.unpriced_calls)
+    return {name: plain(value) for name, value in (asdict(row) | {"cost_usd": cost}).items()}
 
 
 def _parameters(tenant: str, by: str, minutes: int) -> dict[str, Any]:

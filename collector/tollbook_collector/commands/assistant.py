@@ -7,6 +7,7 @@ calls: it is data, and the instructions say so.
 
 import functools
 import json
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -25,6 +26,8 @@ from tollbook_collector.store import sql
 DEFAULT_API: Final = "http://127.0.0.1:4319"
 ROWS_MAX: Final = 200
 DAYS_MAX: Final = 400
+# It becomes a part of an address.
+INCIDENT: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 INSTRUCTIONS: Final = (
     "Tollbook knows every model call of the user's programs, what it used and what it cost. Costs"
     " are exact decimals in USD, as text; null is unknown, never 0. Start with the tool tables,"
@@ -105,7 +108,7 @@ class Questions:
 
     def explain_incident(self, incident: str) -> dict[str, Any]:
         """Explain one incident, by the beginning of its id: why, how much, and what was called."""
-        if not incident.replace("-", "").isalnum():
+        if not INCIDENT.fullmatch(incident):
             raise ValueError(f"{incident!r} is no id of an incident; the tool incidents lists them")
         found = ask_json(self._api, f"/v1/incidents/{incident}")
         since = datetime.fromisoformat(found["started_at"])

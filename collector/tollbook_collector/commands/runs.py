@@ -58,7 +58,7 @@ def runs(
             Text(screens.count(row["errors"]), style="red" if row["errors"] else "dim"),
             screens.count(row["input_tokens"]),
             screens.count(row["output_tokens"]),
-            screens.money(row["cost_usd"]),
+            screens.money(row["cost_usd"]) + (" + ?" if row["unpriced_calls"] else ""),
         )
     notes = [f"more than {limit}; --limit shows more"] if answer["after"] else []
     screens.show(console, table, [*notes, "tollbook runs show ID: one of them, step by step"])
@@ -77,7 +77,8 @@ def show(
         return
     title = Text.assemble(
         (answer["run"] or run_id, "bold"),
-        f"  {screens.money(answer['cost_usd'])}  {answer['calls']} calls",
+        f"  {screens.money(answer['cost_usd'])}{' + ?' if answer['unpriced_calls'] else ''}"
+        f"  {answer['calls']} calls",
         (f"  {answer['errors']} failed" if answer["errors"] else "", "red"),
     )
     console.print(_tree(title, answer["steps"]))

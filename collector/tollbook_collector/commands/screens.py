@@ -12,11 +12,11 @@ from rich.text import Text
 TERMINAL_ROWS_MAX: Final = 200
 
 
-def money(cost_usd: str | Decimal, calls: int = 1) -> str:
-    """Return a cost for reading: cents from a dollar on, more digits below; — without calls."""
-    value = Decimal(cost_usd)
-    if calls == 0:
+def money(cost_usd: str | Decimal | None) -> str:
+    """Return a cost for reading: cents from a dollar on, more digits below; — is unknown."""
+    if cost_usd is None:
         return "—"
+    value = Decimal(cost_usd)
     if value == 0 or abs(value) >= 1:
         return f"${value:,.2f}"
     return f"${value:,.4f}" if abs(value) >= Decimal("0.01") else f"${value:,.6f}"
@@ -50,7 +50,7 @@ def spend_table(answer: dict[str, Any], by: Sequence[str], title: str) -> Table:
     rows = answer["rows"][:TERMINAL_ROWS_MAX]
     for row in rows:
         values = [row["dimensions"][dimension] or "—" for dimension in by]
-        table.add_row(*values, *_numbers(row, Decimal(total["cost_usd"])))
+        table.add_row(*values, *_numbers(row, Decimal(total["cost_usd"] or 0)))
     table.add_section()
     table.add_row("total", *[""] * (len(by) - 1), *_numbers(total, None), style="bold")
     return table
@@ -113,12 +113,11 @@ def _table(title: str) -> Table:
 
 def _numbers(row: dict[str, Any], total_usd: Decimal | None) -> list[str | Text]:
     errors = Text(count(row["errors"]), style="red" if row["errors"] else "dim")
-    cost = Decimal(row["cost_usd"])
-    priced = row["calls"] - row["errors"] - row["unpriced_calls"]
-    shown = money(cost, priced if cost == 0 else 1)
+    cost = row["cost_usd"]
+    shown = money(cost) if row["calls"] else "—"
     if row["unpriced_calls"]:
         shown += " + ?"
-    share = "" if not total_usd else f"{cost / total_usd:.1%}"
+    share = "" if not total_usd or cost is None else f"{Decimal(cost) / total_usd:.1%}"
     return [
         count(row["calls"]),
         errors,

@@ -82,7 +82,7 @@ def _look(api: str, by: str, minutes: int) -> dict[str, Any]:
 
 def _screen(answer: dict[str, Any]) -> RenderableType:
     rows, minutes = answer["rows"], answer["minutes"]
-    spent = sum((Decimal(row["cost_usd"]) for row in rows), Decimal(0))
+    spent = sum((Decimal(row["cost_usd"] or 0) for row in rows), Decimal(0))
     calls, errors = (sum(row[name] for row in rows) for name in ("calls", "errors"))
     head = Text.assemble(
         (f"{screens.money(spent * 60 / minutes)}/h", "bold"),
@@ -118,12 +118,13 @@ def _table(answer: dict[str, Any]) -> Table:
     for name in ("$/h", "spent", "calls", "errors", *tokens, "p95"):
         table.add_column(name, justify="right", no_wrap=True)
     for row in answer["rows"][: screens.TERMINAL_ROWS_MAX]:
-        cost = Decimal(row["cost_usd"])
+        cost = row["cost_usd"]
+        an_hour = None if cost is None else Decimal(cost) * 60 / answer["minutes"]
         unknown = " + ?" if row["unpriced_calls"] else ""
         slow = (row["p95_ms"] or 0) >= LATENCY_SLOW_MS
         table.add_row(
             Text(row["value"] or "—"),
-            screens.money(cost * 60 / answer["minutes"]) + unknown,
+            screens.money(an_hour) + unknown,
             screens.money(cost),
             screens.count(row["calls"]),
             Text(screens.count(row["errors"]), style="red" if row["errors"] else "dim"),

@@ -65,7 +65,7 @@ class Held:
         """Return what the store behind an API holds now."""
         health = ask_json(api, "/health")
         total = ask_json(api, "/v1/spend", by="service", since=EVER)["total"]
-        return cls(health["store"]["spans"], total["calls"], Decimal(total["cost_usd"]))
+        return cls(health["store"]["spans"], total["calls"], Decimal(total["cost_usd"] or 0))
 
     def since(self, before: "Held") -> "Held":
         """Return what has come to it."""

@@ -4,10 +4,18 @@ An SDK, a gateway and a server may each send a span of the same call, minutes or
 So copies are looked for again and again among the calls of each hour that has new ones. A copy gets
 a row in `copies`, which the view `calls` obeys; then rows that take it back are added to the
 roll-ups. Nothing is changed in place, and which copy counts does not depend on which came first.
+
+A copy is taken back once, however many search at a time and wherever one is killed, even if what a
+killed one had asked for goes on in the store. Rounds of copies are a chain: a round is added under
+a token that names the one before it, which the store takes once. Whoever added it has seen all
+earlier rounds, so that no copy is in two of them; it is one insert into one month, so that it is
+there as a whole or not at all. What takes a round back has tokens that name the round, and adds
+nothing once the round has ended: whoever comes upon an open round carries it out.
 """
 
 import logging
 import time
+import uuid
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Protocol
@@ -22,11 +30,23 @@ APART_MAX: Final = timedelta(minutes=15)
 GROUP_MAX: Final = 64
 # Hours that one round searches.
 HOURS_MAX: Final = 200
+# Copies of one round: one block of an insert, some 40 MB.
+COPIES_MAX: Final = 100_000
+# Rounds of an hour; what is left then is found by the next search.
+TRIES_MAX: Final = 1_000
+# Tokens of one place in the chain of rounds: as often may a store die at one instant of it.
+PLACES_MAX: Final = 10
+STATEMENT_S_MAX: Final = 120
+MICROSECOND: Final = timedelta(microseconds=1)
 # After a round that took t seconds there is none for so many t: searching stays a small share.
 REST: Final = 10.0
 ROLL_UPS: Final = ("hourly", "minutely")
 # Roll-ups with dimensions that `copies` has not: what a copy had added is made again by their view.
-SERIES: Final = {"series": "views/91_roll_up_series_minutes", "runs": "views/94_roll_up_runs"}
+SERIES: Final = {
+    "series": "views/91_roll_up_series_minutes",
+    "runs": "views/94_roll_up_runs",
+    "behaviour": "views/93_roll_up_behaviour",
+}
 FROM_SPANS: Final = "FROM spans\n"
 HOUR: Final = timedelta(hours=1)
 
@@ -73,8 +93,7 @@ class Copies:
 def search(store: CopyStore) -> int:
     """Find the copies among calls that came since the last search, and return in how many hours.
 
-    A round that was cut off is carried out first: each of its inserts has a token, so that what
-    was done is not done twice.
+    Rounds that were cut off, or that another search is about to carry out, are carried out first.
 
     Raises:
         StoreUnavailable: The store is away.
@@ -82,7 +101,6 @@ def search(store: CopyStore) -> int:
     """
     for (found_at,) in store.rows(sql.read("queries/copy_rounds_open")):
         _take_back(store, found_at.replace(tzinfo=UTC))
-        _close_round(store, found_at.replace(tzinfo=UTC), found_at.replace(tzinfo=UTC), 0)
     rows = store.rows(sql.read("queries/copy_hours"), {"limit": HOURS_MAX})
     calls = {hour.replace(tzinfo=UTC): int(count) for hour, count in rows}
     each_alone(calls, lambda hour: _search_hour(store, hour, calls[hour]))
@@ -90,37 +108,72 @@ def search(store: CopyStore) -> int:
 
 
 def _search_hour(store: CopyStore, hour: datetime, calls: int) -> None:
-    found_at = datetime.now(UTC)
-    round_ = {"found_at": _text(found_at)}
+    started_at = datetime.now(UTC)
+    name = {"search": uuid.uuid4().hex}
     parameters = {
-        **round_,
+        **name,
         "since": _text(hour - APART_MAX),
         "until": _text(hour + HOUR + APART_MAX),
         "group_max": GROUP_MAX,
     }
-    # Two collectors that see the same calls at once find the same copies: the second adds nothing.
-    _insert(store, "copies_find", parameters, f"copies-{hour:%Y%m%d%H}-{calls}")
-    ((found,),) = store.rows(sql.read("queries/copies_found"), round_)
-    if found:
-        _insert(store, "copies_repoint", round_, f"copies-again-{found_at.timestamp()}")
-        _take_back(store, found_at)
-    _close_round(store, hour, found_at, calls)
+    store.command(sql.read("queries/copies_find"), parameters)
+    tries = 0
+    while left := store.rows(sql.read("queries/copies_left"), name):
+        if tries == TRIES_MAX:
+            log.warning("%s copies of %s are left to the next search", left[0][1], hour)
+            return
+        tries += 1
+        found_at = _add_round(store, name["search"], int(left[0][0]))
+        if found_at:
+            _take_back(store, found_at)
+    _end(store, hour, started_at, calls)
+
+
+def _add_round(store: CopyStore, search: str, month: int) -> datetime | None:
+    """Add copies of a month as the next round and return its name; None: another search was first.
+
+    A single store that died between its note of a token and the rows has the token without them:
+    then the next token of the same place is as good. Only if the first was refused and left no
+    round may it be used, so that still one insert takes the place.
+    """
+    for place in range(PLACES_MAX):
+        ((last, is_replicated),) = store.rows(sql.read("queries/copies_last"))
+        last = last.replace(tzinfo=UTC)
+        found_at: datetime = max(datetime.now(UTC), last + MICROSECOND)
+        parameters = {
+            "search": search,
+            "month": month,
+            "last": _text(last),
+            "found_at": _text(found_at),
+            "limit": COPIES_MAX,
+        }
+        _insert(store, "copies_add", parameters, f"copies-after-{_text(last)}-{place}")
+        ((found,),) = store.rows(sql.read("queries/copies_found"), {"found_at": _text(found_at)})
+        if found:
+            return found_at
+        ((now_last, _),) = store.rows(sql.read("queries/copies_last"))
+        if is_replicated or now_last.replace(tzinfo=UTC) != last:
+            return None
+    return None
 
 
 def _take_back(store: CopyStore, found_at: datetime) -> None:
+    """Carry a round out: take its copies out of the roll-ups, and say that it has ended."""
+    round_ = {"found_at": _text(found_at)}
+    _insert(store, "copies_repoint", round_, f"copies-again-{found_at.timestamp()}")
     for table in ROLL_UPS:
         token = f"copies-{table}-{found_at.timestamp()}"
-        _insert(store, f"copies_take_back_{table}", {"found_at": _text(found_at)}, token)
+        _insert(store, f"copies_take_back_{table}", round_, token)
     for table, view in SERIES.items():
         statement = _taken_back(f"queries/copies_take_back_{table}", view)
-        token = f"copies-{table}-{found_at.timestamp()}"
-        store.command(statement, {"found_at": _text(found_at)}, _once(token))
+        store.command(statement, round_, _once(f"copies-{table}-{found_at.timestamp()}"))
     token = f"copies-adjustments-{found_at.timestamp()}"
-    _insert(store, "copies_take_back_adjustments", {"found_at": _text(found_at)}, token)
+    _insert(store, "copies_take_back_adjustments", round_, token)
     store.command(sql.read("queries/reload_dictionary"), {"dictionary": "original_of_copy"})
+    _end(store, found_at, found_at, calls=0)
 
 
-def _close_round(store: CopyStore, hour: datetime, found_at: datetime, calls: int) -> None:
+def _end(store: CopyStore, hour: datetime, found_at: datetime, calls: int) -> None:
     parameters = {"hour": _text(hour)[:19], "found_at": _text(found_at), "calls": calls}
     store.command(sql.read("queries/copy_round_add"), parameters)
 
@@ -144,6 +197,9 @@ def _once(token: str) -> Mapping[str, Any]:
     return {
         "insert_deduplication_token": token,
         "insert_deduplicate": 1,
+        "deduplicate_blocks_in_dependent_materialized_views": 1,
+        # A token is known for 10,000 inserts: none may outlast them.
+        "max_execution_time": STATEMENT_S_MAX,
         # One block in one order, so that the token names the same rows each time.
         "max_threads": 1,
         "max_block_size": 1_000_000,

@@ -8,6 +8,7 @@ import contextlib
 import io
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -17,6 +18,7 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 from clickhouse_connect.driver.httputil import get_pool_manager
 
 from tollbook_collector.store import sql
+from tollbook_collector.store.embedded.handover import HANDED_HEADER, Handover
 from tollbook_collector.store.sql.cluster import Cluster, everywhere
 
 CONNECT_TIMEOUT_S: Final = 10
@@ -123,6 +125,7 @@ class StoreAddress:
         password: Its password.
         database: The database that holds tollbook's tables.
         cluster: Name of a cluster that it is on; empty: it stands alone.
+        handover: How it is given files of this machine; None: it gets their bytes.
     """
 
     url: str
@@ -130,6 +133,7 @@ class StoreAddress:
     password: str
     database: str = "tollbook"
     cluster: str = ""
+    handover: Handover | None = None
 
 
 class ClickHouse:
@@ -299,13 +303,16 @@ class ClickHouse:
         except ClickHouseError as error:
             raise _translated(error) from error
 
-    def insert_segment(self, content: bytes, token: str, signal: str = "traces") -> None:
+    def insert_segment(
+        self, content: bytes, token: str, signal: str = "traces", path: Path | None = None
+    ) -> None:
         """Insert a segment of the spool; with the same token and content it is stored once.
 
         Args:
             content: Length-delimited Envelopes.
             token: Names the content: the same token with other content is dropped by the engine.
             signal: traces, logs or metrics.
+            path: A file with the same content, which a store on this machine reads by itself.
 
         Raises:
             StoreUnavailable: It may succeed later, and may have been carried out.
@@ -320,8 +327,17 @@ class ClickHouse:
             "format_schema": sql.otlp_schema(),
             "insert_deduplication_token": token,
         }
+        handover = self._address.handover
+        given = handover.give(path) if handover and path else contextlib.nullcontext()
         try:
-            self._client.raw_insert(table, insert_block=content, fmt="Protobuf", settings=settings)
+            with given as name:
+                self._client.raw_insert(
+                    table,
+                    insert_block=b"" if name else content,
+                    fmt="Protobuf",
+                    settings=settings,
+                    transport_settings={HANDED_HEADER: name} if name else None,
+                )
         except ClickHouseError as error:
             raise _translated(error) from error
 

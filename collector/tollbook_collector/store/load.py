@@ -49,8 +49,13 @@ log = logging.getLogger(__name__)
 class SegmentStore(Protocol):
     """Where segments are inserted."""
 
-    def insert_segment(self, content: bytes, token: str, signal: str) -> None:
-        """Insert length-delimited Envelopes; the same token and content are stored once."""
+    def insert_segment(
+        self, content: bytes, token: str, signal: str, path: Path | None = None
+    ) -> None:
+        """Insert length-delimited Envelopes; the same token and content are stored once.
+
+        The file at `path` has the same content.
+        """
 
 
 @dataclass(frozen=True)
@@ -200,7 +205,7 @@ class Loader:
             if segment.path.suffix == LARGE:
                 self._load_in_pieces(envelopes(content))
             else:
-                self._store.insert_segment(content, _token(content), self._signal)
+                self._store.insert_segment(content, _token(content), self._signal, segment.path)
         except StoreUnavailable as failure:
             # A few times as a whole: another query may have had the memory.
             self._memory_refusals[segment.path] += failure.code == MEMORY_LIMIT_EXCEEDED

@@ -8,6 +8,7 @@ was edited) stops the start.
 import logging
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import Final
 
 from tollbook_collector.store import sql
@@ -67,9 +68,11 @@ class Store:
             raise StoreUnavailable(self._failure or "the store is not connected yet")
         return self._clickhouse
 
-    def insert_segment(self, content: bytes, token: str, signal: str = "traces") -> None:
+    def insert_segment(
+        self, content: bytes, token: str, signal: str = "traces", path: Path | None = None
+    ) -> None:
         """Insert a segment; see ClickHouse.insert_segment."""
-        self.clickhouse.insert_segment(content, token, signal)
+        self.clickhouse.insert_segment(content, token, signal, path)
 
     def close(self, seconds: float | None = None) -> None:
         """Stop trying, for which so many seconds are waited, and close the connections."""

@@ -33,8 +33,8 @@ def add_agents(api: FastAPI, collector: Collected) -> None:
                 "tasks": found,
                 "cost_usd": sum((task.cost_usd for task in found), Decimal(0)),
                 "widest": max(
-                    (task for task in found if task.cost_p50_usd),
-                    key=lambda task: task.cost_max_usd / task.cost_p50_usd,
+                    (task for task in found if task.cost_p50_usd and task.cost_max_usd),
+                    key=lambda task: (task.cost_max_usd or 0) / (task.cost_p50_usd or 1),
                     default=None,
                 ),
                 "chart_data": _chart(days, [task.run for task in found]),

@@ -14,7 +14,7 @@ from tollbook_collector.store.embedded.failure import (
     SYNTAX_ERROR,
     QueryFailed,
 )
-from tollbook_collector.store.embedded.insert import insert
+from tollbook_collector.store.embedded.insert import insert, insert_handed
 from tollbook_collector.store.embedded.limits import MEBIBYTE
 from tollbook_collector.store.embedded.request import Request, read_form, read_parameters
 from tollbook_collector.store.embedded.select import (
@@ -115,7 +115,10 @@ class Execution:
         summary = self._answer.summary
         output_format = statement.format or self._request.default_format
         if statement.data_at is not None:
-            written = insert(handle, statement, text[statement.data_at :], body)
+            if self._request.handed:
+                written = insert_handed(handle, statement, self._request.handed)
+            else:
+                written = insert(handle, statement, text[statement.data_at :], body)
             summary.written_rows, summary.written_bytes = written.rows, written.size_bytes
             summary.result_rows = written.rows
             self._answer.send((), self._request.default_format)

@@ -7,11 +7,17 @@ with 4.4.0).
 
 import tempfile
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 from tollbook_collector.store.embedded.encoding import Readable
 from tollbook_collector.store.embedded.engine import Handle, quote
-from tollbook_collector.store.embedded.failure import QUERY_IS_TOO_LARGE, QueryFailed
+from tollbook_collector.store.embedded.failure import (
+    BAD_ARGUMENTS,
+    QUERY_IS_TOO_LARGE,
+    QueryFailed,
+)
+from tollbook_collector.store.embedded.handover import handed
 from tollbook_collector.store.embedded.limits import MEBIBYTE
 from tollbook_collector.store.embedded.statement import Statement
 
@@ -36,16 +42,32 @@ def insert(handle: Handle, statement: Statement, first: bytes, rest: Readable) -
         QueryFailed: If the engine refuses the statement or the data, or the body is too large.
         ClientGone: If the client leaves before its body is complete.
     """
-    if statement.format is None:
-        raise AssertionError("an INSERT with data has a format")
     with tempfile.NamedTemporaryFile(prefix="insert-") as file:
         if not _gather(file, first, rest):
             return Written(0, 0)
-        source = b" FROM INFILE " + quote(file.name) + b" COMPRESSION 'none' "
-        form = b" FORMAT " + statement.format.encode()
-        # The engine wants the file before the settings.
-        at = statement.settings_at
-        result = handle.execute(statement.sql[:at] + source + statement.sql[at:] + form)
+        return _insert_file(handle, statement, file.name)
+
+
+def insert_handed(handle: Handle, statement: Statement, name: str) -> Written:
+    """Insert the file that was handed over under a name, see handover.py, instead of a body.
+
+    Raises:
+        QueryFailed: As of `insert`, or it is no name of such a file, or the file is not there.
+    """
+    path = handed(Path(tempfile.gettempdir()), name)
+    if path is None:
+        raise QueryFailed(BAD_ARGUMENTS, f"{name!r} is no name of a file that was handed over")
+    return _insert_file(handle, statement, str(path))
+
+
+def _insert_file(handle: Handle, statement: Statement, path: str) -> Written:
+    if statement.format is None:
+        raise AssertionError("an INSERT with data has a format")
+    source = b" FROM INFILE " + quote(path) + b" COMPRESSION 'none' "
+    form = b" FORMAT " + statement.format.encode()
+    # The engine wants the file before the settings.
+    at = statement.settings_at
+    result = handle.execute(statement.sql[:at] + source + statement.sql[at:] + form)
     return Written(result.rows_written(), result.bytes_written())
 
 

@@ -23,6 +23,7 @@ from urllib.parse import urlsplit
 from tollbook_collector.store.embedded.address import StoreAddress, listen_on, url_of
 from tollbook_collector.store.embedded.answer import SANDBOXED_HEADER
 from tollbook_collector.store.embedded.directory import AlreadyOwned, StoreDirectory
+from tollbook_collector.store.embedded.handover import Handover
 from tollbook_collector.store.embedded.owner import EXIT_ALREADY_OWNED
 from tollbook_collector.store.embedded.request import USER
 from tollbook_collector.store.embedded.sandbox import clean_environment
@@ -91,6 +92,11 @@ class EmbeddedStore:
         if self._address is None:
             raise RuntimeError("the embedded store has no address before start()")
         return self._address
+
+    @property
+    def handover(self) -> Handover:
+        """How files of this machine are given to the store without sending them."""
+        return Handover(self._directory.temporary)
 
     @property
     def pid(self) -> int | None:

@@ -26,6 +26,7 @@ from tollbook_collector.store.embedded.failure import (
     UNKNOWN_ROLE,
     QueryFailed,
 )
+from tollbook_collector.store.embedded.handover import HANDED_HEADER
 
 USER: Final = "default"
 DEFAULT_FORMAT: Final = "TabSeparated"
@@ -70,7 +71,8 @@ class Request:
     """One request, before its body. `query` is the text in the address, without the body's.
 
     `settings` are the engine's settings and `parameters` the values of `{name:Type}` in
-    ClickHouse's escaped form, both by bare name; bytes outside of UTF-8 are surrogates.
+    ClickHouse's escaped form, both by bare name; bytes outside of UTF-8 are surrogates. `handed`
+    names the file that is the body of an INSERT, if it is one.
     """
 
     method: str
@@ -83,6 +85,7 @@ class Request:
     content_encoding: str
     accept_encoding: str
     content_type: str
+    handed: str
     wait_end_of_query: bool
 
 
@@ -162,6 +165,7 @@ def read_request(method: str, values: Mapping[str, str], headers: Mapping[str, s
         if _true(values.get("enable_http_compression", "1"))
         else "",
         content_type=headers.get("content-type", ""),
+        handed=headers.get(HANDED_HEADER.lower(), ""),
         wait_end_of_query=_true(values.get("wait_end_of_query", "")),
     )
 

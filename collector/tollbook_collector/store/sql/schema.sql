@@ -370,14 +370,14 @@ CREATE TABLE behaviour_hourly
     `model` LowCardinality(String) COMMENT 'Model as the price book names it; unknown ones as they came',
     `team` LowCardinality(String) COMMENT 'Tag team',
     `feature` LowCardinality(String) COMMENT 'Tag feature',
-    `calls` SimpleAggregateFunction(sum, UInt64) COMMENT 'Model calls',
-    `latencies` SimpleAggregateFunction(sumMap, Map(UInt16, UInt64)) COMMENT 'Successful calls by bin of their duration in milliseconds',
-    `first_chunks` SimpleAggregateFunction(sumMap, Map(UInt16, UInt64)) COMMENT 'Streamed calls by bin of the milliseconds to their first chunk',
-    `inputs` SimpleAggregateFunction(sumMap, Map(UInt16, UInt64)) COMMENT 'Calls by bin of their input tokens',
-    `outputs` SimpleAggregateFunction(sumMap, Map(UInt16, UInt64)) COMMENT 'Calls by bin of their output tokens',
-    `finish_reasons` SimpleAggregateFunction(sumMap, Map(String, UInt64)) COMMENT 'Answers by the reason why they ended',
-    `response_models` SimpleAggregateFunction(sumMap, Map(String, UInt64)) COMMENT 'Calls by the model that answered',
-    `tools` SimpleAggregateFunction(sumMap, Map(String, UInt64)) COMMENT 'Executions of tools by name'
+    `calls` SimpleAggregateFunction(sum, Int64) COMMENT 'Model calls, each response once',
+    `latencies` SimpleAggregateFunction(sumMap, Map(UInt16, Int64)) COMMENT 'Successful calls by bin of their duration in milliseconds',
+    `first_chunks` SimpleAggregateFunction(sumMap, Map(UInt16, Int64)) COMMENT 'Streamed calls by bin of the milliseconds to their first chunk',
+    `inputs` SimpleAggregateFunction(sumMap, Map(UInt16, Int64)) COMMENT 'Calls by bin of their input tokens',
+    `outputs` SimpleAggregateFunction(sumMap, Map(UInt16, Int64)) COMMENT 'Calls by bin of their output tokens',
+    `finish_reasons` SimpleAggregateFunction(sumMap, Map(String, Int64)) COMMENT 'Answers by the reason why they ended',
+    `response_models` SimpleAggregateFunction(sumMap, Map(String, Int64)) COMMENT 'Calls by the model that answered',
+    `tools` SimpleAggregateFunction(sumMap, Map(String, Int64)) COMMENT 'Executions of tools by name'
 )
 ENGINE = AggregatingMergeTree
 PARTITION BY toYYYYMM(hour)
@@ -977,6 +977,43 @@ PARTITION BY toYYYYMM(started_at)
 ORDER BY (tenant, copy_key, found_at)
 SETTINGS non_replicated_deduplication_window = 10000, fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8192;
 
+CREATE TABLE copy_candidates
+(
+    `search` String COMMENT 'Names the search',
+    `searched_at` DateTime('UTC') COMMENT 'When it was',
+    `tenant` LowCardinality(String) COMMENT 'Whose data it is',
+    `copy_key` UInt64 COMMENT 'tollbook_copy_key of the span',
+    `original_key` UInt64 COMMENT 'tollbook_copy_key of the span that counts',
+    `reason` LowCardinality(String) COMMENT 'response: the same response id; span: the same span twice; trace: the same usage within each other in one trace; original: what it was a copy of is one itself',
+    `trace_id` FixedString(16) COMMENT 'Of the copy' CODEC(ZSTD(1)),
+    `span_id` FixedString(8) COMMENT 'Of the copy',
+    `dedup_of` FixedString(8) COMMENT 'Span id of the copy that counts',
+    `received_at` DateTime64(9, 'UTC') COMMENT 'When the collector had the copy on disk' CODEC(Delta(8), ZSTD(1)),
+    `started_at` DateTime64(9, 'UTC') COMMENT 'When the copy started, UTC' CODEC(Delta(8), ZSTD(1)),
+    `service` LowCardinality(String) COMMENT 'service.name of the resource',
+    `environment` LowCardinality(String) COMMENT 'deployment.environment.name of the resource',
+    `provider` LowCardinality(String) COMMENT 'gen_ai.provider.name',
+    `model` LowCardinality(String) COMMENT 'Model as the price book names it; unknown ones as they came',
+    `operation` LowCardinality(String) COMMENT 'gen_ai.operation.name',
+    `team` LowCardinality(String) COMMENT 'Tag team',
+    `feature` LowCardinality(String) COMMENT 'Tag feature',
+    `customer` LowCardinality(String) COMMENT 'Tag customer',
+    `service_tier` LowCardinality(String) COMMENT 'Tier that was served',
+    `failed` Bool COMMENT 'Whether it ended in an error',
+    `unpriced` Bool COMMENT 'Whether it used tokens at a cost that is unknown',
+    `input_tokens` Int64 COMMENT 'All input, cached and written to a cache included',
+    `cache_read_tokens` Int64 COMMENT 'Of the input',
+    `cache_write_tokens` Int64 COMMENT 'Of the input',
+    `output_tokens` Int64 COMMENT 'All output, reasoning included',
+    `reasoning_tokens` Int64 COMMENT 'Of the output',
+    `duration_ns` Int64 COMMENT 'From start to end',
+    `cost_usd` Decimal(38, 12) COMMENT 'What it would have cost; 0: its cost was unknown'
+)
+ENGINE = MergeTree
+ORDER BY (search, copy_key)
+TTL searched_at + toIntervalDay(1)
+SETTINGS index_granularity = 8192;
+
 CREATE VIEW copy_originals
 (
     `copy_key` UInt64,
@@ -990,9 +1027,10 @@ GROUP BY copy_key;
 
 CREATE TABLE copy_rounds
 (
-    `hour` DateTime('UTC') COMMENT 'Start of the hour in which the calls started',
+    `hour` DateTime('UTC') COMMENT 'Start of the hour in which the calls started; of a row that ends a round, when that was',
     `found_at` DateTime64(6, 'UTC') COMMENT 'The round, as copies has it',
-    `calls` Int64 COMMENT 'Calls of all tenants that the hour had, copies included'
+    `calls` Int64 COMMENT 'Calls of all tenants that the hour had, copies included; 0: the row ends a round',
+    `ends_round` Bool DEFAULT true COMMENT 'True: what the round found is in the roll-ups; false: the hour was searched'
 )
 ENGINE = MergeTree
 ORDER BY (hour, found_at)
@@ -2259,7 +2297,7 @@ CREATE VIEW models
     `input_tokens` Int64 COMMENT 'Cached ones included',
     `cache_read_tokens` Int64 COMMENT 'Of the input',
     `output_tokens` Int64 COMMENT 'Reasoning included',
-    `cost_usd` Decimal(38, 12) COMMENT 'USD of the priced calls',
+    `cost_usd` Nullable(Decimal(38, 12)) COMMENT 'USD of the priced calls; NULL: none of the calls has a known price',
     `error_share` Float64 COMMENT 'Errors among the calls, 0 to 1',
     `cache_share` Float64 COMMENT 'Of the input, what was read from a cache, 0 to 1',
     `seconds_per_call` Float64 COMMENT 'Seconds from start to end, on average'
@@ -3282,6 +3320,7 @@ CREATE MATERIALIZED VIEW roll_up_runs TO run_parts
     `last_call` DateTime('UTC'),
     `calls` UInt64,
     `errors` UInt64,
+    `unpriced_calls` UInt64,
     `input_tokens` UInt64,
     `output_tokens` UInt64,
     `cost_usd` Decimal(38, 12),
@@ -3296,6 +3335,7 @@ AS SELECT
     max(toDateTime(started_at, 'UTC')) AS last_call,
     count() AS calls,
     countIf(status_code = 2) AS errors,
+    countIf((price_status = 'unpriced') AND (unpriced_reason != 'failed')) AS unpriced_calls,
     sum(ifNull(spans.input_tokens, 0)) AS input_tokens,
     sum(ifNull(spans.output_tokens, 0)) AS output_tokens,
     sum(ifNull(spans.cost_usd, toDecimal128(0, 12))) AS cost_usd,
@@ -3462,6 +3502,7 @@ CREATE TABLE run_parts
     `last_call` SimpleAggregateFunction(max, DateTime('UTC')) COMMENT 'Start of its newest call',
     `calls` SimpleAggregateFunction(sum, Int64) COMMENT 'Model calls, each response once',
     `errors` SimpleAggregateFunction(sum, Int64) COMMENT 'Calls that failed',
+    `unpriced_calls` SimpleAggregateFunction(sum, Int64) COMMENT 'Calls that used tokens at an unknown cost; not counted before the column was there',
     `input_tokens` SimpleAggregateFunction(sum, Int64) COMMENT 'All input, cached and written to a cache included',
     `output_tokens` SimpleAggregateFunction(sum, Int64) COMMENT 'All output, reasoning included',
     `cost_usd` SimpleAggregateFunction(sum, Decimal(38, 12)) COMMENT 'Of the priced calls',
@@ -3480,9 +3521,10 @@ CREATE VIEW runs
     `last_call` SimpleAggregateFunction(max, DateTime('UTC')),
     `calls` Int64,
     `errors` Int64,
+    `unpriced_calls` Int64,
     `input_tokens` Int64,
     `output_tokens` Int64,
-    `cost_usd` Decimal(38, 12),
+    `cost_usd` Nullable(Decimal(38, 12)),
     `different_calls` UInt64
 )
 AS SELECT
@@ -3493,9 +3535,10 @@ AS SELECT
     max(run_parts.last_call) AS last_call,
     sum(run_parts.calls) AS calls,
     sum(run_parts.errors) AS errors,
+    sum(run_parts.unpriced_calls) AS unpriced_calls,
     sum(run_parts.input_tokens) AS input_tokens,
     sum(run_parts.output_tokens) AS output_tokens,
-    sum(run_parts.cost_usd) AS cost_usd,
+    if((sum(run_parts.unpriced_calls) > 0) AND (sum(run_parts.cost_usd) = 0), NULL, sum(run_parts.cost_usd)) AS cost_usd,
     uniqCombinedMerge(12)(shapes) AS different_calls
 FROM run_parts
 GROUP BY
@@ -3771,7 +3814,7 @@ CREATE VIEW spend
     `reasoning_tokens` Int64,
     `duration_ns` Int64,
     `copies` Int64,
-    `cost_usd` Decimal(38, 12)
+    `cost_usd` Nullable(Decimal(38, 12))
 )
 AS SELECT
     tenant,
@@ -3795,7 +3838,7 @@ AS SELECT
     sum(spend_hourly.reasoning_tokens) AS reasoning_tokens,
     sum(spend_hourly.duration_ns) AS duration_ns,
     sum(spend_hourly.copies) AS copies,
-    sum(spend_hourly.cost_usd) AS cost_usd
+    if((sum(spend_hourly.unpriced_calls) > 0) AND (sum(spend_hourly.cost_usd) = 0), NULL, sum(spend_hourly.cost_usd)) AS cost_usd
 FROM spend_hourly
 GROUP BY
     tenant,
@@ -3897,7 +3940,7 @@ CREATE VIEW teams
     `unpriced_calls` Int64 COMMENT 'Of them, those that used tokens at an unknown cost',
     `input_tokens` Int64 COMMENT 'Cached ones included',
     `output_tokens` Int64 COMMENT 'Reasoning included',
-    `cost_usd` Decimal(38, 12) COMMENT 'USD of the priced calls'
+    `cost_usd` Nullable(Decimal(38, 12)) COMMENT 'USD of the priced calls; NULL: none of the calls has a known price'
 )
 AS SELECT
     tenant,

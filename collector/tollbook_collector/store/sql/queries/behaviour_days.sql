@@ -9,13 +9,13 @@ SELECT
         '') AS entity,
     toDate(hour) AS day,
     sum(behaviour_hourly.calls) AS day_calls,
-    sumMap(behaviour_hourly.latencies) AS latencies,
-    sumMap(behaviour_hourly.first_chunks) AS first_chunks,
-    sumMap(behaviour_hourly.inputs) AS inputs,
-    sumMap(behaviour_hourly.outputs) AS outputs,
-    sumMap(behaviour_hourly.finish_reasons) AS finish_reasons,
-    sumMap(behaviour_hourly.response_models) AS response_models,
-    sumMap(behaviour_hourly.tools) AS tools
+    mapFilter((value, number) -> number > 0, sumMap(behaviour_hourly.latencies)) AS latencies,
+    mapFilter((value, number) -> number > 0, sumMap(behaviour_hourly.first_chunks)) AS first_chunks,
+    mapFilter((value, number) -> number > 0, sumMap(behaviour_hourly.inputs)) AS inputs,
+    mapFilter((value, number) -> number > 0, sumMap(behaviour_hourly.outputs)) AS outputs,
+    mapFilter((value, number) -> number > 0, sumMap(behaviour_hourly.finish_reasons)) AS finish_reasons,
+    mapFilter((value, number) -> number > 0, sumMap(behaviour_hourly.response_models)) AS response_models,
+    mapFilter((value, number) -> number > 0, sumMap(behaviour_hourly.tools)) AS tools
 FROM behaviour_hourly
 WHERE tenant = {tenant:String}
     AND hour >= {since:DateTime('UTC')}

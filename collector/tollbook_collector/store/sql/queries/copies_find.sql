@@ -1,16 +1,16 @@
--- Adds a row for each call of a time that is a copy of another one and was not known to be one; found_at names the round.
+-- Writes down each call of a time that is a copy of another one and was not known to be one. search: names the search.
 -- since, until: when the calls started; group_max: of more calls with the same unsure sign none is taken for a copy.
 -- A sure response id names one response in the world. An unsure one is the same response if the usage is equal and the
 -- instrumentations differ or the calls met in time. The same span, sent twice, is one call. Without ids, equal usage in one trace,
 -- seen by different instrumentations, one within the other's time up to a second, is one call.
-INSERT INTO copies (tenant, copy_key, original_key, found_at, reason, is_first, trace_id, span_id, dedup_of, received_at, started_at, service, environment, provider, model, operation, team, feature, customer, service_tier, failed, unpriced, input_tokens, cache_read_tokens, cache_write_tokens, output_tokens, reasoning_tokens, duration_ns, cost_usd)
+INSERT INTO copy_candidates (search, searched_at, tenant, copy_key, original_key, reason, trace_id, span_id, dedup_of, received_at, started_at, service, environment, provider, model, operation, team, feature, customer, service_tier, failed, unpriced, input_tokens, cache_read_tokens, cache_write_tokens, output_tokens, reasoning_tokens, duration_ns, cost_usd)
 SELECT
+    {search:String} AS search,
+    now('UTC') AS searched_at,
     tenant,
     copy_key,
     found.original_key,
-    {found_at:DateTime64(6, 'UTC')} AS found_at,
     found.reason,
-    true AS is_first,
     trace_id,
     span_id,
     found.dedup_of,

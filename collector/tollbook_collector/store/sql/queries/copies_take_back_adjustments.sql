@@ -42,6 +42,7 @@ LEFT JOIN
 ) AS closed ON earlier.tenant = closed.tenant
 WHERE call_key != 0
     AND (tenant, call_key) IN (SELECT tenant, copy_key FROM copies WHERE found_at = {found_at:DateTime64(6, 'UTC')} AND is_first)
+    AND {found_at:DateTime64(6, 'UTC')} NOT IN (SELECT copy_rounds.found_at FROM copy_rounds WHERE ends_round)
 GROUP BY tenant, call_key
 HAVING sum(earlier.amount_usd) != 0
 ORDER BY tenant, call_key

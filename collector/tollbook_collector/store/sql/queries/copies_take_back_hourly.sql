@@ -25,5 +25,6 @@ SELECT
     -sum(copies.cost_usd)
 FROM copies
 WHERE found_at = {found_at:DateTime64(6, 'UTC')} AND is_first
+    AND {found_at:DateTime64(6, 'UTC')} NOT IN (SELECT copy_rounds.found_at FROM copy_rounds WHERE ends_round)
 GROUP BY tenant, hour, service, environment, provider, model, operation, team, feature, customer, service_tier
 ORDER BY ALL

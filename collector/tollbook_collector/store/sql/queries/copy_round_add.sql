@@ -1,6 +1,7 @@
--- Records that an hour was searched, and that what was found is in the roll-ups.
-INSERT INTO copy_rounds (hour, found_at, calls)
+-- Records that what a round found is in the roll-ups, or, with calls, that an hour was searched.
+INSERT INTO copy_rounds (hour, found_at, calls, ends_round)
 SELECT
     {hour:DateTime('UTC')},
     {found_at:DateTime64(6, 'UTC')},
-    {calls:Int64}
+    {calls:Int64},
+    {calls:Int64} = 0

@@ -7,6 +7,7 @@ SELECT
     max(run_parts.last_call) AS last_call,
     sum(run_parts.calls) AS calls,
     sum(run_parts.errors) AS errors,
+    sum(run_parts.unpriced_calls) AS unpriced_calls,
     sum(run_parts.input_tokens) AS input_tokens,
     sum(run_parts.output_tokens) AS output_tokens,
     sum(run_parts.cost_usd) AS cost_usd

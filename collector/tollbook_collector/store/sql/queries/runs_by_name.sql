@@ -5,10 +5,11 @@ SELECT
     count() AS runs,
     sum(one.calls) AS calls,
     sum(one.errors) AS errors,
+    sum(one.unpriced_calls) AS unpriced_calls,
     sum(one.cost_usd) AS cost_usd,
-    quantileExact(0.5)(one.cost_usd) AS cost_p50_usd,
-    quantileExact(0.95)(one.cost_usd) AS cost_p95_usd,
-    max(one.cost_usd) AS cost_max_usd,
+    quantileExact(0.5)(one.known_usd) AS cost_p50_usd,
+    quantileExact(0.95)(one.known_usd) AS cost_p95_usd,
+    max(one.known_usd) AS cost_max_usd,
     quantileExact(0.5)(one.calls) AS calls_p50,
     max(one.calls) AS calls_max,
     quantileExact(0.5)(dateDiff('second', one.first_call, one.last_call)) AS seconds_p50
@@ -21,7 +22,9 @@ FROM
         max(run_parts.last_call) AS last_call,
         sum(run_parts.calls) AS calls,
         sum(run_parts.errors) AS errors,
-        sum(run_parts.cost_usd) AS cost_usd
+        sum(run_parts.unpriced_calls) AS unpriced_calls,
+        sum(run_parts.cost_usd) AS cost_usd,
+        tollbook_known_cost(cost_usd, unpriced_calls) AS known_usd
     FROM run_parts
     WHERE tenant = {tenant:String} AND run_parts.last_call >= {since:DateTime('UTC')} - toIntervalDay(1)
     GROUP BY run, run_id

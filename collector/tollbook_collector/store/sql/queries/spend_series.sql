@@ -18,6 +18,7 @@ WITH
                 '') AS value,
             sum(roll_up.calls) AS calls,
             sum(roll_up.errors) AS errors,
+            sum(roll_up.unpriced_calls) AS unpriced_calls,
             sum(roll_up.cost_usd) AS cost_usd
         FROM {roll_up:Identifier} AS roll_up
         WHERE tenant = {tenant:String}
@@ -38,6 +39,7 @@ SELECT
     if(value IN (SELECT value FROM dearest), toString(value), '(other)') AS shown,
     sum(costs.calls) AS calls,
     sum(costs.errors) AS errors,
+    sum(costs.unpriced_calls) AS unpriced_calls,
     sum(costs.cost_usd) AS cost_usd
 FROM costs
 GROUP BY bucket, shown

@@ -22,6 +22,6 @@ SELECT
     sum(spend_hourly.reasoning_tokens) AS reasoning_tokens,
     sum(spend_hourly.duration_ns) AS duration_ns,
     sum(spend_hourly.copies) AS copies,
-    sum(spend_hourly.cost_usd) AS cost_usd
+    tollbook_known_cost(sum(spend_hourly.cost_usd), sum(spend_hourly.unpriced_calls)) AS cost_usd
 FROM spend_hourly
 GROUP BY tenant, hour, service, environment, provider, model, operation, team, feature, customer, service_tier

@@ -9,6 +9,7 @@ SELECT
     max(toDateTime(started_at, 'UTC')) AS last_call,
     count() AS calls,
     countIf(status_code = 2) AS errors,
+    countIf(price_status = 'unpriced' AND unpriced_reason != 'failed') AS unpriced_calls,
     sum(ifNull(spans.input_tokens, 0)) AS input_tokens,
     sum(ifNull(spans.output_tokens, 0)) AS output_tokens,
     sum(ifNull(spans.cost_usd, toDecimal128(0, 12))) AS cost_usd,

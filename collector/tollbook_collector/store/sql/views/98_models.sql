@@ -11,7 +11,7 @@ CREATE OR REPLACE VIEW models
     input_tokens Int64 COMMENT 'Cached ones included',
     cache_read_tokens Int64 COMMENT 'Of the input',
     output_tokens Int64 COMMENT 'Reasoning included',
-    cost_usd Decimal(38, 12) COMMENT 'USD of the priced calls',
+    cost_usd Nullable(Decimal(38, 12)) COMMENT 'USD of the priced calls; NULL: none of the calls has a known price',
     error_share Float64 COMMENT 'Errors among the calls, 0 to 1',
     cache_share Float64 COMMENT 'Of the input, what was read from a cache, 0 to 1',
     seconds_per_call Float64 COMMENT 'Seconds from start to end, on average'

@@ -11,7 +11,7 @@ CREATE OR REPLACE VIEW teams
     unpriced_calls Int64 COMMENT 'Of them, those that used tokens at an unknown cost',
     input_tokens Int64 COMMENT 'Cached ones included',
     output_tokens Int64 COMMENT 'Reasoning included',
-    cost_usd Decimal(38, 12) COMMENT 'USD of the priced calls'
+    cost_usd Nullable(Decimal(38, 12)) COMMENT 'USD of the priced calls; NULL: none of the calls has a known price'
 )
 AS SELECT
     tenant,
