@@ -49,6 +49,13 @@ class Ended(Protocol):
         """Forget the raw body."""
 
 
+class Open(Protocol):
+    """A stream that the program still reads: an `Observation` of it."""
+
+    def finish(self) -> None:
+        """Record what was seen of it."""
+
+
 Counts = Callable[[], tuple[int, int, Mapping[str, int]]]
 
 
@@ -107,6 +114,9 @@ class Exporter:
         self._progress = threading.Condition()
         self._flushers = 0
         self._delivery: Outlet | None = outlet
+        # Streams under way; a set of objects without a hash of their own, so no step of ours is in
+        # between when one is added or taken out.
+        self.open: set[Open] = set()
         self.served: Served | None = None  # limits to ask the collector for
         self.span_file: SpanFile | None = None  # where spans are kept until they are delivered
 
@@ -134,6 +144,11 @@ class Exporter:
         ):
             self._woken = True
             self._wake.put(None)
+
+    def finish_open(self) -> None:
+        """Record the streams that are still open, for the end of the process: it reads no more."""
+        for stream in tuple(self.open):
+            stream.finish()
 
     def waiting(self) -> int:
         """Return how many finished calls wait to be encoded."""

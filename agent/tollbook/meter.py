@@ -167,6 +167,7 @@ class Observation:
         except IndexError:
             return
         try:
+            self.exporter.open.discard(self)
             self.duration_ns = duration_ns
             self.error_type = error_type
             if self.reservation is not None:

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from tollbook.model_call import Call, Usage
 from tollbook.tally import RATES_UNREADABLE, Losses
-from tollbook.units import FEES, billed, has_no_rate, units_of
+from tollbook.units import FEES, REQUEST_FEE, billed, has_no_rate, units_of
 
 RATES_PATH: Final = Path(__file__).with_name("rates.json")
 STANDARD: Final = "standard"
@@ -272,7 +272,9 @@ def amount(card: Card, usage: Usage, is_whole: bool = True) -> Decimal | None:
     if any(has_no_rate(unit, card.rates, has_token_rates) for unit, n in units.items() if n):
         return None
     has_tokens = usage.input_tokens is not None or usage.output_tokens is not None
-    quantities = {meter: n for meter, n in billed(units, card.rates, has_tokens) if n}
+    quantities: dict[str, int] = {}
+    if units or REQUEST_FEE in card.rates:  # else none of the card's meters counts anything
+        quantities = {meter: n for meter, n in billed(units, card.rates, has_tokens) if n}
     is_measured = any(meter.partition(":")[0] not in FEES for meter in quantities)
     if not is_measured and (usage.input_tokens is None or not is_whole):
         return None

@@ -110,7 +110,7 @@ class Process:
             if settings.handle_sigterm:
                 from tollbook.termination import Termination
 
-                Termination(self.exit, self.begin_to_end).install()
+                Termination(self.exit, self.begin_to_end, self.losses).install()
 
     def _serve_limits(self, settings: "Settings") -> None:
         """Obey the collector's limits if that is wanted; `closed` asks for them here and now."""
@@ -157,9 +157,10 @@ class Process:
         exporter.span_file = span_file
 
     def begin_to_end(self) -> None:
-        """Have what is there sent soon, without waiting: the program is about to end by itself."""
+        """Send what is there, for a moment: the program is about to end by itself."""
         if self.exporter is not None:
             self.exporter.wake()
+            self.exporter.flush(EXIT_TIMEOUT_S, attempts=1)
 
     def stop(self) -> None:
         """Meter nothing from now on; what was metered is still sent."""
@@ -178,11 +179,12 @@ class Process:
         return Flushed(delivered, queued, sum(lost[reason] for reason in SPAN_REASONS), lost)
 
     def exit(self) -> None:
-        """Send what is left, for at most `EXIT_TIMEOUT_S` and with one attempt."""
+        """Record open streams; send what is left, for `EXIT_TIMEOUT_S` and with one attempt."""
         try:
             exporter = self.exporter
             if exporter is None:
                 return
+            exporter.finish_open()
             exporter.flush(EXIT_TIMEOUT_S, attempts=1)
             exporter.report(REPORT_TIMEOUT_S)
             delivered, queued, _ = exporter.counts()

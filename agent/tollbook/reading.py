@@ -3,10 +3,11 @@
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import Any, Final
+from functools import lru_cache
+from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit
 
-from tollbook.clients.field import field
+from tollbook.clients.field import rare_field
 from tollbook.clients.hosts import provider_at, region_of_host
 from tollbook.meter import TRACE_ID_BYTES, Asked, Facts, Observation
 from tollbook.model_call import Call, Request, Response, Usage
@@ -16,6 +17,39 @@ DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 BODY_DECODED_BYTES_MAX: Final = 64 * 2**20
 DONE: Final = b"data: [DONE]"  # nothing follows; some libraries stop reading here
 INTEGER_MAX: Final = 2**63 - 1
+PLACES_MAX: Final = 64  # base URLs that are remembered
+
+
+class Place(NamedTuple):
+    """Where calls of one client go."""
+
+    address: str
+    port: int | None
+    provider: str
+    region: str | None
+
+
+class Same:
+    """A key that is one object: clients keep theirs, and hashing a URL of httpx is slow."""
+
+    __slots__ = ("_hash", "value")
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+        self._hash = id(value)
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Same) and self.value is other.value
+
+
+@lru_cache(PLACES_MAX)
+def place(base_url: Same, provider: str) -> Place:
+    """Return where a base URL is; the provider as given where its host is none that is known."""
+    address, port = server(base_url.value)
+    return Place(address, port, provider_at(address, provider, port), region_of_host(address))
 
 
 def read(observation: Observation, default_tags: Mapping[str, str]) -> Call:
@@ -26,22 +60,21 @@ def read(observation: Observation, default_tags: Mapping[str, str]) -> Call:
         default_tags: Tags of every call, which the observation's own win over.
     """
     api = observation.api
-    address, port = server(observation.base_url)
+    where = place(Same(observation.base_url), api.provider)
     trace_id, parent_span_id = observation.ids[:TRACE_ID_BYTES], b""
     if observation.parent is not None:
         trace_id = observation.parent[0].to_bytes(16, "big")
         parent_span_id = observation.parent[1].to_bytes(8, "big")
-    provider = provider_at(address, api.provider, port)
-    response = read_response(observation, provider)
+    response = read_response(observation, where)
     tags, run = observation.scope.tags, observation.scope.run
     if default_tags:
         tags = limited(default_tags, tags, observation.exporter.losses)
     return Call(
         operation=api.operation,
         api_type=api.api_type,
-        provider=provider,
-        server_address=address,
-        server_port=port,
+        provider=where.provider,
+        server_address=where.address,
+        server_port=where.port,
         request=read_request(observation.asked),
         response=response,
         trace_id=trace_id,
@@ -83,7 +116,7 @@ def read_request(asked: Asked) -> Request:
     )
 
 
-def read_response(observation: Observation, provider: str) -> Response:
+def read_response(observation: Observation, where: Place) -> Response:
     """Return what came back, from the facts that were kept or from the raw body."""
     facts, raw_is_whole = observation.facts, True
     if observation.body is not None:
@@ -92,7 +125,7 @@ def read_response(observation: Observation, provider: str) -> Response:
     usages = [fact.usage for fact in facts if fact.usage is not None]
     reasons = {index: reason for fact in facts for index, reason in fact.finish_reasons}
     estimated = None if usages else getattr(observation.api, "estimate", None)
-    usage = observation.api.usage(usages, provider) if usages else None
+    usage = observation.api.usage(usages, where.provider) if usages else None
     characters = integer(observation.asked.input_characters)
     if characters is not None and raw_is_whole and observation.error_type is None:
         usage = replace(usage or Usage(), input_characters=characters)
@@ -102,7 +135,7 @@ def read_response(observation: Observation, provider: str) -> Response:
         service_tier=first_text([fact.service_tier for fact in reversed(facts)]),
         finish_reasons=tuple(str(reasons[index]) for index in sorted(reasons)),
         usage=usage,
-        region=first_text([*map(region_of, usages), region_at(observation.base_url)]),
+        region=first_text([*map(region_of, usages), where.region]),
         error_type=first_text([fact.error for fact in reversed(facts)]),
     )
     if observation.streamed:
@@ -116,12 +149,7 @@ def read_response(observation: Observation, provider: str) -> Response:
 
 def region_of(usage: Any) -> str | None:
     """Return where Anthropic says that it processed a call."""
-    return text(field(usage, "inference_geo"))
-
-
-def region_at(base_url: Any) -> str | None:
-    """Return the region that the host of a base URL names."""
-    return region_of_host(server(base_url)[0])
+    return text(rare_field(usage, "inference_geo"))
 
 
 def body_of(observation: Observation) -> bytes:

@@ -9,10 +9,10 @@ import struct
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache, lru_cache
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 
 from tollbook import attributes as names
-from tollbook.model_call import Call, Usage
+from tollbook.model_call import Call, Request, Usage
 from tollbook.price import Cost
 from tollbook.tally import VALUE_CUT, Losses
 
@@ -23,6 +23,8 @@ KIND_CLIENT: Final = b"\x30\x03"  # field 6, SPAN_KIND_CLIENT
 STATUS_ERROR: Final = b"\x7a\x02\x18\x02"  # field 15, {code: STATUS_CODE_ERROR}
 TEXTS_MAX: Final = 2048  # remembered attributes
 TEXT_CHARS_MAX: Final = 100  # of a remembered attribute
+GROUPS_MAX: Final = 512  # remembered groups of attributes that many calls have in common
+GROUP_CHARS_MAX: Final = 512  # of the texts of such a group
 # Texts that are another one in every span.
 UNIQUE: Final = frozenset(
     {
@@ -124,17 +126,14 @@ def span_bytes(call: Call, cost: Cost | None, losses: Losses) -> bytes:
         b"\x39" + struct.pack("<Q", call.start_time_ns),
         b"\x41" + struct.pack("<Q", call.end_time_ns),
     ]
-    for key, value in span_attributes(call, cost):
-        if type(value) is int:
-            content = b"\x18" + varint(value & UNSIGNED)
-            parts.append(span_attribute(constant_key(key), content))
-        elif isinstance(value, str):
-            text = cut(value, losses)
-            unique = key in UNIQUE or len(text) > TEXT_CHARS_MAX
-            make = repeated_text.__wrapped__ if unique else repeated_text
-            parts.append(make(key, text))
-        elif value is not None:
-            parts.append(span_attribute(constant_key(key), any_value(value)))
+    for group, cuts in (
+        asked_bytes(call),
+        answered_bytes(call),
+        encoded(own_attributes(call, cost)),
+    ):
+        parts.append(group)
+        for _ in range(cuts):
+            losses.count(VALUE_CUT)
     for key, text in call.content.items():  # within limits of its own
         parts.append(span_attribute(constant_key(key), any_value(text)))
     for key, text in tag_attributes(call.tags, call.request.conversation_id is not None):
@@ -143,6 +142,85 @@ def span_bytes(call: Call, cost: Cost | None, losses: Losses) -> bytes:
     if call.error_type is not None:
         parts.append(STATUS_ERROR)
     return b"".join(parts)
+
+
+def encoded(attributes: Iterable[tuple[str, Value | None]]) -> tuple[bytes, int]:
+    """Return the fields of attributes without those that are None, and how many texts were cut."""
+    parts: list[bytes] = []
+    cuts = 0
+    for key, value in attributes:
+        if value is None:
+            continue
+        if type(value) is int:
+            content = b"\x18" + varint(value & UNSIGNED)
+            parts.append(span_attribute(constant_key(key), content))
+        elif isinstance(value, str):
+            if len(value) > ATTRIBUTE_CHARS_MAX:
+                value = value[:ATTRIBUTE_CHARS_MAX]
+                cuts += 1
+            unique = key in UNIQUE or len(value) > TEXT_CHARS_MAX
+            make = repeated_text.__wrapped__ if unique else repeated_text
+            parts.append(make(key, value))
+        else:
+            parts.append(span_attribute(constant_key(key), any_value(value)))
+    return b"".join(parts), cuts
+
+
+def asked_bytes(call: Call) -> tuple[bytes, int]:
+    """Return what was asked and of whom, encoded once for all calls that ask the same."""
+    request = call.request
+    key = (
+        call.operation,
+        call.provider,
+        call.server_address,
+        call.server_port,
+        call.api_type,
+        request,
+    )
+    texts = (
+        call.provider,
+        call.server_address,
+        request.model,
+        request.reasoning_level,
+        request.output_type,
+        request.service_tier,
+    )
+    if (
+        request.conversation_id is not None
+        or sum(len(text or "") for text in texts) > GROUP_CHARS_MAX
+    ):
+        return encoded(asked_attributes(*key))
+    return _remembered_asked(*key)
+
+
+@lru_cache(GROUPS_MAX)
+def _remembered_asked(*key: Any) -> tuple[bytes, int]:
+    return encoded(asked_attributes(*key))
+
+
+def answered_bytes(call: Call) -> tuple[bytes, int]:
+    """Return what was answered, without what is one call's own, encoded once for all alike."""
+    response = call.response
+    key = (
+        call.api_type,
+        call.request.service_tier,
+        response.model,
+        response.service_tier,
+        response.finish_reasons,
+        response.region,
+        response.device,
+        response.usage_complete,
+        response.usage_estimated,
+    )
+    texts = (*key[1:4], *response.finish_reasons, response.region, response.device)
+    if sum(len(text or "") for text in texts) > GROUP_CHARS_MAX:
+        return encoded(answered_attributes(*key))
+    return _remembered_answered(*key)
+
+
+@lru_cache(GROUPS_MAX)
+def _remembered_answered(*key: Any) -> tuple[bytes, int]:
+    return encoded(answered_attributes(*key))
 
 
 def tag_attributes(
@@ -172,12 +250,43 @@ def cut(text: str, losses: Losses) -> str:
 
 def span_attributes(call: Call, cost: Cost | None) -> Iterable[tuple[str, Value | None]]:
     """Yield the attributes of a call; what is None was not said and is left out."""
-    request = call.request
-    yield names.OPERATION_NAME, call.operation
-    yield names.PROVIDER_NAME, call.provider
+    response = call.response
+    yield from asked_attributes(
+        call.operation,
+        call.provider,
+        call.server_address,
+        call.server_port,
+        call.api_type,
+        call.request,
+    )
+    yield from answered_attributes(
+        call.api_type,
+        call.request.service_tier,
+        response.model,
+        response.service_tier,
+        response.finish_reasons,
+        response.region,
+        response.device,
+        response.usage_complete,
+        response.usage_estimated,
+    )
+    yield from own_attributes(call, cost)
+
+
+def asked_attributes(
+    operation: str,
+    provider: str,
+    server_address: str,
+    server_port: int | None,
+    api_type: str | None,
+    request: Request,
+) -> Iterable[tuple[str, Value | None]]:
+    """Yield what was asked, and of whom."""
+    yield names.OPERATION_NAME, operation
+    yield names.PROVIDER_NAME, provider
     yield names.REQUEST_MODEL, request.model
-    yield names.SERVER_ADDRESS, call.server_address or None
-    yield names.SERVER_PORT, call.server_port
+    yield names.SERVER_ADDRESS, server_address or None
+    yield names.SERVER_PORT, server_port
     yield names.REQUEST_STREAM, True if request.stream else None
     yield names.REQUEST_MAX_TOKENS, request.max_tokens
     yield names.REQUEST_TEMPERATURE, request.temperature
@@ -187,42 +296,54 @@ def span_attributes(call: Call, cost: Cost | None) -> Iterable[tuple[str, Value 
     yield names.REQUEST_REASONING_LEVEL, request.reasoning_level
     yield names.CONVERSATION_ID, request.conversation_id
     yield names.OUTPUT_TYPE, request.output_type
-    yield names.OPENAI_API_TYPE, call.api_type
-    yield names.ERROR_TYPE, call.error_type
-    yield names.RUN_ID, call.run_id
-    yield names.RUN_NAME, call.run_name
-    yield names.PROMPT_DIGEST, call.prompt_digest
-    yield from response_attributes(call)
-    if call.response.usage is not None:
-        yield from usage_attributes(call.response.usage)
-    if cost is not None:
-        yield from cost_attributes(cost)
+    yield names.OPENAI_API_TYPE, api_type
 
 
-def response_attributes(call: Call) -> Iterable[tuple[str, Value | None]]:
-    """Yield what came back."""
-    response, asked_tier = call.response, call.request.service_tier
-    yield names.RESPONSE_ID, response.response_id
-    yield names.RESPONSE_MODEL, response.model
-    if response.finish_reasons:
-        reasons = response.finish_reasons[:FINISH_REASONS_MAX]
+def answered_attributes(
+    api_type: str | None,
+    asked_tier: str | None,
+    model: str | None,
+    service_tier: str | None,
+    finish_reasons: Sequence[str],
+    region: str | None,
+    device: str | None,
+    complete: bool,
+    estimated: bool,
+) -> Iterable[tuple[str, Value | None]]:
+    """Yield what came back, as far as other calls have it too."""
+    yield names.RESPONSE_MODEL, model
+    if finish_reasons:
+        reasons = finish_reasons[:FINISH_REASONS_MAX]
         yield (
             names.RESPONSE_FINISH_REASONS,
             tuple(reason[:ATTRIBUTE_CHARS_MAX] for reason in reasons),
         )
+    if api_type is not None:
+        yield names.OPENAI_REQUEST_SERVICE_TIER, asked_tier if asked_tier != "auto" else None
+        yield names.OPENAI_RESPONSE_SERVICE_TIER, service_tier
+    else:
+        yield names.ANTHROPIC_RESPONSE_SERVICE_TIER, service_tier
+    yield names.REGION, region
+    yield names.DEVICE, device
+    if not complete:
+        yield names.USAGE_COMPLETE, False
+    if estimated:
+        yield names.USAGE_ESTIMATED, True
+
+
+def own_attributes(call: Call, cost: Cost | None) -> Iterable[tuple[str, Value | None]]:
+    """Yield what is this call's alone."""
+    yield names.ERROR_TYPE, call.error_type
+    yield names.RUN_ID, call.run_id
+    yield names.RUN_NAME, call.run_name
+    yield names.PROMPT_DIGEST, call.prompt_digest
+    yield names.RESPONSE_ID, call.response.response_id
     if call.first_chunk_ns is not None:
         yield names.RESPONSE_TIME_TO_FIRST_CHUNK, call.first_chunk_ns / 1e9
-    if call.api_type is not None:
-        yield names.OPENAI_REQUEST_SERVICE_TIER, asked_tier if asked_tier != "auto" else None
-        yield names.OPENAI_RESPONSE_SERVICE_TIER, response.service_tier
-    else:
-        yield names.ANTHROPIC_RESPONSE_SERVICE_TIER, response.service_tier
-    yield names.REGION, response.region
-    yield names.DEVICE, response.device
-    if not response.usage_complete:
-        yield names.USAGE_COMPLETE, False
-    if response.usage_estimated:
-        yield names.USAGE_ESTIMATED, True
+    if call.response.usage is not None:
+        yield from usage_attributes(call.response.usage)
+    if cost is not None:
+        yield from cost_attributes(cost)
 
 
 def usage_attributes(usage: Usage) -> Iterable[tuple[str, Value | None]]:

@@ -8,7 +8,8 @@ A dropped stream ends when what its taps share is finalized.
 
 import functools
 import re
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
+from types import AsyncGeneratorType
 from typing import Any, Final, cast
 
 from tollbook.meter import Observation
@@ -35,6 +36,7 @@ class Watch:
     def __init__(self, observation: Observation) -> None:
         self.observation = observation
         self.reading = False
+        observation.exporter.open.add(observation)
 
     def closed(self) -> None:
         """Record a stream that was closed or dropped before its end."""
@@ -53,13 +55,15 @@ class Watch:
 def tapped(source: Iterator[Any], watch: Watch) -> Iterator[Any]:
     """Yield the events of a synchronous stream.
 
-    A generator, as the least that can stand between a stream and its reader; it does what
-    `Observation.saw` does without a call for each event. Where an interface names the type of most
-    of its events, which say nothing, as `quiet_events`, those are passed on unread.
+    A generator, as the least that can stand between a stream and its reader, without a call for
+    each event. Where an interface names the type of most of its events, which say nothing, as
+    `quiet_events`, those are passed on unread; where most are one choice without usage and finish
+    reason (`quiet_choices`), that is looked at here.
     """
     observation = watch.observation
-    facts_of, kept = observation.api.event, observation.facts
+    kept = observation.facts
     quiet = getattr(observation.api, "quiet_events", None)
+    choices = getattr(observation.api, "quiet_choices", False)
     whole = observation.content is not None
     first = True
     try:
@@ -71,13 +75,16 @@ def tapped(source: Iterator[Any], watch: Watch) -> Iterator[Any]:
                 observation.saw_first_chunk()
             if whole:
                 observation.saw(event)
-            elif quiet is None or getattr(event, "type", None) != quiet:
+            elif choices:
                 try:
-                    facts = facts_of(event, not kept)
-                    if facts is not None:
-                        observation.keep(facts)
-                except Exception:
-                    observation.exporter.losses.count(FAULT)
+                    (choice,) = event.choices
+                    says = event.usage is not None or choice.finish_reason is not None or not kept
+                except (AttributeError, TypeError, ValueError):  # not the usual: look closer
+                    says = True
+                if says:
+                    observation.saw(event)
+            elif quiet is None or getattr(event, "type", None) != quiet:
+                observation.saw(event)
             yield event
             watch.reading = True
         watch.read_to_the_end()
@@ -107,19 +114,91 @@ async def tapped_async(
     """Yield the events of an async generator whose request is sent when it is first read."""
     observation.begin_now()
     observation.streamed = True
-    tap = AsyncEventTap(source, Watch(observation))
     try:
-        async for event in tap:
+        async for event in tap_of(source, Watch(observation)):
             yield event
     finally:
         observation.finish()
         await source.aclose()
 
 
-class AsyncEventTap:
-    """The iterator of an asynchronous stream, passing every event on.
+async def _tapped_async(source: AsyncIterator[Any], watch: Watch) -> AsyncIterator[Any]:
+    """Yield the events of an asynchronous stream, as `tapped` does those of the other kind."""
+    observation = watch.observation
+    kept = observation.facts
+    quiet = getattr(observation.api, "quiet_events", None)
+    choices = getattr(observation.api, "quiet_choices", False)
+    whole = observation.content is not None
+    first = True
+    try:
+        watch.reading = True
+        async for event in source:
+            watch.reading = False
+            if first:
+                first = False
+                observation.saw_first_chunk()
+            if whole:
+                observation.saw(event)
+            elif choices:
+                try:
+                    (choice,) = event.choices
+                    says = event.usage is not None or choice.finish_reason is not None or not kept
+                except (AttributeError, TypeError, ValueError):  # not the usual: look closer
+                    says = True
+                if says:
+                    observation.saw(event)
+            elif quiet is None or getattr(event, "type", None) != quiet:
+                observation.saw(event)
+            yield event
+            watch.reading = True
+        watch.read_to_the_end()
+    except GeneratorExit:
+        observation.finish()
+        raise
+    except BaseException as error:
+        observation.fail(error)
+        raise
+    finally:
+        watch.reading = False
 
-    Not a generator: the end of a dropped one would be left to the event loop.
+
+class GeneratorTap:
+    """The iterator of an asynchronous stream that is a generator, passing every event on.
+
+    The tap within is a generator too, which takes half of what a coroutine for each event would.
+    The end of one that is dropped would be left to the event loop: hence this around it.
+    """
+
+    __slots__ = ("_next", "_source", "_watch")
+
+    def __init__(self, source: AsyncIterator[Any], watch: Watch) -> None:
+        self._source = source
+        self._watch = watch
+        self._next: Callable[[], Awaitable[Any]] = _tapped_async(source, watch).__anext__
+
+    def __aiter__(self) -> "GeneratorTap":
+        return self
+
+    def __anext__(self) -> Awaitable[Any]:
+        return self._next()
+
+    def __del__(self) -> None:
+        self._watch.observation.finish()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._source, name)
+
+
+def tap_of(source: AsyncIterator[Any], watch: Watch) -> AsyncIterator[Any]:
+    """Return what passes the events of an asynchronous stream on, by what the stream is."""
+    kind = GeneratorTap if isinstance(source, AsyncGeneratorType) else AsyncEventTap
+    return kind(source, watch)
+
+
+class AsyncEventTap:
+    """The iterator of an asynchronous stream that is no generator, passing every event on.
+
+    Such a one may go on after an exception, which a generator around it could not.
     """
 
     __slots__ = ("_first", "_source", "_watch")
@@ -275,7 +354,7 @@ def tap_events(stream: Any, observation: Observation) -> None:
 def tap_events_async(stream: Any, observation: Observation) -> None:
     """Tap an asynchronous stream object of a client library."""
     watch = Watch(observation)
-    stream._iterator = AsyncEventTap(stream._iterator, watch)
+    stream._iterator = tap_of(stream._iterator, watch)
     observation.streamed = True
     tap_body(stream.response, watch, keep=False)
 

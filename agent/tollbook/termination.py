@@ -8,7 +8,12 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Any, Final
 
+from tollbook.tally import FAULT, Losses
+
 WAIT_S: Final = 1.6  # the longest that dying is put off
+# And the longest that the program's own handler is. It cannot be nothing: uvicorn, once it has shut
+# down, raises the signal again without any handler, and the process is gone.
+WAIT_FOR_HANDLER_S: Final = 0.3
 
 Handler = Callable[[int, FrameType | None], Any]
 
@@ -18,17 +23,22 @@ class Termination:
 
     Where the program has no handler, the signal would end the process at once: what is there is
     delivered first, for a bounded time, and then the process ends by the signal as it would have.
-    Where it has one, that one is in charge: delivery starts, and nothing waits for it. A program
-    that ignores the signal goes on ignoring it, and one that sets a handler later replaces ours.
+    Where it has one, that one is in charge: what is there is delivered for a moment before it is
+    called, as it may end the process at once. A program that ignores the signal goes on ignoring
+    it, and one that sets a handler later replaces ours.
 
     Args:
         deliver: Delivers what is there, waiting for a bounded time.
-        start: Starts delivering and does not wait.
+        begin: Delivers what is there soon, as the program may or may not end by itself.
+        losses: Where faults are counted.
     """
 
-    def __init__(self, deliver: Callable[[], None], start: Callable[[], None]) -> None:
+    def __init__(
+        self, deliver: Callable[[], None], begin: Callable[[], None], losses: Losses
+    ) -> None:
         self._deliver = deliver
-        self._start = start
+        self._begin = begin
+        self._losses = losses
         self._before: Handler | None = None
 
     def install(self) -> bool:
@@ -45,25 +55,30 @@ class Termination:
     def handle(self, number: int, frame: FrameType | None) -> None:
         """Deliver, then do what would have been done without us."""
         if self._before is not None:
-            self._start()
+            self._in_time(self._begin, WAIT_FOR_HANDLER_S)
             self._before(number, frame)
             return
-        # The main thread may hold any lock at this point, even of ours: another thread delivers.
-        # `threading` has locks of its own, hence the bare thread.
-        done = _thread.allocate_lock()
-        done.acquire()
-
-        def deliver() -> None:
-            try:
-                self._deliver()
-            finally:
-                done.release()
-
-        try:
-            _thread.start_new_thread(deliver, ())
-        except RuntimeError:  # no more threads: die at once, as without us
-            pass
-        else:
-            done.acquire(timeout=WAIT_S)
+        self._in_time(self._deliver, WAIT_S)
         signal.signal(number, signal.SIG_DFL)
         os.kill(os.getpid(), number)
+
+    def _in_time(self, deliver: Callable[[], None], wait_s: float) -> None:
+        """Deliver in another thread, and wait so long for it. Never raises.
+
+        The main thread may hold any lock at this point, even of ours; `threading` has locks of its
+        own, hence the bare thread. Where threads are greenlets, nobody can wait here.
+        """
+        try:
+            done = _thread.allocate_lock()
+            done.acquire()
+
+            def deliver_and_tell() -> None:
+                try:
+                    deliver()
+                finally:
+                    done.release()
+
+            _thread.start_new_thread(deliver_and_tell, ())
+            done.acquire(timeout=wait_s)
+        except Exception:  # no more threads, too: go on as without us
+            self._losses.count(FAULT)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from waiting import wait_until
+from waiting import PATIENT, WAIT_S, wait_until
 
 APP = """
 import os, tollbook
@@ -55,19 +55,19 @@ def work():
 def begin(**_):
     work.delay()
 """
-Start = Callable[[Sequence[str]], Any]
+Start = Callable[..., Any]
 
 
 @pytest.fixture
 def start(tmp_path: Path, collector: Any) -> Iterator[Start]:
     """Start a server in a directory that holds the app; killed at the end if it still runs."""
-    (tmp_path / "app.py").write_text(textwrap.dedent(APP))
+    (tmp_path / "app.py").write_text(PATIENT + textwrap.dedent(APP))
     (tmp_path / "tasks.py").write_text(textwrap.dedent(TASKS))
     clean = {k: v for k, v in os.environ.items() if not k.startswith(("OTEL_", "TOLLBOOK_"))}
     paths = os.pathsep.join([str(tmp_path), *filter(None, sys.path)])
     children: list[subprocess.Popen[bytes]] = []
 
-    def start_child(command: Sequence[str]) -> subprocess.Popen[bytes]:
+    def start_child(command: Sequence[str], *sockets: int) -> subprocess.Popen[bytes]:
         children.append(
             subprocess.Popen(
                 [sys.executable, "-m", *command],
@@ -78,6 +78,7 @@ def start(tmp_path: Path, collector: Any) -> Iterator[Start]:
                     "FOLDER": str(tmp_path / "queue"),
                 },
                 cwd=tmp_path,
+                pass_fds=sockets,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
             )
@@ -92,15 +93,16 @@ def start(tmp_path: Path, collector: Any) -> Iterator[Start]:
 
 
 @pytest.fixture
-def port() -> int:
-    with closing(socket.create_server(("127.0.0.1", 0))) as server:
-        number: int = server.getsockname()[1]
-        return number
+def listener() -> Iterator[socket.socket]:
+    """Where a server is to listen: a socket that it inherits, so that no other gets its port."""
+    with closing(socket.create_server(("127.0.0.1", 0))) as listening:
+        yield listening
 
 
-def answers(port: int) -> bool:
+def answers(listener: socket.socket) -> bool:
     try:
-        with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=5)) as connection:
+        address, port = listener.getsockname()
+        with closing(http.client.HTTPConnection(address, port, timeout=5)) as connection:
             connection.request("GET", "/")
             return connection.getresponse().read() == b"ok"
     except OSError:
@@ -114,31 +116,36 @@ def whose(collector: Any) -> set[str]:
 @pytest.mark.parametrize("preload", [[], ["--preload"]], ids=["", "preload"])
 @pytest.mark.parametrize("kind", ["sync", "gthread", "gevent"])
 def test_a_worker_of_gunicorn_delivers(
-    kind: str, preload: list[str], start: Start, port: int, collector: Any
+    kind: str, preload: list[str], start: Start, listener: socket.socket, collector: Any
 ) -> None:
     pytest.importorskip("gunicorn")
     if kind == "gevent":
         pytest.importorskip("gevent")
-    bind = f"127.0.0.1:{port}"
+    bind, number = f"fd://{listener.fileno()}", listener.fileno()
 
-    server = start(["gunicorn", "app:wsgi", "-b", bind, "-k", kind, "-w", "1", *preload])
-    wait_until(lambda: answers(port))
+    server = start(["gunicorn", "app:wsgi", "-b", bind, "-k", kind, "-w", "1", *preload], number)
+    wait_until(lambda: answers(listener))
     server.terminate()
-    server.wait(30)
+    server.wait(WAIT_S)
 
     assert whose(collector) == {"wsgi"}
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])
 def test_a_worker_of_uvicorn_delivers(
-    workers: str, start: Start, port: int, collector: Any
+    workers: str, start: Start, listener: socket.socket, collector: Any
 ) -> None:
     pytest.importorskip("uvicorn")
 
-    server = start(["uvicorn", "app:asgi", "--port", str(port), "--workers", workers])
-    wait_until(lambda: answers(port))
+    number = listener.fileno()
+    # A worker that does not answer its parent for five seconds would be killed.
+    patience = ["--timeout-worker-healthcheck", "60"]
+    server = start(
+        ["uvicorn", "app:asgi", "--fd", str(number), "--workers", workers, *patience], number
+    )
+    wait_until(lambda: answers(listener))
     server.terminate()
-    server.wait(30)
+    server.wait(WAIT_S)
 
     assert whose(collector) == {"asgi"}
 
@@ -154,6 +161,6 @@ def test_a_worker_of_celery_delivers(
     worker = start(["celery", "-A", "tasks", "worker", "-P", pool, "-c", "1", "--loglevel=error"])
     wait_until(done.exists)
     worker.terminate()
-    worker.wait(60)
+    worker.wait(WAIT_S)
 
     assert whose(collector) == {"celery"}

@@ -1,5 +1,6 @@
 """The bytes of a span, as protobuf reads them."""
 
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -86,6 +87,28 @@ def test_texts_of_any_length_and_characters_become_a_span_within_the_limits() ->
     assert "gen_ai.usage.output_tokens" not in said
     assert "gen_ai.request.choice.count" not in said
     assert losses.values()["value_cut"] == 2
+
+
+def test_calls_that_ask_the_same_share_no_more_than_what_they_ask() -> None:
+    one = replace(call("m"), response=Response(response_id="a", model="m-1"))
+    other = replace(call("m"), response=Response(response_id="b", usage_complete=False))
+
+    reads = [Span.FromString(span_bytes(some, None, Losses())) for some in (one, other, one)]
+
+    said = [{pair.key: pair.value for pair in read.attributes} for read in reads]
+    assert [some["gen_ai.response.id"].string_value for some in said] == ["a", "b", "a"]
+    assert [some["gen_ai.request.model"].string_value for some in said] == ["m", "m", "m"]
+    assert ["gen_ai.response.model" in some for some in said] == [True, False, True]
+    assert ["tollbook.usage.complete" in some for some in said] == [False, True, False]
+
+
+def test_each_text_that_is_cut_is_counted_however_often_it_comes() -> None:
+    losses = Losses()
+
+    for _ in range(3):
+        span_bytes(replace(call("m"), provider="p" * 2000), None, losses)
+
+    assert losses.values()["value_cut"] == 3
 
 
 def test_a_request_holds_its_resource_scope_and_spans() -> None:

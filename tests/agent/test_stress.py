@@ -37,11 +37,11 @@ for number in range(forks):
         tollbook.flush(0.01)
     child = os.fork()
     if child == 0:
-        signal.alarm(20)  # a child that hangs dies of it
+        signal.alarm(120)  # a child that hangs dies of it
         call(f"child {number}")
         with tollbook.budget(calls=1):
             call(f"budget {number}")
-        flushed = tollbook.flush(10)
+        flushed = tollbook.flush(60)
         if chance.random() < 0.5:
             os.kill(os.getpid(), signal.SIGTERM)
         os._exit(0 if (flushed.delivered, flushed.dropped) == (2, 0) else 1)
@@ -50,7 +50,7 @@ for number in range(forks):
 stop.set()
 for thread in threads:
     thread.join()
-flushed = tollbook.flush(20)
+flushed = tollbook.flush(60)
 assert flushed.queued == 0 and flushed.dropped == flushed.lost["queue_full"], flushed
 """
 
@@ -91,14 +91,14 @@ def call():
 
 call()
 tollbook.process.PROCESS.exporter.wake()
-assert importing.wait(10)
+assert importing.wait(60)
 child = os.fork()
 if child == 0:
-    signal.alarm(20)  # a child that hangs dies of it
+    signal.alarm(120)  # a child that hangs dies of it
     call()
-    os._exit(0 if tollbook.flush(10).delivered == 1 else 1)
+    os._exit(0 if tollbook.flush(60).delivered == 1 else 1)
 assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
-assert tollbook.flush(10).delivered == 1
+assert tollbook.flush(60).delivered == 1
 """
 
 
@@ -165,10 +165,10 @@ def call():
     with tollbook.call(provider="local", model="llama"):
         pass
 call()
-assert died.wait(10)
+assert died.wait(60)
 Delivery.send = whole
 call()
-flushed = tollbook.flush(10)
+flushed = tollbook.flush(60)
 assert flushed.delivered == 2, flushed
 """
 

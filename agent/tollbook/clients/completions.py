@@ -10,6 +10,8 @@ from tollbook.clients.field import (
     field,
     first_count,
     latest,
+    plain,
+    rare_field,
     together,
     token_count,
 )
@@ -34,6 +36,8 @@ class Completions:
     provider: str = "openai"
     # Some servers repeat the usage in every chunk: only the last one is whole.
     complete_at_end: bool = True
+    # A chunk with one choice, without usage and finish reason, has a piece of the answer only.
+    quiet_choices: bool = True
 
     def asked(self, body: Mapping[str, Any]) -> Asked:
         """Return the plain values of a request body."""
@@ -57,15 +61,8 @@ class Completions:
 
     def event(self, event: Any, first: bool) -> Facts | None:
         """Return the facts of a chunk: the first one, or one with a usage or a finish reason."""
-        if not first:
-            try:  # one of the many that have a piece of the answer only
-                (choice,) = event.choices
-                if event.usage is None and choice.finish_reason is None:
-                    return None
-            except (AttributeError, TypeError, ValueError):  # not the library's model: look closer
-                pass
         # Groq puts the usage of a stream beside the choices of its last chunk.
-        usage = field(event, "usage") or field(field(event, "x_groq"), "usage")
+        usage = field(event, "usage") or field(rare_field(event, "x_groq"), "usage")
         choices = field(event, "choices") or ()
         reasons: tuple[tuple[int, object], ...] = ()
         for choice in choices:
@@ -86,8 +83,9 @@ class Completions:
 
     def usage(self, usages: Sequence[Any], provider: str) -> Usage:
         """Return the tokens, with totals made inclusive; every detail is part of a total."""
-        inputs = latest(usages, "prompt_tokens_details")
-        outputs = latest(usages, "completion_tokens_details")
+        usages = [plain(said) for said in usages]  # much is asked of each
+        inputs = plain(latest(usages, "prompt_tokens_details"))
+        outputs = plain(latest(usages, "completion_tokens_details"))
         reasoning = token_count(field(outputs, "reasoning_tokens"))
         usage = Usage(
             input_tokens=token_count(latest(usages, "prompt_tokens")),

@@ -7,7 +7,7 @@ from fastapi import Body, FastAPI, Request
 from fastapi.responses import JSONResponse, Response
 
 from tollbook_collector.alert.deliver import Deliver, UnknownWebhook
-from tollbook_collector.answer.budgets import plain
+from tollbook_collector.answer.as_json import plain_row
 from tollbook_collector.answer.questions import Answerer, WrongQuestion
 from tollbook_collector.answer.tenant import AnalystTenant, Tenant
 from tollbook_collector.store import sql
@@ -104,4 +104,4 @@ def add_alerts(api: FastAPI, collector: Sending) -> None:
 
 
 def _shown(row: dict[str, Any]) -> dict[str, Any]:
-    return {name: plain(value) for name, value in row.items()}
+    return plain_row(row)

@@ -2,11 +2,11 @@
 
 import json
 from datetime import UTC, datetime
-from decimal import Decimal
 from typing import Any, Final, Protocol
 
 from fastapi import FastAPI
 
+from tollbook_collector.answer.as_json import plain
 from tollbook_collector.answer.questions import Answerer, Period, WrongQuestion
 from tollbook_collector.answer.tenant import Tenant
 from tollbook_collector.detect.anomaly import Anomaly
@@ -74,7 +74,7 @@ def add_anomalies(api: FastAPI, collector: Detecting) -> None:
 
 
 def _row(row: dict[str, Any]) -> dict[str, Any]:
-    shown = {name: _plain(value) for name, value in row.items()}
+    shown = {name: plain(value) for name, value in row.items()}
     shown["evidence"] = json.loads(row["evidence"] or "{}")
     return shown
 
@@ -85,22 +85,13 @@ def _found(one: Anomaly) -> dict[str, Any]:
         "series": dict(one.dimensions),
         "tier": one.tier,
         "channel": one.channel,
-        "started_at": _plain(one.started_at),
-        "detected_at": _plain(one.detected_at),
-        "updated_at": _plain(one.updated_at),
-        "ended_at": _plain(one.ended_at),
+        "started_at": plain(one.started_at),
+        "detected_at": plain(one.detected_at),
+        "updated_at": plain(one.updated_at),
+        "ended_at": plain(one.ended_at),
         "score": one.score,
-        "so_far_usd": _plain(one.dollars_so_far),
-        "projected_usd": _plain(one.dollars_projected),
+        "so_far_usd": plain(one.dollars_so_far),
+        "projected_usd": plain(one.dollars_projected),
         "explanation": one.explanation,
-        "evidence": json.loads(json.dumps(one.evidence, default=_plain)),
+        "evidence": json.loads(json.dumps(one.evidence, default=plain)),
     }
-
-
-def _plain(value: Any) -> Any:
-    """Return a value as JSON has it; money is text, times are UTC."""
-    if isinstance(value, Decimal):
-        return format(value, "f")
-    if isinstance(value, datetime):
-        return value.astimezone(UTC).isoformat() if value.tzinfo else f"{value.isoformat()}+00:00"
-    return value

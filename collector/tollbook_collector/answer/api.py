@@ -18,6 +18,7 @@ from tollbook_collector import prometheus
 from tollbook_collector.answer import questions
 from tollbook_collector.answer.alerts import add_alerts
 from tollbook_collector.answer.anomalies import add_anomalies
+from tollbook_collector.answer.as_json import plain_row
 from tollbook_collector.answer.audit import add_audit
 from tollbook_collector.answer.backups import add_backups
 from tollbook_collector.answer.bookkeeping import add_bookkeeping
@@ -218,7 +219,7 @@ def _add_questions(api: FastAPI, collector: Collected) -> None:
     def latency(tenant: Tenant, since: str = "7d") -> dict[str, Any]:
         """Return how long the successful calls of each model took."""
         rows = questions.latency(collector.store, tenant, Period.back(since))
-        return {"rows": [{k: _number(v) for k, v in asdict(row).items()} for row in rows]}
+        return {"rows": [plain_row(asdict(row)) for row in rows]}
 
     @api.get("/v1/unpriced")
     def unpriced(tenant: Tenant, since: str = "7d") -> dict[str, Any]:
@@ -246,11 +247,5 @@ def _add_questions(api: FastAPI, collector: Collected) -> None:
 
 
 def _spend(row: questions.Spend) -> dict[str, Any]:
-    # Money is a string in JSON: a number would be read as a float by most.
     cost = questions.known_usd(row.cost_usd, row.unpriced_calls)
-    return {**asdict(row), "cost_usd": None if cost is None else format(cost, "f")}
-
-
-def _number(value: Any) -> Any:
-    """Return a value that JSON has: NaN, a percentile of nothing, is null there."""
-    return None if isinstance(value, float) and value != value else value
+    return plain_row(asdict(row) | {"cost_usd": cost})

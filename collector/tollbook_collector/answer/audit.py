@@ -15,7 +15,7 @@ from typing import Any, Final, Protocol
 from fastapi import FastAPI
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from tollbook_collector.answer.budgets import plain
+from tollbook_collector.answer.as_json import plain
 from tollbook_collector.answer.questions import Answerer, Period, WrongQuestion
 from tollbook_collector.answer.tenant import AdminTenant, name_of, role_of
 from tollbook_collector.intake.keys import Key

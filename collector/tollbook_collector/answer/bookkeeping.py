@@ -1,6 +1,5 @@
 """The ledger at a glance: months and who closed them, what was adjusted, and bills beside it."""
 
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -8,7 +7,7 @@ from typing import Any, Final
 
 from fastapi import FastAPI
 
-from tollbook_collector.answer.budgets import plain
+from tollbook_collector.answer.as_json import plain_row
 from tollbook_collector.answer.collected import Collected
 from tollbook_collector.answer.questions import Answerer
 from tollbook_collector.answer.tenant import Tenant
@@ -101,18 +100,16 @@ def add_bookkeeping(api: FastAPI, collector: Collected) -> None:
     @api.get("/v1/months")
     def list_months(tenant: Tenant) -> dict[str, Any]:
         """Return the months with charges, newest first."""
-        return {"rows": [_plain(asdict(one)) for one in months(collector.store, tenant)]}
+        return {"rows": [plain_row(asdict(one)) for one in months(collector.store, tenant)]}
 
     @api.get("/v1/adjustments")
     def list_adjustments(tenant: Tenant) -> dict[str, Any]:
         """Return the changes of charges, newest first."""
-        return {"rows": [_plain(asdict(one)) for one in adjustments_made(collector.store, tenant)]}
+        return {
+            "rows": [plain_row(asdict(one)) for one in adjustments_made(collector.store, tenant)]
+        }
 
     @api.get("/v1/bills")
     def list_bills(tenant: Tenant) -> dict[str, Any]:
         """Return the bills that were compared with what was metered."""
-        return {"rows": [_plain(asdict(one)) for one in bills_compared(collector.store, tenant)]}
-
-
-def _plain(row: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: plain(value) for name, value in row.items()}
+        return {"rows": [plain_row(asdict(one)) for one in bills_compared(collector.store, tenant)]}

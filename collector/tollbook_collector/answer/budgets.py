@@ -1,11 +1,11 @@
 """Budgets over REST: how each stands in the period that runs."""
 
 from datetime import UTC, datetime
-from decimal import Decimal
 from typing import Any, Final, Protocol
 
 from fastapi import FastAPI
 
+from tollbook_collector.answer.as_json import plain_row
 from tollbook_collector.answer.questions import Answerer
 from tollbook_collector.answer.tenant import Tenant
 from tollbook_collector.store import sql
@@ -77,16 +77,7 @@ def add_budgets(api: FastAPI, collector: Stored) -> None:
     def show_budgets(tenant: Tenant) -> dict[str, Any]:
         """Return how each budget of the tenant stands; money is text, unknown is null."""
         rows = budgets(collector.store, tenant, datetime.now(UTC))
-        return {"rows": [{name: plain(value) for name, value in row.items()} for row in rows]}
-
-
-def plain(value: Any) -> Any:
-    """Return a value as JSON has it: money and instants as text, so that neither is bent."""
-    if isinstance(value, Decimal):
-        return format(value.normalize() if value else Decimal(0), "f")
-    if isinstance(value, datetime):
-        return value.replace(tzinfo=UTC).isoformat().replace("+00:00", "Z")
-    return value
+        return {"rows": [plain_row(row) for row in rows]}
 
 
 def _parameters(tenant: str, now: datetime) -> dict[str, Any]:

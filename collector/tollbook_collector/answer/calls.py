@@ -11,6 +11,7 @@ from typing import Annotated, Any, Final
 from fastapi import FastAPI, Query
 from fastapi.responses import JSONResponse, Response
 
+from tollbook_collector.answer.as_json import plain_row
 from tollbook_collector.answer.collected import Collected
 from tollbook_collector.answer.questions import Answerer, Period, WrongQuestion
 from tollbook_collector.answer.tenant import Tenant
@@ -198,7 +199,7 @@ def add_calls(api: FastAPI, collector: Collected) -> None:
         """Return a page of calls; `after` is the cursor that the page before gave."""
         wanted = Wanted(model, service, team, feature, customer, only, order, after, limit)
         page = calls(collector.store, tenant, Period.back(since), wanted)
-        return {"rows": [_plain(asdict(row)) for row in page.calls], "after": page.after}
+        return {"rows": [plain_row(asdict(row)) for row in page.calls], "after": page.after}
 
     @api.get("/v1/calls/{trace_id}/{span_id}")
     def one_call(tenant: Tenant, trace_id: str, span_id: str) -> Response:
@@ -215,7 +216,7 @@ def add_calls(api: FastAPI, collector: Collected) -> None:
         spans = trace(collector.store, tenant, trace_id)
         if not spans:
             return JSONResponse({"error": f"there is no trace {trace_id}"}, 404)
-        return JSONResponse({"rows": [_plain(asdict(span)) for span in spans]})
+        return JSONResponse({"rows": [plain_row(asdict(span)) for span in spans]})
 
 
 FAILED: Final = [field.name for field in fields(Call)].index("failed")
@@ -279,14 +280,3 @@ def as_tree(spans: Sequence[TraceSpan]) -> list[TraceSpan]:
     # Spans that are each other's parents hang on nothing: they are shown all the same.
     seen = {span.span for span in placed}
     return placed + [span for span in spans if span.span not in seen]
-
-
-def _plain(row: dict[str, Any]) -> dict[str, Any]:
-    return {name: _json(value) for name, value in row.items()}
-
-
-def _json(value: Any) -> Any:
-    # Money is a string in JSON: a number would be read as a float by most.
-    if isinstance(value, Decimal):
-        return format(value, "f")
-    return value.isoformat() if isinstance(value, datetime) else value

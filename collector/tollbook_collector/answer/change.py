@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from fastapi import FastAPI
 
+from tollbook_collector.answer.as_json import plain
 from tollbook_collector.answer.collected import Collected
 from tollbook_collector.answer.ledger import instant
 from tollbook_collector.answer.questions import DIMENSIONS, WrongQuestion
@@ -77,14 +78,14 @@ def _row(segment: SegmentChange, by: list[str]) -> dict[str, Any]:
         "dimensions": dict(zip(by, segment.dimensions, strict=True)),
         "before": _use(segment.before),
         "after": _use(segment.after),
-        "delta_usd": _plain(segment.delta_usd),
-        "effects_usd": {name: _plain(amount) for name, amount in segment.effects_usd.items()},
+        "delta_usd": _usd(segment.delta_usd),
+        "effects_usd": {name: _usd(amount) for name, amount in segment.effects_usd.items()},
     }
 
 
 def _total(segments: list[SegmentChange]) -> dict[str, Any]:
     def added(amounts: list[Decimal]) -> str:
-        return _plain(sum(amounts, Decimal(0)))
+        return _usd(sum(amounts, Decimal(0)))
 
     return {
         "before_usd": added([segment.before.cost_usd for segment in segments]),
@@ -97,8 +98,8 @@ def _total(segments: list[SegmentChange]) -> dict[str, Any]:
 
 
 def _use(use: Use) -> dict[str, Any]:
-    return {"calls": use.calls, "tokens": sum(use.tokens), "cost_usd": _plain(use.cost_usd)}
+    return {"calls": use.calls, "tokens": sum(use.tokens), "cost_usd": _usd(use.cost_usd)}
 
 
-def _plain(amount: Decimal) -> str:
-    return format(amount.quantize(Decimal("1e-12")), "f")
+def _usd(amount: Decimal) -> str:
+    return str(plain(amount.quantize(Decimal("1e-12"))))

@@ -5,14 +5,13 @@ mixed traffic, and too narrow where a few users or runs made most of them.
 """
 
 import math
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from decimal import Decimal
 from typing import Any, Final
 
 from fastapi import FastAPI
 
-from tollbook_collector.answer.budgets import plain
+from tollbook_collector.answer.as_json import plain_row
 from tollbook_collector.answer.collected import Collected
 from tollbook_collector.answer.questions import Answerer, Period, WrongQuestion
 from tollbook_collector.answer.tenant import Tenant
@@ -146,8 +145,8 @@ def add_compare(api: FastAPI, collector: Collected) -> None:
         first, second = sides
         told = differences(first, second) if first and second else []
         return {
-            "a": first and _plain(asdict(first)),
-            "b": second and _plain(asdict(second)),
+            "a": first and plain_row(asdict(first)),
+            "b": second and plain_row(asdict(second)),
             "differences": [asdict(one) for one in told],
         }
 
@@ -204,7 +203,3 @@ def _check(by: str) -> None:
 def _number(value: Any) -> Any:
     """Return None for NaN, the mean of nothing."""
     return None if isinstance(value, float) and value != value else value
-
-
-def _plain(row: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: plain(value) for name, value in row.items()}

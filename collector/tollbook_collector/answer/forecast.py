@@ -8,7 +8,8 @@ from typing import Any, Final, get_args
 from fastapi import FastAPI
 from pydantic import ValidationError
 
-from tollbook_collector.answer.budgets import Stored, plain
+from tollbook_collector.answer.as_json import plain_row
+from tollbook_collector.answer.budgets import Stored
 from tollbook_collector.answer.questions import Answerer, WrongQuestion
 from tollbook_collector.answer.tenant import Tenant
 from tollbook_collector.detect.budget_watch import expect, measure
@@ -92,4 +93,4 @@ def add_forecast(api: FastAPI, collector: Stored) -> None:
     ) -> dict[str, Any]:
         """Return what will have been spent at the end of the period; unknown is null."""
         rows = forecasts(collector.store, tenant, by, period, zone, datetime.now(UTC))
-        return {"rows": [{name: plain(value) for name, value in row.items()} for row in rows]}
+        return {"rows": [plain_row(row) for row in rows]}

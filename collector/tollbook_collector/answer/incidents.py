@@ -11,7 +11,7 @@ from fastapi.responses import JSONResponse, Response
 from tollbook_collector.alert import incident as steps
 from tollbook_collector.alert.incident import Incident, WrongStep
 from tollbook_collector.alert.incidents import Incidents, UnknownIncident
-from tollbook_collector.answer.budgets import plain
+from tollbook_collector.answer.as_json import plain_row
 from tollbook_collector.answer.questions import Answerer, Period, WrongQuestion
 from tollbook_collector.answer.tenant import Analyst, Tenant, name_of
 from tollbook_collector.store import sql
@@ -131,7 +131,7 @@ def add_incidents(api: FastAPI, collector: Handling) -> None:
         ]
         return {
             **_shown(found[0]),
-            "history": [{key: plain(value) for key, value in row.items()} for row in events],
+            "history": [plain_row(row) for row in events],
             "parts": [row["incident"] for row in parts],
         }
 
@@ -183,7 +183,7 @@ def _length(value: str) -> timedelta:
 
 
 def _shown(row: dict[str, Any]) -> dict[str, Any]:
-    shown = {name: plain(value) for name, value in row.items()}
+    shown = plain_row(row)
     shown["evidence"] = json.loads(row["evidence"]) if row["evidence"] else {}
     return shown
 

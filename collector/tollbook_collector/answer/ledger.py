@@ -6,6 +6,7 @@ from typing import Any, Final
 from fastapi import FastAPI
 from fastapi.responses import Response
 
+from tollbook_collector.answer.as_json import plain
 from tollbook_collector.answer.collected import Collected
 from tollbook_collector.answer.questions import WrongQuestion
 from tollbook_collector.answer.tenant import AdminTenant, Tenant
@@ -107,8 +108,8 @@ def _change(change: Change) -> dict[str, Any]:
         "model": change.model,
         "why": change.why,
         "calls": change.calls,
-        "old_usd": format(change.old_usd, "f"),
-        "new_usd": format(change.new_usd, "f"),
-        "delta_usd": format(change.delta_usd, "f"),
-        "book_at": change.book_at and change.book_at.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+        "old_usd": plain(change.old_usd),
+        "new_usd": plain(change.new_usd),
+        "delta_usd": plain(change.delta_usd),
+        "book_at": plain(change.book_at),
     }

@@ -17,7 +17,8 @@ from typing import Annotated, Any, Final
 from fastapi import FastAPI
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from tollbook_collector.answer.budgets import limits, plain
+from tollbook_collector.answer.as_json import plain
+from tollbook_collector.answer.budgets import limits
 from tollbook_collector.answer.collected import Collected
 from tollbook_collector.answer.limit_claims import Claims
 from tollbook_collector.answer.tenant import SenderTenant, Tenant

@@ -8,6 +8,7 @@ from typing import Any
 
 from fastapi import FastAPI
 
+from tollbook_collector.answer.as_json import plain_row
 from tollbook_collector.answer.collected import Collected
 from tollbook_collector.answer.questions import Answerer, Period, known_usd
 from tollbook_collector.answer.tenant import Tenant
@@ -78,14 +79,18 @@ def add_models(api: FastAPI, collector: Collected) -> None:
     def list_models(tenant: Tenant, since: str = "7d") -> dict[str, Any]:
         """Return the models that were called, dearest first."""
         rows = models(collector.store, tenant, Period.back(since))
-        known = [{"cost_usd": known_usd(row.cost_usd, row.unpriced_calls)} for row in rows]
-        return {"rows": [_plain(asdict(row) | cost) for row, cost in zip(rows, known, strict=True)]}
+        return {"rows": [_known(row) for row in rows]}
 
     @api.get("/v1/prices/used")
     def list_rates(tenant: Tenant, since: str = "30d") -> dict[str, Any]:
         """Return the rate cards in force of the models that were called."""
         rows = rates_used(collector.store, tenant, Period.back(since))
-        return {"rows": [_plain(asdict(row)) for row in rows]}
+        return {"rows": [plain_row(asdict(row)) for row in rows]}
+
+
+def _known(row: Model) -> dict[str, Any]:
+    cost = known_usd(row.cost_usd, row.unpriced_calls)
+    return plain_row(asdict(row) | {"cost_usd": cost})
 
 
 def _model(row: Sequence[Any]) -> Model:
@@ -95,11 +100,3 @@ def _model(row: Sequence[Any]) -> Model:
 def _number(value: float | None) -> float | None:
     """Return None for NaN, a percentile of nothing."""
     return None if value is None or value != value else value
-
-
-def _plain(row: dict[str, Any]) -> dict[str, Any]:
-    # Money is a string in JSON: a number would be read as a float by most.
-    return {
-        name: format(value, "f") if isinstance(value, Decimal) else value
-        for name, value in row.items()
-    }

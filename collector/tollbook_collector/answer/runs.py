@@ -9,7 +9,7 @@ from typing import Any, Final
 from fastapi import FastAPI
 from fastapi.responses import JSONResponse, Response
 
-from tollbook_collector.answer.budgets import plain
+from tollbook_collector.answer.as_json import plain_row
 from tollbook_collector.answer.calls import TRACE_SPANS_MAX, TraceSpan, as_tree
 from tollbook_collector.answer.collected import Collected
 from tollbook_collector.answer.questions import Answerer, Period, WrongQuestion, known_usd
@@ -209,7 +209,7 @@ def add_runs(api: FastAPI, collector: Collected) -> None:
         days = agent_days(collector.store, tenant, period)
         return {
             "rows": [_known(one) for one in rows],
-            "days": [_plain(asdict(one)) for one in days],
+            "days": [plain_row(asdict(one)) for one in days],
         }
 
     @api.get("/v1/runs/{run_id:path}")
@@ -223,12 +223,8 @@ def add_runs(api: FastAPI, collector: Collected) -> None:
 
 
 def _rows(spans: Sequence[TraceSpan]) -> list[dict[str, Any]]:
-    return [_plain(asdict(span)) for span in spans]
+    return [plain_row(asdict(span)) for span in spans]
 
 
 def _known(found: Run | Task) -> dict[str, Any]:
-    return _plain({**asdict(found), "cost_usd": found.known_usd})
-
-
-def _plain(row: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: plain(value) for name, value in row.items()}
+    return plain_row({**asdict(found), "cost_usd": found.known_usd})

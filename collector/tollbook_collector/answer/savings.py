@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from fastapi import FastAPI
 
-from tollbook_collector.answer.budgets import plain
+from tollbook_collector.answer.as_json import plain, plain_row
 from tollbook_collector.answer.collected import Collected
 from tollbook_collector.answer.questions import Answerer
 from tollbook_collector.answer.tenant import Tenant
@@ -122,7 +122,7 @@ def add_savings(api: FastAPI, collector: Collected) -> None:
             "ways": [{"kind": kind, "saved_usd": plain(found.saved_usd(kind))} for kind in WAYS],
             "rows": [
                 {
-                    **{name: plain(value) for name, value in asdict(one).items()},
+                    **plain_row(asdict(one)),
                     "saved_usd": plain(one.saved_usd),
                 }
                 for one in found.savings

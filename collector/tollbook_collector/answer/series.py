@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from fastapi import FastAPI
 
+from tollbook_collector.answer.as_json import plain
 from tollbook_collector.answer.collected import Collected
 from tollbook_collector.answer.questions import (
     DIMENSIONS,
@@ -207,7 +208,7 @@ def add_series(api: FastAPI, collector: Collected) -> None:
                     "calls": point.calls,
                     "errors": point.errors,
                     "unpriced_calls": point.unpriced_calls,
-                    "cost_usd": _plain(known_usd(point.cost_usd, point.unpriced_calls)),
+                    "cost_usd": plain(known_usd(point.cost_usd, point.unpriced_calls)),
                 }
                 for point in found.points
             ],
@@ -220,8 +221,8 @@ def add_series(api: FastAPI, collector: Collected) -> None:
         return {
             "rows": [
                 {
-                    **{name: _plain(value) for name, value in vars(row).items()},
-                    "delta_usd": format(row.delta_usd, "f"),
+                    **{name: plain(value) for name, value in vars(row).items()},
+                    "delta_usd": plain(row.delta_usd),
                 }
                 for row in rows
             ]
@@ -232,8 +233,3 @@ def _check(by: Sequence[str]) -> None:
     for dimension in by:
         if dimension not in TIMELESS:
             raise WrongQuestion(f"{dimension!r} is not a dimension; {', '.join(TIMELESS)} are")
-
-
-def _plain(value: Any) -> Any:
-    # Money is a string in JSON: a number would be read as a float by most.
-    return format(value, "f") if isinstance(value, Decimal) else value

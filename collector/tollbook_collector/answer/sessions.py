@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from fastapi import FastAPI
 
-from tollbook_collector.answer.budgets import plain
+from tollbook_collector.answer.as_json import plain_row
 from tollbook_collector.answer.collected import Collected
 from tollbook_collector.answer.questions import Answerer, Period, WrongQuestion
 from tollbook_collector.answer.tenant import Tenant
@@ -57,5 +57,5 @@ def add_sessions(api: FastAPI, collector: Collected) -> None:
         if limit > PAGE_SESSIONS_MAX:
             raise WrongQuestion(f"limit is {limit}, it may be 1 to {PAGE_SESSIONS_MAX}")
         rows = sessions(collector.store, tenant, Period.back(since), after, limit + 1)
-        shown = [{name: plain(value) for name, value in row.items()} for row in rows[:limit]]
+        shown = [plain_row(row) for row in rows[:limit]]
         return {"rows": shown, "after": after + limit if len(rows) > limit else None}

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from fastapi import FastAPI
 
-from tollbook_collector.answer.budgets import plain
+from tollbook_collector.answer.as_json import plain, plain_row
 from tollbook_collector.answer.collected import Collected
 from tollbook_collector.answer.questions import Answerer, WrongQuestion, known_usd
 from tollbook_collector.answer.tenant import Tenant
@@ -70,7 +70,7 @@ def add_top(api: FastAPI, collector: Collected) -> None:
             "minutes": minutes,
             "rows": [_shown(row) for row in rows],
             "by_minute": [
-                {"minutes_ago": ago, "calls": calls, "cost_usd": format(cost, "f")}
+                {"minutes_ago": ago, "calls": calls, "cost_usd": plain(cost)}
                 for ago, calls, cost in series
             ],
         }
@@ -78,7 +78,7 @@ def add_top(api: FastAPI, collector: Collected) -> None:
 
 def _shown(row: Spending) -> dict[str, Any]:
     cost = known_usd(row.cost_usd, row.unpriced_calls)
-    return {name: plain(value) for name, value in (asdict(row) | {"cost_usd": cost}).items()}
+    return plain_row(asdict(row) | {"cost_usd": cost})
 
 
 def _parameters(tenant: str, by: str, minutes: int) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl, urlencode
 from fastapi import FastAPI
 from pydantic import BaseModel, ConfigDict
 
-from tollbook_collector.answer.budgets import plain
+from tollbook_collector.answer.as_json import plain_row
 from tollbook_collector.answer.collected import Collected
 from tollbook_collector.answer.questions import Answerer, WrongQuestion
 from tollbook_collector.answer.tenant import Analyst, Tenant, name_of
@@ -91,7 +91,7 @@ def add_views(api: FastAPI, collector: Collected) -> None:
     def list_views(tenant: Tenant) -> dict[str, Any]:
         """Return the saved views, by name."""
         rows = [asdict(one) for one in views(collector.store, tenant)]
-        return {"rows": [{name: plain(value) for name, value in row.items()} for row in rows]}
+        return {"rows": [plain_row(row) for row in rows]}
 
     @api.post("/v1/views", status_code=201)
     def save_view(analyst: Analyst, view: NewView) -> dict[str, str]:
