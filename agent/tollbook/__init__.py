@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from tollbook.own_call import OwnCall, call
     from tollbook.served import Killed, LimitReached, LimitsUnknown
     from tollbook.settings import SettingInvalid
+    from tollbook.vector import embedding
 
 __all__ = [
     "Budget",
@@ -36,6 +37,7 @@ __all__ = [
     "breaker",
     "budget",
     "call",
+    "embedding",
     "flush",
     "inject",
     "instrument",
@@ -62,6 +64,7 @@ MODULES: Final = {
     "breaker": "circuit",
     "budget": "budgets",
     "call": "own_call",
+    "embedding": "vector",
     "inject": "baggage",
     "remote": "baggage",
     "run": "agent_run",

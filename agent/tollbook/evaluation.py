@@ -6,6 +6,7 @@ score is a span of that name and with those attributes, a child of what it judge
 """
 
 import os
+from collections.abc import Mapping
 from math import isfinite
 from time import time_ns
 
@@ -13,6 +14,7 @@ from tollbook import attributes as names
 from tollbook.parent import parent_of
 from tollbook.process import PROCESS
 from tollbook.scope import CURRENT
+from tollbook.span import Value
 from tollbook.step import Finished, Step
 from tollbook.tally import FAULT
 
@@ -28,32 +30,45 @@ def record_score(
     exporter = PROCESS.exporter
     if exporter is None or not exporter.enabled:
         return
-    scope = CURRENT.get()
-    parent = scope.subject or parent_of(scope)
     number = float(value) if isinstance(value, int | float) else None
     if number is not None and not isfinite(number):
         number, label = None, label or str(value)
         exporter.losses.count(FAULT)
+    said = {
+        names.EVALUATION_NAME: str(name),
+        names.EVALUATION_SCORE_VALUE: number,
+        names.EVALUATION_SCORE_LABEL: value if isinstance(value, str) else label,
+        names.EVALUATION_EXPLANATION: explanation,
+    }
+    exporter.put(Finished(beside("gen_ai.evaluation.result", said, response_id)))
+
+
+def beside(name: str, said: Mapping[str, Value | None], response_id: str | None) -> Step:
+    """Return a span that is said now of what is measured by hand, else of the run, else the span.
+
+    Args:
+        name: Name of the span.
+        said: Its attributes.
+        response_id: Id of the answer that it is about, or None.
+    """
+    scope = CURRENT.get()
+    parent = scope.subject or parent_of(scope)
     now_ns = time_ns()
-    step = Step(
-        name="gen_ai.evaluation.result",
+    return Step(
+        name=name,
         trace_id=parent[0].to_bytes(16, "big") if parent is not None else os.urandom(16),
         span_id=os.urandom(8),
         parent_span_id=parent[1].to_bytes(8, "big") if parent is not None else b"",
         start_time_ns=now_ns,
         end_time_ns=now_ns,
         attributes={
-            names.EVALUATION_NAME: str(name),
-            names.EVALUATION_SCORE_VALUE: number,
-            names.EVALUATION_SCORE_LABEL: value if isinstance(value, str) else label,
-            names.EVALUATION_EXPLANATION: explanation,
+            **said,
             names.RESPONSE_ID: response_id,
             names.RUN_ID: scope.run.id if scope.run is not None else None,
             names.RUN_NAME: scope.run.name if scope.run is not None else None,
         },
         tags=scope.tags,
     )
-    exporter.put(Finished(step))
 
 
 def score(

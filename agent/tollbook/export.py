@@ -145,6 +145,10 @@ class Exporter:
             self._woken = True
             self._wake.put(None)
 
+    def has_room(self, body_bytes: int) -> bool:
+        """Return whether so many bytes more may wait, about."""
+        return self._body_bytes + body_bytes <= QUEUE_BODY_BYTES_MAX
+
     def finish_open(self) -> None:
         """Record the streams that are still open, for the end of the process: it reads no more."""
         for stream in tuple(self.open):

@@ -41,6 +41,7 @@ IMPORTED_LATE: Final = (
     "tollbook.own_call",
     "tollbook.served",
     "tollbook.span_file",
+    "tollbook.vector",
     "tollbook.warn",
     "email.utils",  # for the dates of `Retry-After`
     "encodings.idna",  # for the name of the collector's host

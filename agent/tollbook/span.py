@@ -48,7 +48,7 @@ LENGTHS: Final = tuple(bytes((length,)) for length in range(0x80))
 TRUE_VALUE: Final = b"\x10\x01"
 FALSE_VALUE: Final = b"\x10\x00"
 
-Value = str | bool | int | float | Sequence[str]
+Value = str | bool | int | float | Sequence[str] | Sequence[float]
 
 
 def varint(number: int) -> bytes:

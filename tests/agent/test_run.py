@@ -3,16 +3,20 @@
 import asyncio
 import contextvars
 import threading
+from array import array
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 import openai
 import pytest
 from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags, use_span
+from waiting import WAIT_S
 
 import tollbook
+from tollbook import export
 from tollbook.process import PROCESS
 from tollbook.scope import CURRENT, NO_SCOPE
+from tollbook.vector import NUMBER_BYTES, NUMBERS_MAX
 
 CHAT: Any = {"model": "gpt-4o", "messages": [{"role": "user", "content": "x"}]}
 Delivered = Callable[[], list[Any]]
@@ -302,6 +306,51 @@ def test_a_score_belongs_to_the_call_else_to_the_run(delivered: Delivered) -> No
     assert {span.name for span in (of_call, of_run, alone)} == {"gen_ai.evaluation.result"}
 
 
+def test_vectors_of_a_prompt_and_an_answer_are_sent_as_the_numbers_that_they_are(
+    delivered: Delivered,
+) -> None:
+    with tollbook.tags(feature="question"), tollbook.call(provider="local", model="llama"):
+        tollbook.embedding(prompt=[0.25, -1, 1e-7], answer=array("f", [0.5]))
+    tollbook.embedding(answer=(1.0,), response_id="chatcmpl-1")
+    tollbook.embedding()
+
+    of_call, call, alone = delivered()
+    assert (of_call.name, of_call.parent_span_id) == ("tollbook.embedding", call.span_id)
+    assert of_call.attributes == {
+        "tollbook.prompt.embedding": [0.25, -1.0, 1e-7],
+        "tollbook.answer.embedding": [0.5],
+        "tollbook.tags.feature": "question",
+    }
+    assert alone.attributes == {
+        "tollbook.answer.embedding": [1.0],
+        "gen_ai.response.id": "chatcmpl-1",
+    }
+
+
+def test_a_vector_that_is_too_long_or_none_is_left_out_and_counted(collector: Any) -> None:
+    tollbook.embedding(prompt=[0.5] * (NUMBERS_MAX + 1), answer=[0.5] * NUMBERS_MAX)
+    tollbook.embedding(prompt=[float("nan")])
+    tollbook.embedding(prompt=["x"])  # type: ignore[list-item]
+    lost = tollbook.flush(WAIT_S).lost
+
+    (span,) = collector.spans
+    assert list(span.attributes) == ["tollbook.answer.embedding"]
+    assert (lost["value_cut"], lost["fault"]) == (1, 2)
+
+
+def test_vectors_that_have_no_room_are_left_out_and_counted(
+    collector: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(export, "QUEUE_BODY_BYTES_MAX", 100 * NUMBER_BYTES)
+
+    with PROCESS.exporter._cycle:  # type: ignore[union-attr]
+        for _ in range(3):
+            tollbook.embedding(prompt=[0.5] * 50)
+    flushed = tollbook.flush(WAIT_S)
+
+    assert (len(collector.spans), flushed.lost["body_dropped"]) == (2, 1)
+
+
 @pytest.mark.usefixtures("collector")
 def test_no_argument_of_the_surface_makes_it_raise() -> None:
     class Hostile:
@@ -314,6 +363,7 @@ def test_no_argument_of_the_surface_makes_it_raise() -> None:
     for value in (None, hostile, float("nan"), 10**400, "\ud800", b"x", [], object()):
         tollbook.score("x", value)
         tollbook.score(value, 1, response_id=value)
+        tollbook.embedding(prompt=value, answer=value, response_id=value)
         with tollbook.tags(x=value), tollbook.call(provider=value, model=value) as call:
             call.usage(input_tokens=value, output_tokens=value)
             call.answer(model=value, response_id=value)

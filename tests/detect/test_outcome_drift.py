@@ -7,6 +7,7 @@ import numpy as np
 from detect.stored import NOW
 from otlp_requests import Span
 
+import tollbook.testing
 from tollbook.attributes import (
     EVALUATION_NAME,
     EVALUATION_SCORE_LABEL,
@@ -79,13 +80,29 @@ def test_scores_that_fell_are_told_with_their_means(
     assert day_before == []
 
 
+def sent_by_the_sdk(spans: list[dict[str, object]]) -> list[dict[str, object]]:
+    """The attributes of these vectors on the spans that the SDK makes of them."""
+    with tollbook.testing.captured() as calls:
+        for one in spans:
+            with tollbook.tags(feature=one["tollbook.tags.feature"]):
+                tollbook.embedding(prompt=one[PROMPT_EMBEDDING])  # type: ignore[arg-type]
+        steps = calls.steps
+    return [
+        {
+            **{name: list(vector) for name, vector in step.attributes.items()},  # type: ignore[call-overload]
+            "tollbook.tags.feature": step.tags["feature"],
+        }
+        for step in steps
+    ]
+
+
 def test_prompts_about_something_new_are_told_by_the_vectors_that_users_send(
     priced: ClickHouse, insert: Insert, tenant: str
 ) -> None:
     random = np.random.default_rng(7)
     usual = [k % 4 for k in range(120)]
     days = [spans_of_day(back, vectors(usual, random)) for back in range(DAYS, 1, -1)]
-    days.append(spans_of_day(1, vectors([*usual[:100], *[5] * 20], random)))
+    days.append(spans_of_day(1, sent_by_the_sdk(vectors([*usual[:100], *[5] * 20], random))))
     insert(priced, [span for day in days for span in day])
 
     (found,) = outcome_drifts(priced, tenant, MIDNIGHT)

@@ -208,6 +208,30 @@ def test_a_server_s_span_within_its_client_s_is_the_same_call(
     assert calls(priced, tenant) == {"client": (True, "", COST), "vllm": (False, "client", None)}
 
 
+def test_the_outer_span_of_a_call_of_google_s_adk_is_the_same_call(
+    priced: ClickHouse, insert: Any, tenant: str
+) -> None:
+    usage = {"gen_ai.usage.input_tokens": 5_000, "gen_ai.usage.output_tokens": 900}
+    common = {**usage, "gen_ai.request.model": "gemini-4-argon"}
+    inner = {
+        **common,
+        "gen_ai.system": "gemini",
+        "gen_ai.operation.name": "generate_content",
+    }
+    spans = [
+        Span({**common, "gen_ai.system": "gcp.vertex.agent"}, name="call_llm", span_id=b"call_llm"),
+        Span(inner, name="generate_content gemini-4-argon", span_id=b"generate"),
+    ]
+    insert(priced, [replace(s, trace_id=TRACE, kind=1, scope="gcp.vertex.agent") for s in spans])
+
+    search(priced)
+
+    found = {
+        name: (billable, copy_of) for name, (billable, copy_of, _) in calls(priced, tenant).items()
+    }
+    assert found == {"generate": (True, ""), "call_llm": (False, "generate")}
+
+
 DISTINCT: list[tuple[str, Sequence[Span]]] = [
     (
         "a server that gives every answer the same id",

@@ -69,6 +69,9 @@ def logs(
                 target.int_value = value
             elif isinstance(value, float):
                 target.double_value = value
+            elif isinstance(value, list):
+                for item in value:
+                    target.array_value.values.add().string_value = item
             else:
                 target.string_value = value
     return bytes(message.SerializeToString())
@@ -108,6 +111,34 @@ def test_an_api_request_of_claude_code_is_a_priced_call(
         )
     ]
     assert calls(priced, tenant, "cost_usd") == [(CLAUDE_USD,)]
+
+
+def test_the_end_of_codex_s_stream_is_one_call_though_it_is_told_twice(
+    priced: ClickHouse, tenant: str
+) -> None:
+    # Codex 0.169 writes the place in its code into the field for the name.
+    field = "event otel/src/events/session_telemetry.rs:1153"
+    end = {"event.name": "codex.sse_event", "event.kind": "response.completed"}
+    usage = {"model": "gpt-6.1-sol", "input_token_count": "10000", "output_token_count": "2000"}
+
+    put(priced, tenant, LOGS, logs(end, event_name=field))
+    put(priced, tenant, LOGS, logs({**end, **usage, "cached_token_count": 6000}, event_name=field))
+
+    found = calls(priced, tenant, "model, input_tokens, cache_read_tokens, output_tokens")
+    assert found == [("gpt-6.1-sol", 10_000, 6_000, 2_000)]
+
+
+def test_gemini_cli_s_span_of_a_call_is_no_call_beside_its_log(
+    priced: ClickHouse, tenant: str
+) -> None:
+    told = {"event.name": "gemini_cli.api_response", "model": "gemini-4-argon"}
+    usage = {"input_token_count": 4_500, "output_token_count": 700}
+    spans = {"gen_ai.operation.name": "llm_call", "gen_ai.request.model": "gemini-4-argon"}
+
+    put(priced, tenant, LOGS, logs({**told, **usage}, scope="gemini-cli"))
+    put(priced, tenant, TRACES, request([Span(spans, name="llm_call", kind=1, scope="gemini-cli")]))
+
+    assert calls(priced, tenant, "model, input_tokens") == [("gemini-4-argon", 4_500)]
 
 
 @pytest.mark.parametrize("dialect", ["codex", "gemini_cli"])

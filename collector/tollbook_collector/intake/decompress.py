@@ -1,10 +1,11 @@
 """Taking the compression off a body, bounded while it happens: identity, gzip, deflate, zstd."""
 
-import zlib
 from collections.abc import Callable
 from typing import Final
 
 import zstandard
+
+from tollbook_collector.spool.deflate import DeflateError, decompressobj
 
 # A request of OTLP 1.11 has at most this many bytes, compressed or not.
 REQUEST_BYTES_MAX: Final = 64 * 1024 * 1024
@@ -47,7 +48,7 @@ def decompressed(body: bytes, encoding: str) -> bytes:
         raise UnknownEncoding(f"the content encoding {name[:64]!r} is not known; {known} are")
     try:
         return decoder(body)
-    except (zlib.error, zstandard.ZstdError) as error:
+    except (DeflateError, zstandard.ZstdError) as error:
         if "memory" in str(error):
             limit = f"the limit is {ZSTD_WINDOW_BYTES_MAX} B"
             raise TooLarge(f"the {name} body needs too large a window; {limit}") from error
@@ -68,7 +69,7 @@ def _inflated(body: bytes, window_bits: int) -> bytes:
     rest, parts, room = body, [], _room(body)
     left = room
     while rest:
-        reader = zlib.decompressobj(wbits=window_bits)
+        reader = decompressobj(wbits=window_bits)
         part = reader.decompress(rest, left + 1)
         left -= len(part)
         if left < 0:

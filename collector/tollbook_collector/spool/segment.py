@@ -21,12 +21,13 @@ A flipped byte costs the record that it is in: reading goes on at the next whole
 
 import re
 import struct
-import zlib
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Final
+
+from tollbook_collector.spool.deflate import crc32
 
 FORMAT_VERSION: Final = 3
 # A varint of 64 bits has at most ten bytes.
@@ -301,7 +302,7 @@ def _read_rejection(content: bytes, start: int, end: int) -> tuple[str, int]:
 
 
 def _sealed(rest: bytes) -> bytes:
-    return b"".join((varint(_CRC.size + len(rest)), _CRC.pack(_TAG_CRC, zlib.crc32(rest)), rest))
+    return b"".join((varint(_CRC.size + len(rest)), _CRC.pack(_TAG_CRC, crc32(rest)), rest))
 
 
 def _intact_body(content: bytes, position: int) -> tuple[int, int] | None:
@@ -311,7 +312,7 @@ def _intact_body(content: bytes, position: int) -> tuple[int, int] | None:
     if start < 0 or length < _CRC.size or end > len(content):
         return None
     tag, crc = _CRC.unpack_from(content, start)
-    intact = tag == _TAG_CRC and crc == zlib.crc32(memoryview(content)[start + _CRC.size : end])
+    intact = tag == _TAG_CRC and crc == crc32(memoryview(content)[start + _CRC.size : end])
     return (start, end) if intact else None
 
 

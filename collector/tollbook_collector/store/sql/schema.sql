@@ -22,7 +22,7 @@ FROM
         tenant,
         key,
         received_at,
-        multiIf(('claude_code.api_request' IN (record.event_name, map['event.name'], record.body.string_value)), 'claude_code.api_request', ('api_request' IN (record.event_name, map['event.name'])) AND (position(scope_name, 'claude_code') > 0), 'claude_code.api_request', ('gemini_cli.api_response' IN (record.event_name, map['event.name'], record.body.string_value)), 'gemini_cli.api_response', ('codex.sse_event' IN (record.event_name, map['event.name'], record.body.string_value)) AND ((map['event.kind']) = 'response.completed'), 'codex.sse_event', '') AS call_name
+        multiIf(('claude_code.api_request' IN (record.event_name, map['event.name'], record.body.string_value)), 'claude_code.api_request', ('api_request' IN (record.event_name, map['event.name'])) AND (position(scope_name, 'claude_code') > 0), 'claude_code.api_request', ('gemini_cli.api_response' IN (record.event_name, map['event.name'], record.body.string_value)), 'gemini_cli.api_response', ('codex.sse_event' IN (record.event_name, map['event.name'], record.body.string_value)) AND (if(mapContains(map, 'input_token_count'), map['event.kind'], '') = 'response.completed'), 'codex.sse_event', '') AS call_name
     FROM
     (
         SELECT
@@ -643,7 +643,7 @@ FROM
         tenant,
         started_at,
         (length(response_id) >= 20) AND (length(arrayDistinct(ngrams(response_id, 1))) >= 10) AS is_sure,
-        tuple(tuple(price_status = 'unpriced', (NOT usage_complete) OR isNull(spans.input_tokens) OR isNull(spans.output_tokens), kind = 2, ((spans.cache_read_tokens + spans.cache_write_tokens) + spans.reasoning_tokens) = 0, -toInt32(length(tags)), toUnixTimestamp64Nano(started_at), span_id, trace_id, toUnixTimestamp64Nano(received_at)), cityHash64(tenant, trace_id, span_id, received_at), toUnixTimestamp64Nano(started_at) + toInt64(duration_ns), cityHash64(service, scope_name, kind), cityHash64(ifNull(toInt64(spans.input_tokens), -1), ifNull(toInt64(spans.output_tokens), -1)), response_id) AS call,
+        tuple(tuple(price_status = 'unpriced', (NOT usage_complete) OR isNull(spans.input_tokens) OR isNull(spans.output_tokens), (kind = 2) OR (name = 'call_llm'), ((spans.cache_read_tokens + spans.cache_write_tokens) + spans.reasoning_tokens) = 0, -toInt32(length(tags)), toUnixTimestamp64Nano(started_at), span_id, trace_id, toUnixTimestamp64Nano(received_at)), cityHash64(tenant, trace_id, span_id, received_at), toUnixTimestamp64Nano(started_at) + toInt64(duration_ns), cityHash64(service, scope_name, kind, name = 'call_llm'), cityHash64(ifNull(toInt64(spans.input_tokens), -1), ifNull(toInt64(spans.output_tokens), -1)), response_id) AS call,
         arrayJoin(arrayFilter(each -> ((each.2) != ''), [('response', response_id), ('span', concat(trace_id, span_id)), ('trace', if((spans.input_tokens + spans.output_tokens) > 0, concat(trace_id, toString(assumeNotNull(spans.input_tokens)), ':', toString(assumeNotNull(spans.output_tokens))), ''))])) AS pair
     FROM spans
     WHERE is_call
@@ -1228,7 +1228,7 @@ FROM
         SELECT
             *,
             CAST(arrayMap(attribute -> (attribute.key, multiIf(attribute.value.value = 'string_value', attribute.value.string_value, attribute.value.value = 'int_value', toString(attribute.value.int_value), attribute.value.value = 'double_value', toString(attribute.value.double_value), attribute.value.value = 'bool_value', toString(attribute.value.bool_value), attribute.value.value = 'array_value', arrayStringConcat(attribute.value.array_value.`values`.string_value, ','), base64Encode(concat(attribute.value.kvlist_value, attribute.value.bytes_value)))), record.attributes), 'Map(LowCardinality(String), String)') AS map,
-            multiIf(('claude_code.api_request' IN (record.event_name, map['event.name'], record.body.string_value)), 'claude_code.api_request', ('api_request' IN (record.event_name, map['event.name'])) AND (position(scope_name, 'claude_code') > 0), 'claude_code.api_request', ('gemini_cli.api_response' IN (record.event_name, map['event.name'], record.body.string_value)), 'gemini_cli.api_response', ('codex.sse_event' IN (record.event_name, map['event.name'], record.body.string_value)) AND ((map['event.kind']) = 'response.completed'), 'codex.sse_event', '') AS call_name
+            multiIf(('claude_code.api_request' IN (record.event_name, map['event.name'], record.body.string_value)), 'claude_code.api_request', ('api_request' IN (record.event_name, map['event.name'])) AND (position(scope_name, 'claude_code') > 0), 'claude_code.api_request', ('gemini_cli.api_response' IN (record.event_name, map['event.name'], record.body.string_value)), 'gemini_cli.api_response', ('codex.sse_event' IN (record.event_name, map['event.name'], record.body.string_value)) AND (if(mapContains(map, 'input_token_count'), map['event.kind'], '') = 'response.completed'), 'codex.sse_event', '') AS call_name
         FROM
         (
             SELECT
@@ -2400,7 +2400,7 @@ AS SELECT
     dialect,
     if((resource_attributes['service.name']) = '', 'unknown_service', resource_attributes['service.name']) AS service,
     if((resource_attributes['deployment.environment.name']) = '', resource_attributes['deployment.environment'], resource_attributes['deployment.environment.name']) AS environment,
-    (operation IN ('chat', 'text_completion', 'generate_content', 'embeddings', 'rerank', 'image', 'audio', 'speech_to_text', 'text_to_speech', 'litellm.passthrough')) AND (kind_operation NOT IN ('invoke_agent', 'invoke_workflow', 'execute_tool', 'retrieval')) AND (name NOT IN ('Received Proxy Server Request', 'raw_gen_ai_request')) AND ((dialect != 'vercel_genai') OR isNotNull(input_whole) OR (status_code = 2)) AS is_call,
+    (operation IN ('chat', 'text_completion', 'generate_content', 'embeddings', 'rerank', 'image', 'audio', 'speech_to_text', 'text_to_speech', 'litellm.passthrough')) AND (kind_operation NOT IN ('invoke_agent', 'invoke_workflow', 'execute_tool', 'retrieval')) AND (name NOT IN ('Received Proxy Server Request', 'raw_gen_ai_request')) AND (((dialect != 'vercel_genai') AND (scope_name != 'gemini-cli')) OR isNotNull(input_whole) OR (status_code = 2)) AS is_call,
     operation,
     multiIf((provider_named != '') OR (operation = ''), provider_named, dialect = 'vllm', 'vllm', provider_of_host != '', provider_of_host, transform(extract(lower(request_model), '^(gpt-[0-9]|chatgpt-|o[1-9](?:-|$)|text-embedding-3|text-embedding-ada|claude-|gemini-|grok-|deepseek-|mistral-|codestral-|devstral-|magistral-|ministral-|command-|embed-v4|rerank-v)'), ['claude-', 'gemini-', 'grok-', 'deepseek-', 'mistral-', 'codestral-', 'devstral-', 'magistral-', 'ministral-', 'command-', 'embed-v4', 'rerank-v', ''], ['anthropic', 'gcp.gemini', 'x_ai', 'deepseek', 'mistral_ai', 'mistral_ai', 'mistral_ai', 'mistral_ai', 'mistral_ai', 'cohere', 'cohere', 'cohere', ''], 'openai')) AS provider,
     request_model,

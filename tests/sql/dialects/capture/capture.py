@@ -22,7 +22,7 @@ from server import provider
 
 os.environ.setdefault("OPENAI_API_KEY", "none")
 os.environ.setdefault("ANTHROPIC_API_KEY", "none")
-OPENAI, ANTHROPIC = "gpt-6.1-sol", "claude-opus-5-5"
+OPENAI, ANTHROPIC, GEMINI = "gpt-6.1-sol", "claude-opus-5-5", "gemini-4-argon"
 QUESTION: list[Any] = [{"role": "user", "content": "Is it so?"}]
 
 
@@ -158,13 +158,8 @@ def litellm(url: str, tracers: TracerProvider) -> None:
     import litellm as library
     from litellm.integrations.opentelemetry import OpenTelemetry, OpenTelemetryConfig
 
-    if os.environ.get("LITELLM_OTEL_V2"):
-        from litellm.integrations.otel.logger import OpenTelemetryV2
-
-        library.callbacks = [OpenTelemetryV2(tracer_provider=tracers)]
-    else:
-        configuration = OpenTelemetryConfig(exporter=CAPTURED)
-        library.callbacks = [OpenTelemetry(configuration, tracer_provider=tracers)]
+    configuration = OpenTelemetryConfig(exporter=CAPTURED)
+    library.callbacks = [OpenTelemetry(configuration, tracer_provider=tracers)]
     library.completion(
         model=f"openai/{OPENAI}",
         messages=QUESTION,
@@ -182,6 +177,92 @@ def litellm(url: str, tracers: TracerProvider) -> None:
         if len(CAPTURED.get_finished_spans()) >= 2:
             break
         time.sleep(0.1)
+
+
+def litellm_v2(url: str, tracers: TracerProvider) -> None:
+    import asyncio
+
+    import litellm as library
+    from litellm.integrations.otel.logger import OpenTelemetryV2
+
+    library.callbacks = [OpenTelemetryV2(tracer_provider=tracers)]
+
+    async def ask() -> None:
+        await library.acompletion(
+            model=f"openai/{OPENAI}",
+            messages=QUESTION,
+            api_base=f"{url}/v1",
+            api_key="none",
+            metadata={"team": "search"},
+            user="u1",
+        )
+        await library.acompletion(
+            model=f"anthropic/{ANTHROPIC}", messages=QUESTION, api_base=url, api_key="none"
+        )
+        for _ in range(100):
+            if len(CAPTURED.get_finished_spans()) >= 2:
+                break
+            await asyncio.sleep(0.1)
+
+    asyncio.run(ask())
+
+
+def google_adk(url: str, tracers: TracerProvider) -> None:
+    import asyncio
+
+    trace.set_tracer_provider(tracers)
+    os.environ.update(GOOGLE_API_KEY="none", GOOGLE_GEMINI_BASE_URL=url)
+    from google.adk.agents import LlmAgent
+    from google.adk.runners import InMemoryRunner
+    from google.genai import types
+
+    agent = LlmAgent(name="answerer", model=GEMINI, instruction="Answer.")
+    runner = InMemoryRunner(agent=agent, app_name="answers")
+
+    async def ask() -> None:
+        session = await runner.session_service.create_session(app_name="answers", user_id="u1")
+        question = types.Content(role="user", parts=[types.Part(text="Is it so?")])
+        async for _ in runner.run_async(user_id="u1", session_id=session.id, new_message=question):
+            pass
+
+    asyncio.run(ask())
+
+
+def xai(url: str, tracers: TracerProvider) -> None:
+    from concurrent.futures import ThreadPoolExecutor
+
+    import grpc
+    from xai_sdk import Client
+    from xai_sdk.chat import user
+    from xai_sdk.proto import chat_pb2, chat_pb2_grpc, sample_pb2, usage_pb2
+
+    class Chat(chat_pb2_grpc.ChatServicer):  # type: ignore[misc]
+        def GetCompletion(self, request: Any, context: Any) -> Any:  # noqa: N802
+            answer = chat_pb2.GetChatCompletionResponse(id="r1", model=request.model)
+            output = answer.outputs.add(finish_reason=sample_pb2.REASON_STOP)
+            output.message.role = chat_pb2.ROLE_ASSISTANT
+            output.message.content = "Yes."
+            answer.usage.CopyFrom(
+                usage_pb2.SamplingUsage(
+                    prompt_tokens=10_000,
+                    prompt_text_tokens=10_000,
+                    cached_prompt_text_tokens=4_000,
+                    completion_tokens=600,
+                    reasoning_tokens=400,
+                    total_tokens=11_000,
+                    cost_in_usd_ticks=200_000_000,
+                )
+            )
+            return answer
+
+    trace.set_tracer_provider(tracers)
+    server = grpc.server(ThreadPoolExecutor())
+    chat_pb2_grpc.add_ChatServicer_to_server(Chat(), server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    client = Client(api_key="none", api_host=f"127.0.0.1:{port}", use_insecure_channel=True)
+    client.chat.create(model="grok-4.7", messages=[user("Is it so?")]).sample()
+    server.stop(None)
 
 
 def langsmith(url: str, tracers: TracerProvider) -> None:
@@ -230,13 +311,14 @@ def anthropic_native(url: str, tracers: TracerProvider) -> None:
 
 
 def crewai(url: str, tracers: TracerProvider) -> None:
-    trace.set_tracer_provider(tracers)
     from crewai import LLM, Agent, Crew, Task
+    from crewai.telemetry.tracing import telemetry_session
 
     llm = LLM(model=f"openai/{OPENAI}", base_url=f"{url}/v1", api_key="none")
     agent = Agent(role="answerer", goal="answer", backstory="none", llm=llm)
     task = Task(description="Is it so?", expected_output="yes", agent=agent)
-    Crew(agents=[agent], tasks=[task]).kickoff()
+    with telemetry_session("k1", "answers", [CAPTURED]):
+        Crew(agents=[agent], tasks=[task]).kickoff()
 
 
 def mistral(url: str, tracers: TracerProvider) -> None:
@@ -275,7 +357,10 @@ LIBRARIES: dict[str, tuple[Callable[[str, TracerProvider], None], list[str]]] = 
     "langfuse": (langfuse, ["langfuse"]),
     "pydantic_ai": (pydantic_ai, ["pydantic-ai-slim"]),
     "litellm": (litellm, ["litellm"]),
-    "litellm_v2": (litellm, ["litellm"]),
+    "litellm_v2": (litellm_v2, ["litellm"]),
+    "google_adk": (google_adk, ["google-adk"]),
+    "google_adk_1": (google_adk, ["google-adk"]),
+    "xai": (xai, ["xai-sdk"]),
     "langsmith": (langsmith, ["langsmith"]),
     "haystack": (haystack, ["haystack-ai"]),
     "anthropic": (anthropic_native, ["anthropic"]),
@@ -306,6 +391,8 @@ def main() -> None:
     run, packages = LIBRARIES[name]
     if name == "litellm_v2":
         os.environ["LITELLM_OTEL_V2"] = "true"
+    if name == "google_adk_1":
+        os.environ["ADK_TELEMETRY_SCHEMA_VERSION_OPT_IN"] = "1"
     tracers = TracerProvider()
     tracers.add_span_processor(SimpleSpanProcessor(CAPTURED))
     with provider() as url:

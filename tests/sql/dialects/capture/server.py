@@ -2,9 +2,11 @@
 
 OpenAI-shaped: 10,000 input tokens, 6,000 of them cached, and 2,000 output tokens, 500 of them
 reasoning. Anthropic-shaped: 2,000 uncached, 10,000 read, 5,000 written for five minutes and 3,000
-for an hour, 1,000 output tokens. Chat and messages also stream.
+for an hour, 1,000 output tokens. Gemini-shaped: a prompt of 4,500, 2,000 of it cached, 500 of tool
+use, 700 of candidates, 200 of thoughts. All of them also stream.
 """
 
+import gzip
 import json
 import threading
 from collections.abc import Iterator
@@ -34,6 +36,30 @@ ANTHROPIC_USAGE = {
     "output_tokens": 1_000,
     "service_tier": "standard",
 }
+
+GEMINI_USAGE = {
+    "promptTokenCount": 4_500,
+    "toolUsePromptTokenCount": 500,
+    "cachedContentTokenCount": 2_000,
+    "candidatesTokenCount": 700,
+    "thoughtsTokenCount": 200,
+    "totalTokenCount": 5_900,
+}
+
+
+def gemini(model: str) -> dict[str, Any]:
+    return {
+        "responseId": "resp-gemini-1",
+        "modelVersion": model,
+        "candidates": [
+            {
+                "index": 0,
+                "finishReason": "STOP",
+                "content": {"role": "model", "parts": [{"text": "Yes."}]},
+            }
+        ],
+        "usageMetadata": GEMINI_USAGE,
+    }
 
 
 def chat(model: str) -> dict[str, Any]:
@@ -91,6 +117,21 @@ def responses(model: str) -> dict[str, Any]:
     }
 
 
+def response_events(model: str) -> list[dict[str, Any]]:
+    whole = responses(model)
+    (item,) = whole["output"]
+    begun = {**whole, "status": "in_progress", "output": [], "usage": None}
+    place = {"output_index": 0}
+    text = {**place, "item_id": "msg_1", "content_index": 0}
+    return [
+        {"type": "response.created", "response": begun},
+        {"type": "response.output_item.added", **place, "item": {**item, "content": []}},
+        {"type": "response.output_text.delta", **text, "delta": "Yes."},
+        {"type": "response.output_item.done", **place, "item": item},
+        {"type": "response.completed", "response": whole},
+    ]
+
+
 def embeddings(model: str) -> dict[str, Any]:
     return {
         "object": "list",
@@ -135,7 +176,11 @@ ANSWERS = {
     "/responses": responses,
     "/embeddings": embeddings,
     "/messages": messages,
+    ":generateContent": gemini,
+    ":streamGenerateContent": gemini,
 }
+# What was exported: the path and the body of each request.
+EXPORTED: list[tuple[str, bytes]] = []
 
 
 class Provider(BaseHTTPRequestHandler):
@@ -145,13 +190,28 @@ class Provider(BaseHTTPRequestHandler):
         self.send(b"{}", "application/json")
 
     def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        answer = next((a for path, a in ANSWERS.items() if self.path.endswith(path)), None)
+        body = self.body()
+        path = self.path.partition("?")[0]
+        if path in ("/v1/logs", "/v1/traces"):
+            EXPORTED.append((path, body))
+        answer = next((a for end, a in ANSWERS.items() if path.endswith(end)), None)
         if answer is None:
             self.send(b"{}", "application/json")
             return
-        asked = json.loads(body)
-        if asked.get("stream") and answer is messages:
+        asked = json.loads(body or b"{}")
+        if answer is gemini:
+            made = json.dumps(gemini(self.path.split("/models/")[1].split(":")[0]))
+            if "streamGenerateContent" in self.path:
+                self.send(f"data: {made}\n\n".encode(), "text/event-stream")
+            else:
+                self.send(made.encode(), "application/json")
+        elif asked.get("stream") and answer is responses:
+            events = [
+                f"event: {e['type']}\ndata: {json.dumps({**e, 'sequence_number': number})}\n\n"
+                for number, e in enumerate(response_events(asked["model"]))
+            ]
+            self.send("".join(events).encode(), "text/event-stream")
+        elif asked.get("stream") and answer is messages:
             events = [
                 f"event: {e['type']}\ndata: {json.dumps(e)}\n\n"
                 for e in message_events(asked["model"])
@@ -162,6 +222,17 @@ class Provider(BaseHTTPRequestHandler):
             self.send("".join([*events, "data: [DONE]\n\n"]).encode(), "text/event-stream")
         else:
             self.send(json.dumps(answer(asked["model"])).encode(), "application/json")
+
+    def body(self) -> bytes:
+        if self.headers.get("Transfer-Encoding") != "chunked":
+            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        else:
+            body = b""
+            while size := int(self.rfile.readline(), 16):
+                body += self.rfile.read(size)
+                self.rfile.readline()
+            self.rfile.readline()
+        return gzip.decompress(body) if self.headers.get("Content-Encoding") == "gzip" else body
 
     def send(self, body: bytes, content_type: str) -> None:
         self.send_response(200)

@@ -25,8 +25,8 @@ SELECT
     operation IN ('chat', 'text_completion', 'generate_content', 'embeddings', 'rerank', 'image', 'audio', 'speech_to_text', 'text_to_speech', 'litellm.passthrough')
         AND kind_operation NOT IN ('invoke_agent', 'invoke_workflow', 'execute_tool', 'retrieval')
         AND name NOT IN ('Received Proxy Server Request', 'raw_gen_ai_request')
-        -- Its outer span of embeddings has the same operation, and no usage.
-        AND (dialect != 'vercel_genai' OR isNotNull(input_whole) OR status_code = 2) AS is_call,
+        -- The outer span of embeddings has the same operation, and no usage; the usage of Gemini CLI is in its log.
+        AND ((dialect != 'vercel_genai' AND scope_name != 'gemini-cli') OR isNotNull(input_whole) OR status_code = 2) AS is_call,
     operation,
     multiIf(provider_named != '' OR operation = '', provider_named, dialect = 'vllm', 'vllm', provider_of_host != '', provider_of_host, tollbook_provider_of_model(lower(request_model))) AS provider,
     request_model,

@@ -13,7 +13,7 @@ FROM
         tenant,
         key,
         received_at,
-        tollbook_log_call(record.event_name, map['event.name'], record.body.string_value, scope_name, map['event.kind']) AS call_name
+        tollbook_log_call(record.event_name, map['event.name'], record.body.string_value, scope_name, if(mapContains(map, 'input_token_count'), map['event.kind'], '')) AS call_name
     FROM
     (
         SELECT

@@ -1,4 +1,5 @@
 -- One row for each model call and sign by which a copy of it can be known: calls with the same sign may be the same call.
+-- The first schema of Google's ADK has a span call_llm around that of the call, of the same scope and with the same usage.
 -- call: the order in which calls count, so that of two copies always the same one does; its key; what pairs are judged by.
 CREATE OR REPLACE VIEW call_signs AS
 SELECT
@@ -20,7 +21,7 @@ FROM
             tuple(
                 price_status = 'unpriced',
                 NOT usage_complete OR isNull(spans.input_tokens) OR isNull(spans.output_tokens),
-                kind = 2,
+                kind = 2 OR name = 'call_llm',
                 spans.cache_read_tokens + spans.cache_write_tokens + spans.reasoning_tokens = 0,
                 -toInt32(length(tags)),
                 toUnixTimestamp64Nano(started_at),
@@ -29,7 +30,7 @@ FROM
                 toUnixTimestamp64Nano(received_at)),
             tollbook_copy_key(tenant, trace_id, span_id, received_at),
             toUnixTimestamp64Nano(started_at) + toInt64(duration_ns),
-            cityHash64(service, scope_name, kind),
+            cityHash64(service, scope_name, kind, name = 'call_llm'),
             cityHash64(ifNull(toInt64(spans.input_tokens), -1), ifNull(toInt64(spans.output_tokens), -1)),
             response_id) AS call,
         arrayJoin(arrayFilter(each -> each.2 != '', [
