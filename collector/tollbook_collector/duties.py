@@ -33,15 +33,16 @@ class SomeFailed(Exception):
 
     Args:
         errors: What was raised, by the name of what failed; not empty.
-        count: How many there were in all.
+        failed_count: How many failed, also of one name.
+        all_count: How many there were in all.
     """
 
-    def __init__(self, errors: dict[str, Exception], count: int) -> None:
+    def __init__(self, errors: dict[str, Exception], failed_count: int, all_count: int) -> None:
         named = [
             f"{name}: {type(error).__name__}: {error}"[:ERROR_LENGTH_MAX]
             for name, error in list(errors.items())[:NAMED_MAX]
         ]
-        super().__init__(f"{len(errors)} of {count} failed: {'; '.join(named)}")
+        super().__init__(f"{failed_count} of {all_count} failed: {'; '.join(named)}")
         self.errors = errors
 
 
@@ -69,18 +70,19 @@ def try_each(
 ) -> SomeFailed | None:
     """Return what `each_alone` raises after the last one, for whom something is left to be done."""
     errors: dict[str, Exception] = {}
-    count = 0
+    all_count = failed_count = 0
     for one in those:
-        count += 1
+        all_count += 1
         try:
             do(one)
         except StoreUnavailable:
             raise
-        except Exception as error:  # the head of one's own part of a round; counted by SomeFailed
+        except Exception as error:  # the head of one's own part of a round
+            failed_count += 1
             errors[name(one)] = error
     if not errors:
         return None
-    failed = SomeFailed(errors, count)
+    failed = SomeFailed(errors, failed_count, all_count)
     failed.__cause__ = next(iter(errors.values()))
     return failed
 
