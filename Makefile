@@ -102,6 +102,9 @@ deploy-check: .venv-deploy/bin/hadolint  ## validate deploy/ with Helm, hadolint
 settings: $(STAMP)  ## write docs/settings.md from the collector's settings
 	@$(BIN)/python deploy/release/settings_page.py > settings.md.new && mv settings.md.new docs/settings.md
 
+sdk-reference: $(STAMP)  ## write docs/sdk-reference.md from the docstrings of the SDK's public names
+	@$(BIN)/python deploy/release/sdk_page.py > sdk.md.new && mv sdk.md.new docs/sdk-reference.md
+
 release: $(STAMP)  ## a dry run of a release: two builds compared, SBOM, checksums, provenance; uploads nothing
 	@$(BIN)/python deploy/release/dry_run.py
 
@@ -118,4 +121,4 @@ wheel: $(STAMP)  ## build the sdist and the wheel into dist/
 clean:
 	@rm -rf .venv .venv-focus .venv-deploy .venv-site .site dist .pytest_cache .mypy_cache .ruff_cache
 
-.PHONY: bench-collectors bench-copy settings release site deploy deploy-check bench-prices focus-validator help setup demo test test-clients check bench crash soak fuzz fuzz-sql hostile schema docs rates wheel clean
+.PHONY: bench-collectors bench-copy settings sdk-reference release site deploy deploy-check bench-prices focus-validator help setup demo test test-clients check bench crash soak fuzz fuzz-sql hostile schema docs rates wheel clean

@@ -24,7 +24,7 @@ from tollbook_collector.money.book import put_in_force
 from tollbook_collector.money.seed import read_book
 from tollbook_collector.spool.segment import Envelope, header, record
 from tollbook_collector.store import sql
-from tollbook_collector.store.client import ClickHouse, StoreAddress
+from tollbook_collector.store.client import ClickHouse, StoreAddress, StoreRefused
 from tollbook_collector.store.copy import unfinished
 from tollbook_collector.store.embedded.process import EmbeddedStore
 
@@ -70,6 +70,15 @@ def sums(store: ClickHouse) -> list[Sequence[Any]]:
     return [row for statement in COMPARED for row in store.rows(statement)]
 
 
+def _copied(store: ClickHouse) -> int:
+    """Return the spans that a store has, 0 before it has the table."""
+    try:
+        [(rows,)] = store.rows("SELECT count() FROM spans")
+    except StoreRefused:
+        return 0
+    return int(rows)
+
+
 def main() -> int:
     """Run, and return the exit status."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
@@ -98,10 +107,13 @@ def main() -> int:
             for text in (store.address.url, store.address.user, store.address.password)
         ]
         command, spent = [sys.executable, "-c", PROGRAM, *arguments], 0.0
-        for _ in range(options.kills):
+        for kill in range(options.kills):
             began = time.monotonic()
             copying = subprocess.Popen(command)
-            time.sleep(draw.uniform(2, 2 + rows / 400_000))
+            # Of each share of the rows, somewhere inside it: however fast this machine is.
+            wanted = rows * (kill + draw.uniform(0.1, 0.9)) / (options.kills + 1)
+            while copying.poll() is None and _copied(stores[1]) < wanted:
+                time.sleep(0.05)
             copying.send_signal(signal.SIGKILL)
             killed = copying.wait() == -signal.SIGKILL
             spent += time.monotonic() - began

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import yaml
 
+import tollbook
 from tollbook_collector.settings import Settings
 
 ROOT = Path(__file__).parents[1]
@@ -21,6 +22,16 @@ def test_the_page_of_settings_says_nothing_but_what_the_settings_say() -> None:
     page = (ROOT / "docs/settings.md").read_text().splitlines()
     assert [line for line in page if line not in printed.splitlines()] == [], "run: make settings"
     assert len(page) > len(Settings.model_fields)
+
+
+def test_the_reference_of_the_sdk_is_what_its_public_names_say() -> None:
+    command = [sys.executable, ROOT / "deploy/release/sdk_page.py"]
+
+    printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+    assert (ROOT / "docs/sdk-reference.md").read_text() == printed, "run: make sdk-reference"
+    shown = set(re.findall(r"^### tollbook\.(\w+)$", printed, re.MULTILINE))
+    assert shown == set(tollbook.__all__)
 
 
 def test_every_page_of_the_navigation_is_there() -> None:

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 
-WAIT_S = 60.0
+WAIT_S = 180.0
 LOOK_AGAIN_S = 0.05
 # For the head of a program: it may take its time to deliver at its end. With other programs on the
 # machine, the time that a user is promised may be over before ours had the processor once.

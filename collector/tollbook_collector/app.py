@@ -163,7 +163,9 @@ class Collector:
         self.alerts = Deliver(self._store, self._webhooks, self._routes)
         self.audit = Audit(self._store)
         self.oidc_secret = settings.oidc_secret
-        self._duties = Duties([*self._list_duties(), *self._list_intake_duties()], self._lease.held)
+        self._duties = Duties(
+            [*self._list_duties(), *self._list_intake_duties()], self._lease.held, self._is_behind
+        )
 
     def open_store(self) -> None:
         """Start the embedded store or connect to the configured one, and begin to load.
@@ -312,13 +314,17 @@ class Collector:
             Duty("scrape metrics", LOOK_S, self._scraper.scrape),
             Duty("cap dimensions", CARDINALITY_S, self._cardinality.look),
             Duty("check the books", CHECK_S, self._books.check),
-            Duty("compare roll-ups", COMPARE_S, self._balance.compare),
+            Duty("compare roll-ups", COMPARE_S, self._balance.compare, patient=True),
             Duty("keep the lease", RENEW_S, self._lease.keep),
             *([Duty("send the canary", every_s, self.canary.sing)] if every_s else []),
         ]
 
     def _is_waiting(self) -> bool:
         return self.spools[TRACES.name].counts().waiting_bytes > 0
+
+    def _is_behind(self) -> bool:
+        """Return whether a segment waits beside those that are being inserted."""
+        return self.spools[TRACES.name].counts().waiting_segments > INSERTERS
 
     def _troubles(self) -> list[str]:
         alerts, duties = self.alerts.troubles(), self._duties.troubles()
@@ -352,15 +358,22 @@ class Collector:
             Duty("keep ballast", KEEP_BALLAST_S, partial(keep_ballast, self._settings.data)),
             Duty("reload prices", RELOAD_EVERY_S, lambda: self._prices.reload(self._store())),
             Duty("reload tollbook.toml", RELOAD_EVERY_S, self._policy_file.reload),
-            Duty("count unpriced", COUNT_EVERY_S, lambda: self._unpriced.count(self._store())),
+            Duty(
+                "count unpriced",
+                COUNT_EVERY_S,
+                lambda: self._unpriced.count(self._store()),
+                patient=True,
+            ),
             Duty("watch budgets", WATCH_BUDGETS_S, budgets.watch, True),
             Duty("notice findings", NOTICE_S, notice.look, True),
             Duty("plan alerts", PLAN_S, Plan(self._store, self._routes).plan, True),
             Duty("write audit", WRITE_S, self.audit.write),
             Duty("deliver alerts", DELIVER_S, self.alerts.deliver, True),
-            Duty("find copies", COPIES_EVERY_S, Copies(self._store).search, True),
-            Duty("book late charges", LATE_EVERY_S, LateCharges(self._store).book, True),
-            Duty("search savings", SEARCH_EVERY_S, Savings(self._store).search, True),
+            Duty("find copies", COPIES_EVERY_S, Copies(self._store).search, True, patient=True),
+            Duty(
+                "book late charges", LATE_EVERY_S, LateCharges(self._store).book, True, patient=True
+            ),
+            Duty("search savings", SEARCH_EVERY_S, Savings(self._store).search, True, patient=True),
         ]
 
     def share_keys(self) -> None:

@@ -35,6 +35,7 @@ from tollbook_collector.commands import (
 )
 from tollbook_collector.commands.anomalies import anomalies, detect
 from tollbook_collector.commands.ask import CollectorAway, CollectorRefused, ask_json
+from tollbook_collector.commands.complete import completed_dimensions
 from tollbook_collector.commands.drift import app as drift
 from tollbook_collector.logs import log_to
 from tollbook_collector.settings import Settings
@@ -190,7 +191,12 @@ def demo(
 
 @app.command()
 def spend(
-    by: Annotated[str, typer.Option(help="Dimensions, as model,team or day,service.")] = "model",
+    by: Annotated[
+        str,
+        typer.Option(
+            help="Dimensions, as model,team or day,service.", autocompletion=completed_dimensions
+        ),
+    ] = "model",
     since: Since = "7d",
     as_json: AsJson = False,
     api: Api = DEFAULT_API,

@@ -22,6 +22,8 @@ NAMED_MAX: Final = 5
 ERROR_LENGTH_MAX: Final = 300
 # People are told of a duty that failed so many times without a success between.
 TROUBLE_AFTER: Final = 3
+# So long a patient duty lets spans go first that wait to be loaded; then it takes its share.
+PATIENCE_S: Final = 60.0
 
 log = logging.getLogger(__name__)
 
@@ -96,12 +98,14 @@ class Duty:
         every_s: Seconds from the end of one round to the start of the next.
         run: One round. It may raise; StoreUnavailable is expected while the store is away.
         alone: Of several collectors at one store, one does it at a time.
+        patient: It may wait for PATIENCE_S while loading is behind.
     """
 
     name: str
     every_s: float
     run: Callable[[], None]
     alone: bool = False
+    patient: bool = False
 
 
 @dataclass(frozen=True)
@@ -130,10 +134,17 @@ class Duties:
     Args:
         duties: Each begins its first round at `start`.
         leads: Whether this collector does the duties that one does alone; asked before each round.
+        behind: Whether spans wait for the store; asked before each round of a patient duty.
     """
 
-    def __init__(self, duties: Sequence[Duty], leads: Callable[[], bool] = lambda: True) -> None:
+    def __init__(
+        self,
+        duties: Sequence[Duty],
+        leads: Callable[[], bool] = lambda: True,
+        behind: Callable[[], bool] = lambda: False,
+    ) -> None:
         self._leads = leads
+        self._behind = behind
         self._stopping = threading.Event()
         self._counts = {duty.name: DutyCounts() for duty in duties}
         self._threads = [
@@ -170,12 +181,17 @@ class Duties:
         ]
 
     def _repeat(self, duty: Duty) -> None:
+        due_at = time.monotonic()
         while not self._stopping.is_set():
-            if duty.alone and not self._leads():
+            if (duty.alone and not self._leads()) or self._lets_spans_go_first(duty, due_at):
                 self._stopping.wait(min(duty.every_s, LEAD_LOOK_S))
                 continue
             self._run(duty)
             self._stopping.wait(duty.every_s)
+            due_at = time.monotonic()
+
+    def _lets_spans_go_first(self, duty: Duty, due_at: float) -> bool:
+        return duty.patient and time.monotonic() - due_at < PATIENCE_S and self._behind()
 
     def _run(self, duty: Duty) -> None:
         before = self._counts[duty.name]

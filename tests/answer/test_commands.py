@@ -176,3 +176,61 @@ def test_no_colour_leaves_where_it_is_not_wanted(address: str) -> None:
 
     assert not re.search(rb"\x1b\[[0-9;]*3[0-7]m", done.stdout)
     assert b"gpt-4o" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("shell", "offered"),
+    [
+        ("bash", {"model,team"}),
+        ("zsh", {"_arguments '*: :((\"model,team\"))'"}),
+        ("fish", {"model,team"}),
+    ],
+)
+def test_a_shell_is_offered_the_dimensions_that_are_left(shell: str, offered: set[str]) -> None:
+    line = "tollbook spend --by model,te"
+    asked = {
+        "bash": {"COMP_WORDS": line, "COMP_CWORD": "3", "_TOLLBOOK_COMPLETE": "complete_bash"},
+        "zsh": {"_TYPER_COMPLETE_ARGS": line, "_TOLLBOOK_COMPLETE": "complete_zsh"},
+        "fish": {
+            "_TYPER_COMPLETE_ARGS": line,
+            "_TYPER_COMPLETE_FISH_ACTION": "get-args",
+            "_TOLLBOOK_COMPLETE": "complete_fish",
+        },
+    }[shell]
+
+    told = subprocess.run(
+        [sys.executable, "-c", "from tollbook_collector.cli import app; app(prog_name='tollbook')"],
+        env={**os.environ, **asked},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert set(told.stdout.split("\n")) - {""} == offered, told.stderr
+
+
+def test_long_work_is_shown_on_a_terminal_and_nowhere_else() -> None:
+    program = (
+        "import sys; from tollbook_collector.commands.progress import working\n"
+        "with working('pricing anew', as_json=sys.argv[1] == 'json', counted=True) as show:\n"
+        "    show(3, 4)\n"
+        "print('answer')"
+    )
+
+    def run(said: str, **environment: str) -> tuple[str, str]:
+        told = subprocess.run(
+            [sys.executable, "-c", program, said],
+            env={**os.environ, **environment},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        return told.stdout, told.stderr
+
+    terminal = run("table", FORCE_COLOR="1", TTY_COMPATIBLE="1")
+
+    assert terminal[0] == "answer\n"
+    assert "pricing anew" in terminal[1]
+    assert "3/4" in terminal[1]
+    assert run("json", FORCE_COLOR="1", TTY_COMPATIBLE="1") == ("answer\n", "")
+    assert run("table") == ("answer\n", "")

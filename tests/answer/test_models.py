@@ -48,3 +48,17 @@ def test_the_rates_of_the_models_in_use_are_listed_by_the_million(
     (standard,) = [row for row in rows if row["service_tier"] == "standard" and not row["variant"]]
     assert Decimal(standard["input_usd_per_million"]) == Decimal("0.25")
     assert Decimal(standard["output_usd_per_million"]) == 2
+
+
+def test_what_is_billed_beside_tokens_is_listed_for_one_of_each(
+    api: TestClient, priced: ClickHouse, insert: Insert
+) -> None:
+    insert(priced, [call("anthropic", "claude-opus-5-5", 1000, 100, NOW)])
+
+    rows = api.get("/v1/prices/used").json()["rows"]
+    page = api.get("/prices").text
+
+    # Ten dollars for a thousand searches.
+    assert {Decimal(row["unit_usd"]["web_search"]) for row in rows} == {Decimal("0.01")}
+    assert "<td>web search</td>" in page
+    assert 'title="0.01 USD"' in page

@@ -3,6 +3,8 @@
 import itertools
 import threading
 
+import pytest
+
 from tollbook_collector.duties import Duties, Duty
 
 TIMEOUT_S = 10
@@ -75,3 +77,35 @@ def test_a_duty_that_one_collector_does_alone_waits_for_its_turn() -> None:
     duties.stop()
 
     assert before == 0
+
+
+def test_a_patient_duty_lets_spans_go_first_and_others_do_not() -> None:
+    asked, ran, others = threading.Event(), threading.Event(), threading.Event()
+    caught_up = threading.Event()
+
+    def behind() -> bool:
+        asked.set()
+        return not caught_up.is_set()
+
+    listed = [Duty("search", 0.0, ran.set, patient=True), Duty("tell", 0.0, others.set)]
+    duties = Duties(listed, behind=behind)
+    duties.start()
+    assert asked.wait(TIMEOUT_S)
+    assert others.wait(TIMEOUT_S)
+    before = duties.counts()["search"].rounds
+    caught_up.set()
+    assert ran.wait(TIMEOUT_S)
+    duties.stop()
+
+    assert before == 0
+
+
+def test_the_patience_of_a_duty_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tollbook_collector.duties.PATIENCE_S", 0.0)
+    ran = threading.Event()
+
+    duties = Duties([Duty("search", 0.0, ran.set, patient=True)], behind=lambda: True)
+    duties.start()
+
+    assert ran.wait(TIMEOUT_S)
+    duties.stop()

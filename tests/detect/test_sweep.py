@@ -26,7 +26,7 @@ def run_calls(run_id: str, calls: int, at: datetime, **usage: Any) -> list[Span]
     return [
         call(
             "openai",
-            "gpt-5-mini",
+            usage.get("model", "gpt-5-mini"),
             1_000 + k * int(usage.get("grows", 1)),
             100,
             at=at + timedelta(seconds=10 * k),
@@ -82,6 +82,17 @@ def test_a_run_that_repeats_itself_is_a_loop_as_soon_as_it_passes_the_largest(
 
     assert found.channel == "loop"
     assert "only 1 of them different" in found.explanation
+
+
+def test_a_runaway_run_of_a_model_without_a_price_is_told_at_an_unknown_cost(
+    priced: ClickHouse, insert: Any, tenant: str
+) -> None:
+    insert(priced, [*earlier_runs(), *run_calls("away", 40, NOW - 7 * MINUTE, model="of-nobody")])
+
+    found = {one.channel: one for one in swept(priced, tenant, NOW)}["runaway_run"]
+
+    assert found.dollars_so_far is None
+    assert found.explanation.endswith("40 calls where 12 are usual; at an unknown cost")
 
 
 def test_the_first_runs_of_a_name_are_held_against_a_number(

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,7 +17,14 @@ from typing import Any
 import pytest
 from waiting import wait_until
 
-START_S = 60.0
+from tollbook_collector.money.book import put_in_force
+from tollbook_collector.money.seed import read_book
+from tollbook_collector.store import sql
+from tollbook_collector.store.client import ClickHouse, StoreAddress
+from tollbook_collector.store.embedded.process import EmbeddedStore
+
+START_S = 180.0
+ANSWER_S = 120.0  # for one request, on a machine that does much else
 # The canary would be counted with what a test sends.
 QUIET = {"COLUMNS": "200", "PYTHONUNBUFFERED": "1", "TOLLBOOK_CANARY_EVERY_S": "0"}
 # What a collector says of itself at its start, in this order.
@@ -39,7 +47,7 @@ class RunningCollector:
         headers = {"content-type": "application/x-protobuf"}
         message = urllib.request.Request(f"{self.otlp_http}/v1/traces", body, headers)
         try:
-            with urllib.request.urlopen(message, timeout=30) as answer:
+            with urllib.request.urlopen(message, timeout=ANSWER_S) as answer:
                 return int(answer.status)
         except urllib.error.HTTPError as error:
             with error:
@@ -48,7 +56,7 @@ class RunningCollector:
     def get(self, path: str) -> Any:
         """Return the JSON of an answer of the API, whatever its status."""
         try:
-            with urllib.request.urlopen(f"{self.api}{path}", timeout=30) as answer:
+            with urllib.request.urlopen(f"{self.api}{path}", timeout=ANSWER_S) as answer:
                 return json.load(answer)
         except urllib.error.HTTPError as error:
             with error:
@@ -58,7 +66,7 @@ class RunningCollector:
         """Return the rows of a user's statement."""
         url = f"{self.api}/v1/sql?format=json"
         message = urllib.request.Request(url, statement.encode(), {"content-type": "text/plain"})
-        with urllib.request.urlopen(message, timeout=30) as answer:
+        with urllib.request.urlopen(message, timeout=ANSWER_S) as answer:
             return [json.loads(line) for line in answer.read().splitlines()]
 
     def wait_loaded(self, timeout_s: float = START_S) -> None:
@@ -83,25 +91,43 @@ class RunningCollector:
 StartCollector = Callable[..., RunningCollector]
 
 
+@pytest.fixture(scope="session")
+def made_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The files of a store with all tables and prices: making them anew takes 4 s of CPU."""
+    directory = tmp_path_factory.mktemp("made")
+    with EmbeddedStore(directory) as store:
+        address = store.address
+        database = ClickHouse(StoreAddress(address.url, address.user, address.password))
+        sql.migrate(database)
+        put_in_force(database, read_book())
+        database.close()
+    return directory / "data"
+
+
 @pytest.fixture
-def start_collector(tmp_path: Path) -> Iterator[StartCollector]:
+def start_collector(tmp_path: Path, made_store: Path) -> Iterator[StartCollector]:
     """Start collectors; those still running are stopped at the end."""
-    yield from _starting(tmp_path)
+    yield from _starting(tmp_path, made_store)
 
 
 @pytest.fixture(scope="module")
-def module_collector(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartCollector]:
+def module_collector(
+    tmp_path_factory: pytest.TempPathFactory, made_store: Path
+) -> Iterator[StartCollector]:
     """Start collectors that the tests of a module share."""
-    yield from _starting(tmp_path_factory.mktemp("collectors"))
+    yield from _starting(tmp_path_factory.mktemp("collectors"), made_store)
 
 
-def _starting(tmp_path: Path) -> Iterator[StartCollector]:
+def _starting(tmp_path: Path, made_store: Path) -> Iterator[StartCollector]:
     started: list[RunningCollector] = []
 
     def start(data: Path | None = None, *arguments: str, **environment: str) -> RunningCollector:
+        data = data or tmp_path / "data"
+        if not (data / "store").exists():
+            shutil.copytree(made_store, data / "store" / "data", symlinks=True)
         log = tmp_path / f"collector-{len(started)}.log"
         command = [sys.executable, "-m", "tollbook_collector", "up"]
-        command += ["--data", str(data or tmp_path / "data")]
+        command += ["--data", str(data)]
         # Senders of tests that have ended try their ports on 127.0.0.1 again, and would be counted.
         command += ["--otlp-http", "127.0.0.2:0", "--otlp-grpc", "127.0.0.2:0"]
         command += ["--api", "127.0.0.1:0"]

@@ -67,14 +67,11 @@ def test_spend_is_told_by_dimension_and_in_total(collector: Any) -> None:
 
     answer = collector.get("/v1/spend?by=team,model&since=1h")
 
-    rows = [
-        (row["dimensions"], Decimal(row["cost_usd"]), row["unpriced_calls"])
-        for row in answer["rows"]
-    ]
+    rows = [(row["dimensions"], row["cost_usd"], row["unpriced_calls"]) for row in answer["rows"]]
     assert rows == [
-        ({"team": "a", "model": "gpt-4o"}, Decimal("2.5"), 0),
-        ({"team": "b", "model": "gpt-4o-mini"}, Decimal("0.15"), 0),
-        ({"team": "b", "model": "mystery"}, Decimal(0), 1),
+        ({"team": "a", "model": "gpt-4o"}, "2.5", 0),
+        ({"team": "b", "model": "gpt-4o-mini"}, "0.15", 0),
+        ({"team": "b", "model": "mystery"}, None, 1),
     ]
     assert Decimal(answer["total"]["cost_usd"]) == Decimal("2.65")
     assert collector.get("/v1/spend?by=colour")["error"].startswith("'colour' is not a dimension")
@@ -147,7 +144,7 @@ def test_a_second_collector_on_the_same_data_gets_one_clear_sentence(
     command = [sys.executable, "-m", "tollbook_collector", "up", "--data", str(tmp_path / "data")]
     for option in ("--otlp-http", "--otlp-grpc", "--api"):
         command += [option, "127.0.0.1:0"]
-    second = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    second = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
 
     assert second.returncode == 1
     assert "belongs to the collector with process id" in second.stderr

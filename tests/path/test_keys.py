@@ -37,7 +37,7 @@ def command(*arguments: str, key: str = "") -> "subprocess.CompletedProcess[str]
         [sys.executable, "-m", "tollbook_collector", *arguments],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
         check=False,
         env={**os.environ, "COLUMNS": "200", "NO_COLOR": "1", "TOLLBOOK_API_KEY": key},
     )
@@ -65,7 +65,7 @@ def http(
         given["authorization"] = f"Bearer {key}"
     asked = urllib.request.Request(url, body, given, method=method or None)
     try:
-        with urllib.request.urlopen(asked, timeout=30) as answer:
+        with urllib.request.urlopen(asked, timeout=120) as answer:
             return answer.status, answer.read(), dict(answer.headers)
     except urllib.error.HTTPError as error:
         with error:
@@ -183,7 +183,7 @@ def test_grpc_needs_the_same_keys(tenants: Tenants) -> None:
         with grpc.insecure_channel(tenants.collector.otlp_grpc) as channel:
             send = channel.unary_unary(f"/{TRACES.service}/Export")
             try:
-                send(body, timeout=30, metadata=metadata)
+                send(body, timeout=120, metadata=metadata)
             except grpc.RpcError as error:
                 return str(error.code().name)
         return "OK"
@@ -229,7 +229,7 @@ def test_a_key_over_its_rate_is_told_when_to_come_back(tenants: Tenants) -> None
 
         def send_often() -> None:
             for _ in range(5):
-                send(body, timeout=30, metadata=(("x-api-key", limited["key"]),))
+                send(body, timeout=120, metadata=(("x-api-key", limited["key"]),))
 
         with pytest.raises(grpc.RpcError) as failure:
             send_often()

@@ -44,13 +44,13 @@ def test_senders_need_a_certificate_and_people_need_none(
     def export(context: ssl.SSLContext) -> int:
         headers = {"content-type": "application/x-protobuf"}
         asked = urllib.request.Request(f"{collector.otlp_http}/v1/traces", body, headers)
-        with urllib.request.urlopen(asked, timeout=30, context=context) as answer:
+        with urllib.request.urlopen(asked, timeout=120, context=context) as answer:
             return int(answer.status)
 
     def export_grpc(*pair: bytes) -> bytes:
         credentials = grpc.ssl_channel_credentials(authority.file.read_bytes(), *pair)
         with grpc.secure_channel(collector.otlp_grpc, credentials) as channel:
-            return bytes(channel.unary_unary(EXPORT)(body, timeout=10))
+            return bytes(channel.unary_unary(EXPORT)(body, timeout=120))
 
     assert collector.otlp_http.startswith("https://")
     assert export(known) == 200
@@ -59,7 +59,7 @@ def test_senders_need_a_certificate_and_people_need_none(
         export(stranger)
     with pytest.raises(grpc.RpcError):
         export_grpc()
-    with urllib.request.urlopen(f"{collector.api}/live", timeout=30, context=stranger) as live:
+    with urllib.request.urlopen(f"{collector.api}/live", timeout=120, context=stranger) as live:
         assert json.load(live) == {"live": True}
     collector.process.send_signal(signal.SIGTERM)
     assert collector.stop() == 0

@@ -65,7 +65,9 @@ def logs(
         found.body.string_value = body
         for key, value in attributes.items():
             target = found.attributes.add(key=key).value
-            if isinstance(value, int):
+            if isinstance(value, bool):
+                target.bool_value = value
+            elif isinstance(value, int):
                 target.int_value = value
             elif isinstance(value, float):
                 target.double_value = value

@@ -16,6 +16,7 @@ from tollbook_collector.answer.collected import Collected
 from tollbook_collector.answer.questions import Answerer, Period, WrongQuestion
 from tollbook_collector.answer.tenant import Tenant
 from tollbook_collector.store import sql
+from tollbook_collector.store.dimensions import DIMENSIONS, identifier
 
 BY: Final = (
     *("model", "version", "prompt", "feature", "team", "service"),
@@ -99,7 +100,9 @@ def compare(
     _check(by)
     if a == b:
         raise WrongQuestion(f"{a!r} cannot be compared with itself")
+    column = identifier(by if by in DIMENSIONS else None)
     parameters = {**period.parameters(tenant), "by": by, "a": a, "b": b, "feature": feature}
+    parameters["column"] = column
     del parameters["limit"]
     rows = store.rows(sql.read("queries/compare"), parameters)
     sides = {row[0]: Side(*(_number(value) for value in row)) for row in rows}

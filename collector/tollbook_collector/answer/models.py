@@ -43,7 +43,11 @@ class Model:
 
 @dataclass(frozen=True)
 class RateUsed:
-    """A rate card that prices a model in use; USD for a million tokens, None: not known."""
+    """A rate card that prices a model in use; USD for a million tokens, None: not known.
+
+    Attributes:
+        unit_usd: USD for one of what is billed beside tokens, by unit: a search, a second.
+    """
 
     provider: str
     model: str
@@ -58,6 +62,7 @@ class RateUsed:
     output_usd_per_million: Decimal | None
     price_id: str
     source: str
+    unit_usd: dict[str, Decimal]
 
 
 def models(store: Answerer, tenant: str, period: Period) -> list[Model]:
@@ -85,7 +90,11 @@ def add_models(api: FastAPI, collector: Collected) -> None:
     def list_rates(tenant: Tenant, since: str = "30d") -> dict[str, Any]:
         """Return the rate cards in force of the models that were called."""
         rows = rates_used(collector.store, tenant, Period.back(since))
-        return {"rows": [plain_row(asdict(row)) for row in rows]}
+        return {
+            "rows": [
+                plain_row({**asdict(row), "unit_usd": plain_row(row.unit_usd)}) for row in rows
+            ]
+        }
 
 
 def _known(row: Model) -> dict[str, Any]:

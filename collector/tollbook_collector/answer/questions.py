@@ -9,20 +9,12 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final, Protocol
 
-from tollbook_collector.store import sql
+from tollbook_collector.store import dimensions, sql
 
 DIMENSIONS: Final = (
     "hour",
     "day",
-    "service",
-    "environment",
-    "provider",
-    "model",
-    "operation",
-    "team",
-    "feature",
-    "customer",
-    "service_tier",
+    *dimensions.DIMENSIONS,
 )
 ROWS_MAX: Final = 10_000
 UNITS: Final = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
@@ -161,7 +153,7 @@ def spend(store: Answerer, tenant: str, period: Period, by: Sequence[str]) -> li
     for dimension in by:
         if dimension not in DIMENSIONS:
             raise WrongQuestion(f"{dimension!r} is not a dimension; {', '.join(DIMENSIONS)} are")
-    parameters = {**period.parameters(tenant), "by": list(by)}
+    parameters = {**period.parameters(tenant), "by": list(by), **dimensions.identifiers(by)}
     return [
         _spend(dict(zip(by, values, strict=True)), numbers)
         for values, *numbers in store.rows(sql.read("queries/spend"), parameters)

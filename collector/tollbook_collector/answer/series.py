@@ -19,6 +19,7 @@ from tollbook_collector.answer.questions import (
 )
 from tollbook_collector.answer.tenant import Tenant
 from tollbook_collector.store import sql
+from tollbook_collector.store.dimensions import Filter, identifier, identifiers, narrowed
 
 # Values of a dimension that a chart can tell apart; the others are drawn as one.
 TOP_DEFAULT: Final = 7
@@ -102,7 +103,12 @@ def bucket_of(period: Period) -> int:
 
 
 def spend_series(
-    store: Answerer, tenant: str, period: Period, by: str = "", top: int = TOP_DEFAULT
+    store: Answerer,
+    tenant: str,
+    period: Period,
+    by: str = "",
+    top: int = TOP_DEFAULT,
+    filters: Sequence[Filter] = (),
 ) -> Series:
     """Return spend over time, of the dearest values of a dimension and of the others together.
 
@@ -121,6 +127,8 @@ def spend_series(
         "roll_up": "spend_hourly" if by_hour else "spend_minutely",
         "instant": "hour" if by_hour else "minute",
         "by": by,
+        "column": identifier(by),
+        **narrowed(filters),
         "bucket_s": bucket_s,
         "top": top,
     }
@@ -147,6 +155,7 @@ def spend_change(store: Answerer, tenant: str, period: Period, by: Sequence[str]
     parameters = {
         **period.parameters(tenant),
         "by": list(by),
+        **identifiers(by),
         "before": before.parameters(tenant)["since"],
     }
     return [
@@ -175,6 +184,7 @@ def hourly(
         "since": f"{start:%Y-%m-%d %H:%M:%S}",
         "until": f"{until.astimezone(UTC):%Y-%m-%d %H:%M:%S}",
         "each": "",
+        "column": identifier(None),
         **{name: [chosen[name]] if name in chosen else [] for name in TIMELESS},
         "limit": 1,
     }

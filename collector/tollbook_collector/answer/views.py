@@ -19,7 +19,8 @@ VIEWS_MAX: Final = 200
 NAME_CHARACTERS_MAX: Final = 80
 QUERY_CHARACTERS_MAX: Final = 500
 # What of an address is part of a view.
-PARTS: Final = ("by", "then", "since", "sort", "against")
+FILTERS: Final = ("only", "but")
+PARTS: Final = ("by", "then", "since", "sort", "against", *FILTERS)
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,8 @@ def cleaned(query: str) -> str:
     """
     if len(query) > QUERY_CHARACTERS_MAX:
         raise WrongQuestion(f"a view's query has at most {QUERY_CHARACTERS_MAX} characters")
-    return urlencode([(name, value) for name, value in parse_qsl(query) if name in PARTS])
+    pairs = parse_qsl(query, keep_blank_values=True)
+    return urlencode([(name, value) for name, value in pairs if name in PARTS and value])
 
 
 def add_views(api: FastAPI, collector: Collected) -> None:

@@ -10,6 +10,7 @@ from rich.text import Text
 
 from tollbook_collector.commands import screens
 from tollbook_collector.commands.ask import ask_json
+from tollbook_collector.commands.progress import working
 
 DEFAULT_API: Final = "http://127.0.0.1:4319"
 EXIT_USAGE: Final = 2
@@ -52,7 +53,8 @@ def detect(
             "The collector detects by itself; `tollbook detect --backtest` replays history."
         )
         raise typer.Exit(EXIT_USAGE)
-    answer = ask_json(api, "/v1/anomalies/backtest", since=since)
+    with working("replaying history", as_json):
+        answer = ask_json(api, "/v1/anomalies/backtest", since=since)
     if as_json:
         typer.echo(json.dumps(answer))
         return

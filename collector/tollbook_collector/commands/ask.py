@@ -2,8 +2,7 @@
 
 import contextlib
 import json
-import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from http.client import HTTPException, HTTPResponse
 from pathlib import Path
 from typing import Any, Final
@@ -14,6 +13,8 @@ from urllib.request import OpenerDirector, ProxyHandler, Request, build_opener
 from tollbook_collector.settings import AskingSettings
 
 TIMEOUT_S: Final = 60.0
+# Of an answer that is written to a file.
+PIECE_BYTES: Final = 1 << 16
 UNAUTHORIZED: Final = 401
 
 
@@ -71,8 +72,21 @@ def ask_json(api: str, path: str, **parameters: str | list[str]) -> Any:
     return json.loads(ask(api, path, None, "text/plain", TIMEOUT_S, **parameters))
 
 
-def save(api: str, path: str, file: Path, **parameters: str | list[str]) -> int:
+def save(
+    api: str,
+    path: str,
+    file: Path,
+    told: Callable[[int], None] = lambda written: None,
+    **parameters: str | list[str],
+) -> int:
     """Write an answer to a file, piece by piece, and return its bytes; nothing is left of half one.
+
+    Args:
+        api: Address of the API.
+        path: As /v1/focus.
+        file: Where it is written.
+        told: Called after each piece with the bytes written so far.
+        parameters: Of the query.
 
     Raises:
         CollectorAway: Nothing answers there, or it broke off.
@@ -81,7 +95,9 @@ def save(api: str, path: str, file: Path, **parameters: str | list[str]) -> int:
     beside = file.with_name(f"{file.name}.part")
     try:
         with _answered(api, "GET", path, parameters) as answer, beside.open("wb") as target:
-            shutil.copyfileobj(answer, target)
+            while piece := answer.read(PIECE_BYTES):
+                target.write(piece)
+                told(target.tell())
             written = target.tell()
         beside.replace(file)
     except OSError as error:

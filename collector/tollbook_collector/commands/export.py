@@ -9,6 +9,7 @@ from typing import Annotated, Any, Final, NoReturn
 import typer
 
 from tollbook_collector.commands.ask import ask_json, save
+from tollbook_collector.commands.progress import working
 from tollbook_collector.money.focus import Export, WrongExport
 from tollbook_collector.money.focus_lint import Findings, Row, lint
 
@@ -42,15 +43,17 @@ def focus(
     except WrongExport as wrong:
         _leave(str(wrong), EXIT_USAGE)
     path = output or Path(export.file_name)
-    written = save(
-        api,
-        "/v1/focus",
-        path,
-        period=period,
-        version=version,
-        granularity=granularity,
-        format=format_name,
-    )
+    with working("bytes written", as_json, counted=True) as show:
+        written = save(
+            api,
+            "/v1/focus",
+            path,
+            told=lambda done: show(done, None),
+            period=period,
+            version=version,
+            granularity=granularity,
+            format=format_name,
+        )
     findings = _linted(path, version) if check else None
     unpriced = _unpriced(api)
     if as_json:

@@ -12,6 +12,7 @@ from rich.text import Text
 
 from tollbook_collector.commands import screens
 from tollbook_collector.commands.ask import ask
+from tollbook_collector.commands.progress import working
 
 DEFAULT_API: Final = "http://127.0.0.1:4319"
 SHOWN_MAX: Final = 15
@@ -43,7 +44,9 @@ def rerate(
     """Price recorded calls anew at the prices in force; differences become adjustments."""
     parameters = {"since": since, "until": until, "model": model, "author": author}
     parameters |= {"reason": reason, "dry_run": str(dry_run).lower()}
-    answer = json.loads(ask(api, "/v1/rerate", "", timeout_s=CHANGE_TIMEOUT_S, **parameters))
+    with working("pricing calls anew", as_json):
+        body = ask(api, "/v1/rerate", "", timeout_s=CHANGE_TIMEOUT_S, **parameters)
+    answer = json.loads(body)
     if as_json:
         typer.echo(json.dumps(answer))
         return
@@ -56,7 +59,9 @@ def close(
 ) -> None:
     """Close a month: its report is kept as it is, and what comes later goes to the next one."""
     path = f"/v1/months/{month}/close"
-    _print(ask(api, path, "", timeout_s=CHANGE_TIMEOUT_S, author=author), as_json)
+    with working(f"closing {month}", as_json):
+        body = ask(api, path, "", timeout_s=CHANGE_TIMEOUT_S, author=author)
+    _print(body, as_json)
 
 
 @commands.command()

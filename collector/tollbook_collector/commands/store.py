@@ -1,22 +1,13 @@
 """The commands of `tollbook store`: alone, the schema for a server, and the way to one."""
 
-import contextlib
 import json
-from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final, NoReturn
 
 import typer
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeRemainingColumn,
-)
 
+from tollbook_collector.commands.progress import working
 from tollbook_collector.intake.keys import TENANT
 from tollbook_collector.logs import log_to
 from tollbook_collector.settings import OPEN_TENANT, Settings
@@ -129,7 +120,7 @@ def copy(
         to_database or settings.clickhouse_database,
         settings.clickhouse_cluster if to_cluster is None else to_cluster,
     )
-    done = _copied(directory, settings.clickhouse_database, target, slice_rows)
+    done = _copied(directory, settings.clickhouse_database, target, slice_rows, as_json)
     if as_json:
         typer.echo(json.dumps(asdict(done)))
         return
@@ -141,7 +132,7 @@ def copy(
 
 
 def _copied(
-    directory: Path, database: str, target: StoreAddress, slice_rows: int | None
+    directory: Path, database: str, target: StoreAddress, slice_rows: int | None, as_json: bool
 ) -> "Copied":
     """Return what a copy of a directory's store did; what stopped it is said, and ends here."""
     from tollbook_collector.store import copy as copying
@@ -155,7 +146,7 @@ def _copied(
     from tollbook_collector.store.embedded.process import EmbeddedStore, StoreFailedToStart
 
     try:
-        with EmbeddedStore(directory) as embedded, _progress("copying rows") as show:
+        with EmbeddedStore(directory) as embedded, working("copying rows", as_json, True) as show:
             here = embedded.address
             source = ClickHouse(StoreAddress(here.url, here.user, here.password, database))
             rows = slice_rows or copying.SLICE_ROWS
@@ -177,15 +168,6 @@ def _copied(
         copying.TargetNotEmpty,
     ) as failure:
         _fail(str(failure))
-
-
-@contextlib.contextmanager
-def _progress(what: str) -> Iterator[Callable[[int, int], None]]:
-    """Show a bar on a terminal, and nothing in a pipe."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True)) as bar:
-        task = bar.add_task(what, total=None)
-        yield lambda done, all_rows: bar.update(task, completed=done, total=all_rows)
 
 
 def _fail(message: str) -> NoReturn:

@@ -17,6 +17,7 @@ from tollbook_collector.detect.budgets import DIMENSIONS, SCOPES_MAX, Budget, Pe
 from tollbook_collector.detect.forecast import HISTORY_H, Forecast, forecast
 from tollbook_collector.duties import try_each
 from tollbook_collector.store import sql
+from tollbook_collector.store.dimensions import identifier
 
 ZERO: Final = Decimal(0)
 # Of one budget with `each`: the dearest values are forecast.
@@ -261,6 +262,7 @@ def _parameters(budget: Budget, period: Period, now: datetime) -> dict[str, Any]
     return {
         "tenant": budget.tenant,
         "each": budget.each or "",
+        "column": identifier(budget.each),
         "limit": SCOPES_MAX,
         **{name: at.strftime("%Y-%m-%d %H:%M:%S") for name, at in instants.items()},
         **{name: [] for name in DIMENSIONS},

@@ -65,7 +65,7 @@ def _anomaly(
     first_call: datetime,
     last_call: datetime,
     calls: int,
-    cost: Decimal,
+    cost: Decimal | None,
     different_calls: int,
     earlier_runs: int,
     calls_usual: int,
@@ -75,7 +75,8 @@ def _anomaly(
 ) -> Anomaly:
     known = earlier_runs >= RUNS_MIN
     usual = int(calls_usual) if known else 0
-    so_far = Decimal(cost) - (Decimal(cost_usual) if known else Decimal(0))
+    so_far = None if cost is None else cost - (cost_usual if known else Decimal(0))
+    dollars = "at an unknown cost" if so_far is None else f"${so_far:.2f} so far"
     amplification = calls / max(usual, 1)
     loops = different_calls * 10 < calls
     where = f"{calls} calls where {usual} are usual" if known else f"{calls} calls already"
@@ -86,9 +87,9 @@ def _anomaly(
         "earlier_runs": int(earlier_runs),
         "calls_usual": usual,
         "calls_max": int(calls_max),
-        "cost_usd": Decimal(cost),
-        "cost_usual_usd": Decimal(cost_usual),
-        "cost_max_usd": Decimal(cost_max),
+        "cost_usd": cost,
+        "cost_usual_usd": cost_usual,
+        "cost_max_usd": cost_max,
         "amplification": round(amplification, 2) if known else None,
         "loop": loops,
     }
@@ -103,7 +104,7 @@ def _anomaly(
         score=round(SCORE_MIN + math.log10(max(amplification, 1.0)), 3),
         dollars_so_far=so_far,
         dollars_projected=None,
-        explanation=f"run {run} {run_id[:12]}: {where}{why}; ${so_far:.2f} so far",
+        explanation=f"run {run} {run_id[:12]}: {where}{why}; {dollars}",
         updated_at=last,
         evidence=evidence,
     )

@@ -153,18 +153,20 @@ def candidates(
         until: End of the newest row.
         limit: Series at most.
     """
-    kind = "minutely" if tier is MINUTE else "hourly"
     before = timedelta(hours=3) if tier is MINUTE else timedelta(hours=24)
     parameters = {
         **_of(tenant, names, day_of(until)),
         "since": _at(until - before),
         "until": _at(until),
         "recent": _at(until - tier.recent),
+        **tier.rolled_up,
+        "slot_s": tier.slot_s,
         "share": tier.slot_s / 3600,
+        "whole_days": tier is HOUR,
         "silent_s": int(tier.silent.total_seconds()),
         "limit": limit,
     }
-    rows = store.rows(sql.read(f"queries/series_candidates_{kind}"), parameters)
+    rows = store.rows(sql.read("queries/series_candidates"), parameters)
     return [int(number) for (number,) in rows]
 
 

@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from tollbook_collector.money.rerate import LedgerStore
 from tollbook_collector.store import sql
+from tollbook_collector.store.dimensions import Filter, identifiers, narrowed
 
 EFFECTS: Final = ("volume", "mix", "length", "cache", "price")
 SEGMENTS_MAX: Final = 10_000
@@ -74,6 +75,7 @@ def explain_change(
     before: tuple[datetime, datetime],
     after: tuple[datetime, datetime],
     by: Sequence[str],
+    filters: Sequence[Filter] = (),
 ) -> list[SegmentChange]:
     """Return the segments whose spend changed most, first; whole hours, UTC, ends excluded.
 
@@ -87,6 +89,7 @@ def explain_change(
         for name, instant in zip(names, instants, strict=True)
     }
     asked = {"tenant": tenant, "by": list(by), "limit": SEGMENTS_MAX + 1}
+    asked |= {**identifiers(by), **narrowed(filters)}
     rows = store.rows(sql.read("queries/change_segments"), {**parameters, **asked})
     if len(rows) > SEGMENTS_MAX:
         raise TooManySegments(f"{', '.join(by)}: more than {SEGMENTS_MAX} combinations of values")

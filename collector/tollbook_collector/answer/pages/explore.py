@@ -1,10 +1,13 @@
 """The explorer: spend by any dimensions, what changed against another period, and why."""
 
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from decimal import Decimal
+from functools import partial
 from typing import Annotated, Final
+from urllib.parse import urlencode
 
-from fastapi import FastAPI, Form, Request
+from fastapi import FastAPI, Form, Query, Request
 from fastapi.responses import RedirectResponse, Response
 
 from tollbook_collector.answer.collected import Collected
@@ -13,7 +16,7 @@ from tollbook_collector.answer.pages.render import page
 from tollbook_collector.answer.questions import Period, WrongQuestion
 from tollbook_collector.answer.series import TIMELESS, spend_series
 from tollbook_collector.answer.tenant import Analyst, Tenant, name_of
-from tollbook_collector.answer.views import cleaned, remove, save, views
+from tollbook_collector.answer.views import FILTERS, PARTS, cleaned, remove, save, views
 from tollbook_collector.money.change import (
     EFFECTS,
     NOTHING,
@@ -22,6 +25,7 @@ from tollbook_collector.money.change import (
     Use,
     explain_change,
 )
+from tollbook_collector.store.dimensions import FILTERS_MAX, Filter
 
 # What the period is held against, and how it is called.
 AGAINST: Final = {
@@ -38,6 +42,7 @@ EFFECT_WORDS: Final = {
     "price": "the price of a token",
 }
 ROWS_SHOWN: Final = 500
+FILTER_VALUES_MAX: Final = 100
 
 
 def add_explore(api: FastAPI, collector: Collected) -> None:
@@ -53,14 +58,20 @@ def add_explore(api: FastAPI, collector: Collected) -> None:
         since: str = "7d",
         sort: str = "cost",
         against: str = "before",
+        only: Annotated[list[str], Query()] = [],  # noqa: B006 - FastAPI copies it
+        but: Annotated[list[str], Query()] = [],  # noqa: B006
+        add: str = "",
+        value: str = "",
+        how: str = "only",
     ) -> Response:
-        period = Period.back(since)
+        if how not in FILTERS:
+            raise WrongQuestion(f"how is {how!r}, it may be {' or '.join(FILTERS)}")
+        if value:
+            return RedirectResponse(_address(request, {how: f"{add}:{value}"}), 303)
+        period, filters = Period.back(since), parsed(only, but)
         dimensions = [by, then] if then and then != by else [by]
-        found = _changes(collector, tenant, period, dimensions, against)
+        found = _changes(collector, tenant, period, dimensions, against, filters)
         before, after = _total([one.before for one in found]), _total([one.after for one in found])
-        effects = {
-            name: sum((one.effects_usd[name] for one in found), Decimal(0)) for name in EFFECTS
-        }
         rows = found if sort == "change" else sorted(found, key=_dearest)
         return page(
             request,
@@ -74,24 +85,54 @@ def add_explore(api: FastAPI, collector: Collected) -> None:
                 "against": against,
                 "dimensions": TIMELESS,
                 "choices": AGAINST,
+                "chosen": [("only", one) for one in only] + [("but", one) for one in but],
+                "address": partial(_address, request),
                 "shown": dimensions,
                 "rows": rows[:ROWS_SHOWN],
                 "left_out": max(0, len(rows) - ROWS_SHOWN),
                 "before": before,
                 "after": after,
                 "delta_usd": after.cost_usd - before.cost_usd,
-                "effects": sorted(
-                    ((EFFECT_WORDS[name], amount) for name, amount in effects.items() if amount),
-                    key=lambda one: -abs(one[1]),
-                ),
+                "effects": _effects(found),
                 "largest": found[0] if found and found[0].delta_usd else None,
                 "views": views(collector.store, tenant),
                 "view": cleaned(request.url.query[:500]),
                 "chart_data": spend_chart(
-                    spend_series(collector.store, tenant, period, by), period, f"(no {by})"
+                    spend_series(collector.store, tenant, period, by, filters=filters),
+                    period,
+                    f"(no {by})",
                 ),
             },
         )
+
+
+def parsed(only: Sequence[str], but: Sequence[str]) -> list[Filter]:
+    """Return the filters that an address names as `team:search`; an empty value is that of none.
+
+    Raises:
+        WrongQuestion: A dimension is none, or there are too many of them or of values.
+    """
+    values: dict[str, tuple[list[str], list[str]]] = {}
+    for place, texts in enumerate((only, but)):
+        for text in texts:
+            dimension, colon, value = text.partition(":")
+            if dimension not in TIMELESS or not colon:
+                known = ", ".join(TIMELESS)
+                raise WrongQuestion(f"{text!r} is no filter, as in team:search; by {known}")
+            values.setdefault(dimension, ([], []))[place].append(value)
+    if len(values) > FILTERS_MAX:
+        raise WrongQuestion(f"{len(values)} dimensions are filtered, {FILTERS_MAX} can be")
+    if (said := len(only) + len(but)) > FILTER_VALUES_MAX:
+        raise WrongQuestion(f"{said} values are filtered, {FILTER_VALUES_MAX} can be")
+    return [Filter(name, tuple(some), tuple(not_)) for name, (some, not_) in values.items()]
+
+
+def _address(request: Request, more: Mapping[str, str], less: tuple[str, str] | None = None) -> str:
+    """Return the address of this view with something put in its place, or added as a filter."""
+    asked = [pair for pair in request.query_params.multi_items() if pair[0] in PARTS]
+    kept = [(name, value) for name, value in asked if name in FILTERS or name not in more]
+    pairs = [pair for pair in kept if pair != less and pair not in more.items()] + [*more.items()]
+    return f"/explore?{urlencode(pairs)}"
 
 
 def _add_views(api: FastAPI, collector: Collected) -> None:
@@ -109,7 +150,12 @@ def _add_views(api: FastAPI, collector: Collected) -> None:
 
 
 def _changes(
-    collector: Collected, tenant: str, period: Period, by: list[str], against: str
+    collector: Collected,
+    tenant: str,
+    period: Period,
+    by: list[str],
+    against: str,
+    filters: Sequence[Filter],
 ) -> list[SegmentChange]:
     for dimension in by:
         if dimension not in TIMELESS:
@@ -121,7 +167,7 @@ def _changes(
     shift = SHIFTS.get(against, until - since)
     earlier = (since - shift, until - shift)
     try:
-        return explain_change(collector.ledger, tenant, earlier, (since, until), by)
+        return explain_change(collector.ledger, tenant, earlier, (since, until), by, filters)
     except TooManySegments as error:
         raise WrongQuestion(str(error)) from error
 
@@ -132,6 +178,15 @@ def _total(uses: list[Use]) -> Use:
         NOTHING.tokens,
         sum((use.cost_usd for use in uses), Decimal(0)),
     )
+
+
+def _effects(found: list[SegmentChange]) -> list[tuple[str, Decimal]]:
+    """Return what changed the sum and by how much, the largest first."""
+    sums = [
+        (EFFECT_WORDS[name], sum((one.effects_usd[name] for one in found), Decimal(0)))
+        for name in EFFECTS
+    ]
+    return sorted(((said, usd) for said, usd in sums if usd), key=lambda one: -abs(one[1]))
 
 
 def _dearest(one: SegmentChange) -> tuple[Decimal, int, tuple[str, ...]]:

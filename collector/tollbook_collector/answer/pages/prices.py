@@ -24,6 +24,11 @@ def add_prices(api: FastAPI, collector: Collected) -> None:
                 "title": "Prices",
                 "since": since,
                 "rates": rates,
+                "units": [
+                    (rate, unit.replace("_", " ").replace(":", ": "), amount)
+                    for rate in rates
+                    for unit, amount in sorted(rate.unit_usd.items())
+                ],
                 "models": len({(rate.provider, rate.model) for rate in rates}),
                 "unpriced": unpriced(collector.store, tenant, period),
             },

@@ -2,8 +2,8 @@
 
 `migrations/` hold tables, one re-runnable statement a file, frozen once released; `functions/` and
 `views/` are created anew when their text changed; `queries/` are what is asked. ClickHouse has no
-transactional DDL, so the file is the unit of progress: each is recorded in `schema_ledger` after
-it ran, and a run that was killed continues where it stopped.
+transactional DDL, so the file is the unit of progress: a migration is recorded in `schema_ledger`
+after it ran, functions and views when all of them are made, and a run that was killed continues.
 """
 
 import hashlib
@@ -118,11 +118,24 @@ def migrate(
         everything = [name for folder in folders for name in names(folder)]
         following = everything[everything.index(first) :]
         pending = [n for n in following if n in pending or not n.startswith(FROZEN_FOLDER)]
+    made_anew: list[str] = []
     for name in pending:
         for statement in statements(name, cluster):
             database.command(statement)
-        database.command(read("queries/schema_ledger_add"), {"file": name, "sha256": _sha256(name)})
+        if name.startswith(FROZEN_FOLDER):
+            _record(database, [name])
+        else:
+            made_anew.append(name)
+    if made_anew:
+        # Half of them made is nothing to remember: they are made again, and a record costs as
+        # much as making a table.
+        _record(database, made_anew)
     return pending
+
+
+def _record(database: Database, applied: Sequence[str]) -> None:
+    parameters = {"files": list(applied), "sha256s": [_sha256(name) for name in applied]}
+    database.command(read("queries/schema_ledger_add"), parameters)
 
 
 def snapshot(database: Database) -> str:

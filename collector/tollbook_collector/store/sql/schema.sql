@@ -3784,7 +3784,8 @@ CREATE TABLE spans
     `events` Array(String) COMMENT 'OTLP Span.Event messages' CODEC(ZSTD(1)),
     `links` Array(String) COMMENT 'OTLP Span.Link messages' CODEC(ZSTD(1)),
     INDEX by_trace trace_id TYPE bloom_filter(0.01) GRANULARITY 4,
-    INDEX by_response response_id TYPE bloom_filter(0.01) GRANULARITY 4
+    INDEX by_response response_id TYPE bloom_filter(0.01) GRANULARITY 4,
+    INDEX by_trace_id trace_id TYPE bloom_filter(0.001) GRANULARITY 1
 )
 ENGINE = MergeTree
 PARTITION BY toYYYYMM(started_at)
@@ -3828,30 +3829,18 @@ AS SELECT
     feature,
     customer,
     service_tier,
-    sum(spend_hourly.calls) AS calls,
-    sum(spend_hourly.errors) AS errors,
-    sum(spend_hourly.unpriced_calls) AS unpriced_calls,
-    sum(spend_hourly.input_tokens) AS input_tokens,
-    sum(spend_hourly.cache_read_tokens) AS cache_read_tokens,
-    sum(spend_hourly.cache_write_tokens) AS cache_write_tokens,
-    sum(spend_hourly.output_tokens) AS output_tokens,
-    sum(spend_hourly.reasoning_tokens) AS reasoning_tokens,
-    sum(spend_hourly.duration_ns) AS duration_ns,
-    sum(spend_hourly.copies) AS copies,
-    if((sum(spend_hourly.unpriced_calls) > 0) AND (sum(spend_hourly.cost_usd) = 0), NULL, sum(spend_hourly.cost_usd)) AS cost_usd
-FROM spend_hourly
-GROUP BY
-    tenant,
-    hour,
-    service,
-    environment,
-    provider,
-    model,
-    operation,
-    team,
-    feature,
-    customer,
-    service_tier;
+    calls,
+    errors,
+    unpriced_calls,
+    input_tokens,
+    cache_read_tokens,
+    cache_write_tokens,
+    output_tokens,
+    reasoning_tokens,
+    duration_ns,
+    copies,
+    if((spend_hourly.unpriced_calls > 0) AND (spend_hourly.cost_usd = 0), NULL, spend_hourly.cost_usd) AS cost_usd
+FROM spend_hourly;
 
 CREATE TABLE spend_hourly
 (
@@ -3876,12 +3865,48 @@ CREATE TABLE spend_hourly
     `reasoning_tokens` Int64 COMMENT 'Of the output',
     `duration_ns` Int64 COMMENT 'Of all calls together',
     `copies` Int64 COMMENT 'Copies of calls that were seen more than once and so are in none of the other columns',
-    `cost_usd` Decimal(38, 12) COMMENT 'Of the priced calls'
+    `cost_usd` Decimal(38, 12) COMMENT 'Of the priced calls',
+    PROJECTION all_customers
+    (
+        SELECT
+            tenant,
+            hour,
+            service,
+            environment,
+            provider,
+            model,
+            operation,
+            team,
+            feature,
+            service_tier,
+            sum(calls),
+            sum(errors),
+            sum(unpriced_calls),
+            sum(input_tokens),
+            sum(cache_read_tokens),
+            sum(cache_write_tokens),
+            sum(output_tokens),
+            sum(reasoning_tokens),
+            sum(duration_ns),
+            sum(copies),
+            sum(cost_usd)
+        GROUP BY
+            tenant,
+            hour,
+            service,
+            environment,
+            provider,
+            model,
+            operation,
+            team,
+            feature,
+            service_tier
+    )
 )
 ENGINE = SummingMergeTree
 PARTITION BY toYYYYMM(hour)
 ORDER BY (tenant, hour, service, environment, provider, model, operation, team, feature, customer, service_tier)
-SETTINGS non_replicated_deduplication_window = 10000, fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8192, min_parts_to_merge_at_once = 10;
+SETTINGS non_replicated_deduplication_window = 10000, fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8192, min_parts_to_merge_at_once = 10, deduplicate_merge_projection_mode = 'rebuild';
 
 CREATE TABLE spend_minutely
 (

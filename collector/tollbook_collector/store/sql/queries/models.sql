@@ -18,7 +18,7 @@ WHERE tenant = {tenant:String}
     AND is_call
     AND started_at >= {since:DateTime('UTC')}
     AND started_at < {until:DateTime('UTC')}
-    AND tollbook_copy_key(tenant, trace_id, span_id, received_at) NOT IN (SELECT copy_key FROM copies)
+    AND ((SELECT count() = 0 FROM copies WHERE tenant = {tenant:String}) OR tollbook_copy_key(tenant, trace_id, span_id, received_at) NOT IN (SELECT copy_key FROM copies))
 GROUP BY provider, model
 ORDER BY sum(ifNull(spans.cost_usd, toDecimal128(0, 12))) DESC, calls DESC, provider, model
 LIMIT {limit:UInt32}

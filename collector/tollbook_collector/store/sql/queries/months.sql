@@ -13,12 +13,30 @@ FROM
 (
     SELECT
         period,
-        sum(charges.calls) AS calls,
-        sumIf(charges.cost_usd, kind = 'spend') AS spend_usd,
-        sumIf(charges.cost_usd, kind != 'spend') AS adjusted_usd,
-        sum(charges.cost_usd) AS cost_usd
-    FROM charges
-    WHERE tenant = {tenant:String}
+        sum(parts.calls) AS calls,
+        sum(parts.spend_usd) AS spend_usd,
+        sum(parts.adjusted_usd) AS adjusted_usd,
+        sum(parts.spend_usd) + sum(parts.adjusted_usd) AS cost_usd
+    FROM
+    (
+        SELECT
+            toStartOfMonth(hour) AS period,
+            sum(spend_hourly.calls) AS calls,
+            sum(spend_hourly.cost_usd) AS spend_usd,
+            toDecimal128(0, 12) AS adjusted_usd
+        FROM spend_hourly
+        WHERE tenant = {tenant:String}
+        GROUP BY period
+        UNION ALL
+        SELECT
+            period,
+            sum(adjustments.calls) AS calls,
+            toDecimal128(0, 12) AS spend_usd,
+            sum(amount_usd) AS adjusted_usd
+        FROM adjustments
+        WHERE tenant = {tenant:String}
+        GROUP BY period
+    ) AS parts
     GROUP BY period
 ) AS charged
 LEFT JOIN

@@ -1,4 +1,4 @@
--- One row for each rate card of the newest price book that prices a model called since then: USD for a million tokens, by class.
+-- One row for each rate card of the newest price book that prices a model called since then: USD for a million tokens, by class, and for one of each unit beside tokens.
 -- since, until: when calls count; limit: rows at most.
 SELECT
     rate_cards.provider AS provider,
@@ -13,7 +13,8 @@ SELECT
     if(input_known, toNullable(cache_write_usd * 1000000), NULL) AS cache_write_usd_per_million,
     if(output_known, toNullable(output_usd * 1000000), NULL) AS output_usd_per_million,
     price_id,
-    source
+    source,
+    mapFromArrays(dictGet('unit_rates_by_card', 'meters', price_id), dictGet('unit_rates_by_card', 'rates_usd', price_id)) AS unit_usd
 FROM rate_cards
 WHERE (rate_cards.provider, rate_cards.model) IN (
     SELECT provider, model

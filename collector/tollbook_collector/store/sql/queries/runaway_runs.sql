@@ -1,4 +1,5 @@
 -- One row for each run that had a call since a time and is far beyond the runs of its name in the 28 days before, dearest first.
+-- cost_usd: NULL where no call of it has a known price; cost_usual, cost_max: of the earlier ones whose cost is known, else 0.
 -- calls_min: a run with fewer is none; factor: times the largest; runs_min: with fewer earlier runs cold_calls_min holds.
 WITH earlier AS
 (
@@ -6,9 +7,9 @@ WITH earlier AS
         run,
         count() AS runs,
         max(runs.calls) AS calls_max,
-        max(runs.cost_usd) AS cost_max,
+        ifNull(max(runs.cost_usd), toDecimal128(0, 12)) AS cost_max,
         quantileExact(0.5)(runs.calls) AS calls_usual,
-        quantileExact(0.5)(runs.cost_usd) AS cost_usual
+        ifNull(quantileExact(0.5)(runs.cost_usd), toDecimal128(0, 12)) AS cost_usual
     FROM runs
     WHERE tenant = {tenant:String}
         AND last_call < {since:DateTime('UTC')}
@@ -40,7 +41,7 @@ WHERE calls >= {calls_min:UInt64}
     AND (
         earlier_runs < {runs_min:UInt32} AND calls >= {cold_calls_min:UInt64}
         OR earlier_runs >= {runs_min:UInt32} AND calls > {factor:Float64} * calls_max
-        OR earlier_runs >= {runs_min:UInt32} AND cost_max > 0 AND toFloat64(cost_usd) > {factor:Float64} * toFloat64(cost_max)
+        OR earlier_runs >= {runs_min:UInt32} AND cost_max > 0 AND toFloat64(ifNull(cost_usd, 0)) > {factor:Float64} * toFloat64(cost_max)
         OR earlier_runs >= {runs_min:UInt32} AND different_calls * 10 < calls AND calls > calls_max)
 ORDER BY cost_usd DESC, calls DESC, run_id
 LIMIT 1000

@@ -1,5 +1,8 @@
--- Records that a SQL file was applied.
+-- Records that SQL files were applied.
+-- files, sha256s: their names and what their texts hash to, in the same order.
 INSERT INTO schema_ledger (file, sha256)
 SELECT
-    {file:String},
-    {sha256:String}
+    file,
+    sha256
+FROM (SELECT {files:Array(String)} AS file, {sha256s:Array(String)} AS sha256)
+ARRAY JOIN file, sha256

@@ -1,35 +1,57 @@
 -- One row for each combination of the dimensions asked for, the largest change first: calls, tokens and cost of a period, and of the one before it.
--- by: dimensions as in spend, without hour and day; before: start of the earlier period, which ends at since; since, until: the later one, whole hours; limit: rows at most.
+-- by and service to service_tier: as in spend, without hour and day; before: start of the earlier period, which ends at since; since, until: the later one, whole hours; limit: rows at most.
 SELECT
     arrayMap(
         dimension -> multiIf(
-            dimension = 'service', service,
-            dimension = 'environment', environment,
-            dimension = 'provider', provider,
-            dimension = 'model', model,
-            dimension = 'operation', operation,
-            dimension = 'team', team,
-            dimension = 'feature', feature,
-            dimension = 'customer', customer,
-            dimension = 'service_tier', service_tier,
+            dimension = 'service', by_service,
+            dimension = 'environment', by_environment,
+            dimension = 'provider', by_provider,
+            dimension = 'model', by_model,
+            dimension = 'operation', by_operation,
+            dimension = 'team', by_team,
+            dimension = 'feature', by_feature,
+            dimension = 'customer', by_customer,
+            dimension = 'service_tier', by_service_tier,
             ''),
         {by:Array(String)}) AS dimensions,
-    sumIf(spend_hourly.calls, hour >= toStartOfHour({since:DateTime('UTC')})) AS calls,
-    sumIf(spend_hourly.calls, hour < toStartOfHour({since:DateTime('UTC')})) AS calls_before,
-    sumIf(spend_hourly.errors, hour >= toStartOfHour({since:DateTime('UTC')})) AS errors,
-    sumIf(spend_hourly.unpriced_calls, hour >= toStartOfHour({since:DateTime('UTC')})) AS unpriced_calls,
-    sumIf(spend_hourly.input_tokens, hour >= toStartOfHour({since:DateTime('UTC')})) AS input_tokens,
-    sumIf(spend_hourly.input_tokens, hour < toStartOfHour({since:DateTime('UTC')})) AS input_tokens_before,
-    sumIf(spend_hourly.cache_read_tokens, hour >= toStartOfHour({since:DateTime('UTC')})) AS cache_read_tokens,
-    sumIf(spend_hourly.cache_read_tokens, hour < toStartOfHour({since:DateTime('UTC')})) AS cache_read_tokens_before,
-    sumIf(spend_hourly.output_tokens, hour >= toStartOfHour({since:DateTime('UTC')})) AS output_tokens,
-    sumIf(spend_hourly.output_tokens, hour < toStartOfHour({since:DateTime('UTC')})) AS output_tokens_before,
-    sumIf(spend_hourly.cost_usd, hour >= toStartOfHour({since:DateTime('UTC')})) AS cost_usd,
-    sumIf(spend_hourly.cost_usd, hour < toStartOfHour({since:DateTime('UTC')})) AS cost_usd_before
-FROM spend_hourly
-WHERE tenant = {tenant:String}
-    AND hour >= toStartOfHour({before:DateTime('UTC')})
-    AND hour < {until:DateTime('UTC')}
+    sumIf(used.calls, NOT is_before) AS calls,
+    sumIf(used.calls, is_before) AS calls_before,
+    sumIf(used.errors, NOT is_before) AS errors,
+    sumIf(used.unpriced_calls, NOT is_before) AS unpriced_calls,
+    sumIf(used.input_tokens, NOT is_before) AS input_tokens,
+    sumIf(used.input_tokens, is_before) AS input_tokens_before,
+    sumIf(used.cache_read_tokens, NOT is_before) AS cache_read_tokens,
+    sumIf(used.cache_read_tokens, is_before) AS cache_read_tokens_before,
+    sumIf(used.output_tokens, NOT is_before) AS output_tokens,
+    sumIf(used.output_tokens, is_before) AS output_tokens_before,
+    sumIf(used.cost_usd, NOT is_before) AS cost_usd,
+    sumIf(used.cost_usd, is_before) AS cost_usd_before
+FROM
+(
+    SELECT
+        hour < toStartOfHour({since:DateTime('UTC')}) AS is_before,
+        {service:Identifier} AS by_service,
+        {environment:Identifier} AS by_environment,
+        {provider:Identifier} AS by_provider,
+        {model:Identifier} AS by_model,
+        {operation:Identifier} AS by_operation,
+        {team:Identifier} AS by_team,
+        {feature:Identifier} AS by_feature,
+        {customer:Identifier} AS by_customer,
+        {service_tier:Identifier} AS by_service_tier,
+        sum(spend_hourly.calls) AS calls,
+        sum(spend_hourly.errors) AS errors,
+        sum(spend_hourly.unpriced_calls) AS unpriced_calls,
+        sum(spend_hourly.input_tokens) AS input_tokens,
+        sum(spend_hourly.cache_read_tokens) AS cache_read_tokens,
+        sum(spend_hourly.output_tokens) AS output_tokens,
+        sum(spend_hourly.cost_usd) AS cost_usd
+    FROM spend_hourly
+    WHERE tenant = {tenant:String}
+        AND hour >= toStartOfHour({before:DateTime('UTC')})
+        AND hour < {until:DateTime('UTC')}
+    GROUP BY is_before, by_service, by_environment, by_provider, by_model, by_operation, by_team, by_feature, by_customer, by_service_tier
+) AS used
 GROUP BY dimensions
 ORDER BY abs(cost_usd - cost_usd_before) DESC, cost_usd DESC, dimensions
 LIMIT {limit:UInt32}

@@ -1,24 +1,14 @@
 -- One row for each value of a dimension, dearest first: what its calls cost in each whole hour from since to until, oldest first.
--- each: the dimension, empty: one row for all. service to service_tier: values that count, empty: any.
+-- each: the dimension, empty: one row for all; column: the same, or tenant for empty. service to service_tier: values that count, empty: any.
 SELECT
     value,
     sumMap([dateDiff('hour', {since:DateTime('UTC')}, hour)], [usd]) AS hours
 FROM
 (
     SELECT
-        multiIf(
-            {each:String} = 'service', service,
-            {each:String} = 'environment', environment,
-            {each:String} = 'provider', provider,
-            {each:String} = 'model', model,
-            {each:String} = 'operation', operation,
-            {each:String} = 'team', team,
-            {each:String} = 'feature', feature,
-            {each:String} = 'customer', customer,
-            {each:String} = 'service_tier', service_tier,
-            '') AS value,
+        if({each:String} = '', '', toString({column:Identifier})) AS value,
         hour,
-        sum(toFloat64(cost_usd)) AS usd
+        toFloat64(sum(spend_hourly.cost_usd)) AS usd
     FROM spend_hourly
     WHERE tenant = {tenant:String}
         AND hour >= {since:DateTime('UTC')}

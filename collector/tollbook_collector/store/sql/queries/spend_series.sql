@@ -1,21 +1,11 @@
 -- One row for each bucket of time and value of a dimension: its calls and cost; all but the dearest values are together as (other).
--- by: a dimension, or empty for all calls as one; roll_up, instant: spend_hourly and hour, or spend_minutely and minute; bucket_s: seconds of a bucket, whole ones of these; since, until: as in spend; top: values that are shown by name.
+-- by: a dimension, or empty for all calls as one; column: the same, or tenant for empty; roll_up, instant: spend_hourly and hour, or spend_minutely and minute; bucket_s: seconds of a bucket, whole ones of these; since, until: as in spend; top: values that are shown by name; filter_1 to but_4: as in change_segments.
 WITH
     costs AS
     (
         SELECT
             toDateTime(intDiv(toUnixTimestamp({instant:Identifier}), {bucket_s:UInt32}) * {bucket_s:UInt32}, 'UTC') AS bucket,
-            multiIf(
-                {by:String} = 'service', service,
-                {by:String} = 'environment', environment,
-                {by:String} = 'provider', provider,
-                {by:String} = 'model', model,
-                {by:String} = 'operation', operation,
-                {by:String} = 'team', team,
-                {by:String} = 'feature', feature,
-                {by:String} = 'customer', customer,
-                {by:String} = 'service_tier', service_tier,
-                '') AS value,
+            if({by:String} = '', '', toString({column:Identifier})) AS value,
             sum(roll_up.calls) AS calls,
             sum(roll_up.errors) AS errors,
             sum(roll_up.unpriced_calls) AS unpriced_calls,
@@ -24,6 +14,14 @@ WITH
         WHERE tenant = {tenant:String}
             AND {instant:Identifier} >= toStartOfHour({since:DateTime('UTC')})
             AND {instant:Identifier} < {until:DateTime('UTC')}
+            AND (empty({only_1:Array(String)}) OR has({only_1:Array(String)}, toString({filter_1:Identifier})))
+            AND (empty({but_1:Array(String)}) OR NOT has({but_1:Array(String)}, toString({filter_1:Identifier})))
+            AND (empty({only_2:Array(String)}) OR has({only_2:Array(String)}, toString({filter_2:Identifier})))
+            AND (empty({but_2:Array(String)}) OR NOT has({but_2:Array(String)}, toString({filter_2:Identifier})))
+            AND (empty({only_3:Array(String)}) OR has({only_3:Array(String)}, toString({filter_3:Identifier})))
+            AND (empty({but_3:Array(String)}) OR NOT has({but_3:Array(String)}, toString({filter_3:Identifier})))
+            AND (empty({only_4:Array(String)}) OR has({only_4:Array(String)}, toString({filter_4:Identifier})))
+            AND (empty({but_4:Array(String)}) OR NOT has({but_4:Array(String)}, toString({filter_4:Identifier})))
         GROUP BY bucket, value
     ),
     dearest AS

@@ -13,7 +13,7 @@ WHERE tenant = {tenant:String}
     AND unpriced_reason != 'failed'
     AND started_at >= {since:DateTime('UTC')}
     AND started_at < {until:DateTime('UTC')}
-    AND tollbook_copy_key(tenant, trace_id, span_id, received_at) NOT IN (SELECT copy_key FROM copies)
+    AND ((SELECT count() = 0 FROM copies WHERE tenant = {tenant:String}) OR tollbook_copy_key(tenant, trace_id, span_id, received_at) NOT IN (SELECT copy_key FROM copies))
 GROUP BY provider, model, unpriced_reason
 ORDER BY calls DESC, provider, model, unpriced_reason
 LIMIT {limit:UInt32}

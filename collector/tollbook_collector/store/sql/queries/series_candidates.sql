@@ -1,6 +1,7 @@
--- The numbers of the series that may be news by the hour: something of theirs is beyond its record of 28 days.
+-- The numbers of the series that may be news: something of theirs is beyond its record of 28 days.
 -- first, second, third: the dimensions, empty: fewer; names: the same with a comma between; day: that of the records.
--- from since to until, of which the slots from recent on are judged one by one; one slot is share of an hour.
+-- roll_up, instant: series_hourly and hour, or series_minutely and minute; whole_days: whether all of the rows are held against records of days.
+-- A slot is slot_s seconds, from since to until, of which the slots from recent on are judged one by one; one slot is share of an hour.
 WITH {until:DateTime('UTC')} AS moment
 SELECT series
 FROM
@@ -41,29 +42,30 @@ FROM
     (
         SELECT
             cityHash64(tollbook_dimension({first:String}, service, environment, version, provider, model, response_model, team, feature, customer, key, run) AS entity_1, tollbook_dimension({second:String}, service, environment, version, provider, model, response_model, team, feature, customer, key, run) AS entity_2, tollbook_dimension({third:String}, service, environment, version, provider, model, response_model, team, feature, customer, key, run) AS entity_3) AS series,
-            hour AS slot,
+            toStartOfInterval({instant:Identifier}, toIntervalSecond({slot_s:UInt32})) AS slot,
             toHour(slot) AS clock,
-            toFloat64(sum(series_hourly.calls)) AS slot_calls,
-            toFloat64(sum(series_hourly.cost_usd)) AS slot_cost,
-            toFloat64(sum(series_hourly.input_tokens)) AS slot_input,
-            toFloat64(sum(series_hourly.cache_read_tokens)) AS slot_cached,
-            toFloat64(sum(series_hourly.errors)) AS slot_errors,
-            slot_input - 0.9 * slot_cached + 4 * toFloat64(sum(series_hourly.output_tokens)) AS slot_units
-        FROM series_hourly
+            toFloat64(sum(roll_up.calls)) AS slot_calls,
+            toFloat64(sum(roll_up.cost_usd)) AS slot_cost,
+            toFloat64(sum(roll_up.input_tokens)) AS slot_input,
+            toFloat64(sum(roll_up.cache_read_tokens)) AS slot_cached,
+            toFloat64(sum(roll_up.errors)) AS slot_errors,
+            slot_input - 0.9 * slot_cached + 4 * toFloat64(sum(roll_up.output_tokens)) AS slot_units
+        FROM {roll_up:Identifier} AS roll_up
         WHERE tenant = {tenant:String}
-            AND hour >= {since:DateTime('UTC')}
-            AND hour < {until:DateTime('UTC')}
+            AND {instant:Identifier} >= {since:DateTime('UTC')}
+            AND {instant:Identifier} < {until:DateTime('UTC')}
         GROUP BY series, slot
     ) AS recent_rows ON recent_rows.series = profiles.series
     GROUP BY profiles.series
 )
 WHERE is_record
-    OR (all_calls > day_calls
-        OR all_cost > day_cost
-        OR all_cost > size_max * all_calls
-        OR all_input > input_max * all_calls
-        OR all_cost > price_max * all_units
-        OR all_cached < cache_min * all_input)
+    OR ({whole_days:Bool}
+        AND (all_calls > day_calls
+            OR all_cost > day_cost
+            OR all_cost > size_max * all_calls
+            OR all_input > input_max * all_calls
+            OR all_cost > price_max * all_units
+            OR all_cached < cache_min * all_input))
     OR new_cost > 1.05 * size_max * new_calls
     OR new_input > 1.05 * input_max * new_calls
     OR new_cost > 1.02 * price_max * new_units
