@@ -327,7 +327,8 @@ class Collector:
         return self.spools[TRACES.name].counts().waiting_segments > INSERTERS
 
     def _troubles(self) -> list[str]:
-        return [*self.faults(), *self.doubts(), *self.alerts.troubles()]
+        alerts, duties = self.alerts.troubles(), self._duties.troubles()
+        return [*self.faults(), *self.doubts(), *alerts, *duties]
 
     def _budgets(self) -> Sequence[Budget]:
         return self.policy.section(Budgets).entries

@@ -7,18 +7,86 @@ duty, the door or the process down.
 import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, TypeVar
+
+from tollbook_collector.store.client import StoreUnavailable
 
 # A duty is told to end and then waited for so long; what it writes is safe to be cut off.
 STOP_S: Final = 10.0
 # A duty that another collector does is looked at again after this, or after its own time if less.
 LEAD_LOOK_S: Final = 2.0
+# Of a round in which many failed, so many are named, with so much of what they said.
+NAMED_MAX: Final = 5
+ERROR_LENGTH_MAX: Final = 300
+# People are told of a duty that failed so many times without a success between.
+TROUBLE_AFTER: Final = 3
 # So long a patient duty lets spans go first that wait to be loaded; then it takes its share.
 PATIENCE_S: Final = 60.0
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+
+class SomeFailed(Exception):
+    """Some of what a round was about failed, and the rest of it was done.
+
+    Args:
+        errors: What was raised, by the name of what failed; not empty.
+        failed_count: How many failed, also of one name.
+        all_count: How many there were in all.
+    """
+
+    def __init__(self, errors: dict[str, Exception], failed_count: int, all_count: int) -> None:
+        named = [
+            f"{name}: {type(error).__name__}: {error}"[:ERROR_LENGTH_MAX]
+            for name, error in list(errors.items())[:NAMED_MAX]
+        ]
+        super().__init__(f"{failed_count} of {all_count} failed: {'; '.join(named)}")
+        self.errors = errors
+
+
+def each_alone(
+    those: Iterable[T], do: Callable[[T], object], name: Callable[[T], str] = str
+) -> None:
+    """Do something with each of those, so that one that fails ends nobody's part but its own.
+
+    Args:
+        those: Tenants, hours, messages: what is independent of the others.
+        do: What is done with one.
+        name: Names one in the error.
+
+    Raises:
+        StoreUnavailable: The store is away, at once: nothing can be done with the others either.
+        SomeFailed: After the last one.
+    """
+    failed = try_each(those, do, name)
+    if failed is not None:
+        raise failed
+
+
+def try_each(
+    those: Iterable[T], do: Callable[[T], object], name: Callable[[T], str] = str
+) -> SomeFailed | None:
+    """Return what `each_alone` raises after the last one, for whom something is left to be done."""
+    errors: dict[str, Exception] = {}
+    all_count = failed_count = 0
+    for one in those:
+        all_count += 1
+        try:
+            do(one)
+        except StoreUnavailable:
+            raise
+        except Exception as error:  # the head of one's own part of a round
+            failed_count += 1
+            errors[name(one)] = error
+    if not errors:
+        return None
+    failed = SomeFailed(errors, failed_count, all_count)
+    failed.__cause__ = next(iter(errors.values()))
+    return failed
 
 
 @dataclass(frozen=True)
@@ -49,12 +117,15 @@ class DutyCounts:
         failures: Rounds that raised.
         last_error: Of the last round; empty: it ended well.
         last_s: Seconds that the last round took.
+        failures_in_row: Rounds that raised since the last one that ended well; a store that is
+            away is none.
     """
 
     rounds: int = 0
     failures: int = 0
     last_error: str = ""
     last_s: float = 0.0
+    failures_in_row: int = 0
 
 
 class Duties:
@@ -101,6 +172,14 @@ class Duties:
         """Return what each has done, by name."""
         return dict(self._counts)
 
+    def troubles(self) -> list[str]:
+        """Return which duties fail again and again, and why; empty: none does."""
+        return [
+            f"{name} fails: {counts.last_error}, {counts.failures_in_row} times in a row"
+            for name, counts in self._counts.items()
+            if counts.failures_in_row >= TROUBLE_AFTER
+        ]
+
     def _repeat(self, duty: Duty) -> None:
         due_at = time.monotonic()
         while not self._stopping.is_set():
@@ -124,7 +203,8 @@ class Duties:
                 log.exception("cannot %s", duty.name)
             counted = before.failures + 1
             last_error = f"{type(error).__name__}: {error}"
-            after = replace(before, failures=counted, last_error=last_error)
+            in_row = before.failures_in_row + (not isinstance(error, StoreUnavailable))
+            after = replace(before, failures=counted, last_error=last_error, failures_in_row=in_row)
         else:
-            after = replace(before, rounds=before.rounds + 1, last_error="")
+            after = replace(before, rounds=before.rounds + 1, last_error="", failures_in_row=0)
         self._counts[duty.name] = replace(after, last_s=time.monotonic() - started)

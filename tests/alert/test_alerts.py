@@ -1,7 +1,10 @@
 """Alerts: planned once, delivered at least once under one id, and never a storm."""
 
 import base64
+import hashlib
+import hmac
 import json
+import socket
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -11,6 +14,7 @@ from typing import Any
 
 import pytest
 from receiver import Receiver, receiver
+from waiting import wait_until
 
 from tollbook_collector.alert import incident as steps
 from tollbook_collector.alert import outbox
@@ -154,6 +158,95 @@ def test_a_collector_killed_after_sending_sends_again_under_the_same_id(
 
     assert len(receiving.requests) == 2
     assert len(set(receiving.ids)) == 1
+
+
+class Killed(BaseException):
+    """Stands for the end of the process."""
+
+
+class DiesAt:
+    """A store whose client dies at an insert, counted from the start: before it, or after."""
+
+    def __init__(self, clickhouse: ClickHouse, insert: int, after: bool) -> None:
+        self._clickhouse, self._left, self._after = clickhouse, insert, after
+        self.rows = clickhouse.rows
+
+    def insert(self, *arguments: Any) -> None:
+        self._left -= 1
+        if self._left < 0 and not self._after:
+            raise Killed
+        self._clickhouse.insert(*arguments)
+        if self._left < 0:
+            raise Killed
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("insert", range(4), ids=["incident", "plan", "try", "outcome"])
+def test_killed_at_any_step_an_incident_is_told_at_least_once_and_under_one_id(
+    world: MakeWorld, receiving: Receiver, insert: int, after: bool
+) -> None:
+    here = world()
+    here.store = DiesAt(here.store, insert, after)  # type: ignore[assignment]
+    with pytest.raises(Killed):
+        here.round(found())
+
+    again = world()
+    again.round(found())
+    again.round(found())
+
+    assert 1 <= len(receiving.requests) <= 2
+    assert len(set(receiving.ids)) == 1
+    assert again.states() == ["delivered"]
+
+
+def test_the_bytes_that_were_signed_are_the_bytes_that_are_sent(
+    world: MakeWorld, receiving: Receiver
+) -> None:
+    here = world()
+
+    here.round(found(title="Überlauf\n„team“ \u2028 \U0001f4b8", explanation="a\r\nb\tc"))
+
+    (told,) = receiving.requests
+    # By the words of the specification, and by nothing of ours.
+    signed = f"{told.headers['webhook-id']}.{told.headers['webhook-timestamp']}.".encode()
+    digest = hmac.new(SECRET, signed + told.body, hashlib.sha256).digest()
+    assert told.headers["webhook-signature"] == f"v1,{base64.b64encode(digest).decode()}"
+    assert json.loads(told.body)["data"]["title"] == "Überlauf\n„team“ \u2028 \U0001f4b8"
+
+
+def test_each_try_is_signed_at_its_own_time_so_that_no_receiver_finds_it_too_old(
+    world: MakeWorld, receiving: Receiver
+) -> None:
+    here = world()
+    receiving.answers = [(500, {})]
+    here.round(found())
+    here.at += timedelta(hours=20)
+    here.send()
+
+    tries = [int(one.headers["webhook-timestamp"]) for one in receiving.requests]
+
+    assert tries == [int(NOW.timestamp()), int((NOW + timedelta(hours=20)).timestamp())]
+
+
+def test_a_receiver_that_does_not_answer_delays_no_other(
+    world: MakeWorld, receiving: Receiver, hook: Webhook
+) -> None:
+    here = world()
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}/"
+        here.hooks.append(hook.model_copy(update={"name": "silent", "url": url}))
+        here.routes = in_force((), here.hooks)
+        here.sending = Deliver(lambda: here.store, lambda: here.hooks, now=here.clock)
+        here.incidents.tell([found()])
+        here.plan.plan()
+
+        here.sending.deliver()
+        wait_until(lambda: len(receiving.requests) == 1)
+        still_trying = not here.sending._busy["silent"].done()
+        silent.accept()[0].close()
+        here.sending.wait(WAIT_S)
+
+    assert still_trying
 
 
 def test_a_receiver_that_fails_is_tried_for_75_hours_and_then_its_message_is_dead(

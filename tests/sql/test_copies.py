@@ -303,7 +303,7 @@ def test_a_second_search_finds_nothing_and_changes_nothing(
     assert sums(priced, tenant) == before
 
 
-class Killed(Exception):
+class Killed(BaseException):
     """Stands for the end of the process."""
 
 

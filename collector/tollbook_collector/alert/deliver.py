@@ -28,6 +28,7 @@ from tollbook_collector.alert.post import TOTAL_S, Outcome, post
 from tollbook_collector.alert.routes import Route, unknown_webhooks
 from tollbook_collector.alert.signature import WrongSecret, headers
 from tollbook_collector.alert.webhooks import SecretMissing, Webhook, missing_secrets, read_secret
+from tollbook_collector.duties import each_alone
 from tollbook_collector.settings import OPEN_TENANT
 from tollbook_collector.store import sql
 
@@ -186,8 +187,8 @@ class Deliver:
 
     def _send_all(self, name: str, messages: Sequence[Message], now: datetime) -> None:
         try:
-            for message in self._together(messages, now)[:ROUND_MAX]:
-                self._send(message)
+            due = self._together(messages, now)[:ROUND_MAX]
+            each_alone(due, self._send, lambda message: message.message)
         except Exception as error:  # the head of a background task; counted and told
             with self._lock:
                 self._failure_count += 1

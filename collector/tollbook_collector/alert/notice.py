@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from tollbook_collector.alert.finding import Finding, Kind, Severity
 from tollbook_collector.alert.incidents import Database, Incidents
+from tollbook_collector.duties import try_each
 from tollbook_collector.settings import OPEN_TENANT
 from tollbook_collector.store import sql
 
@@ -29,10 +30,9 @@ SILENCE_HISTORY: Final = timedelta(hours=24)
 # Dollars by the end of the month from which on an anomaly is so severe.
 WARNING_USD: Final = Decimal(10)
 CRITICAL_USD: Final = Decimal(1000)
-# Kinds that are told in full each round: what is not told any more is over.
-LISTED: Final = ("budget", "collector")
-# These read days of spend, so they are told less often.
-LISTED_FAR: Final = ("unpriced", "imbalance", "silence")
+# Kinds that are told in full when they are looked at: what is not told any more is over.
+LISTED: Final = ("budget", "collector", "unpriced", "imbalance", "silence")
+# The last three read days of spend, so they are looked at less often.
 LOOK_FAR: Final = timedelta(minutes=1)
 # Tenants of the collector's own, as the canary's; what is wrong with them is a fault of it.
 OWN_TENANTS: Final = "_"
@@ -68,6 +68,8 @@ class Notice:
 
         Raises:
             StoreUnavailable: The store is away; the next look finds the same.
+            SomeFailed: Some sources or anomalies could not be read; the others were told. An
+                anomaly that cannot be read is not read again: it would keep what came after away.
         """
         now, store = self._now(), self._store()
         if self._version is None:
@@ -75,20 +77,27 @@ class Notice:
         news = store.rows(
             sql.read("queries/anomalies_since"), {"version": self._version, "limit": FINDINGS_MAX}
         )
-        findings = [
-            *(_anomaly(row) for row in news),
-            *budgets(store, now),
-            *(_fault(fault, now) for fault in self._faults()),
-        ]
-        listed = list(LISTED)
-        if self._looked_far_at is None or now - self._looked_far_at >= LOOK_FAR:
-            findings += [*unpriced(store, now), *unbalanced(store, now), *silences(store, now)]
-            listed += LISTED_FAR
-            self._looked_far_at = now
+        sources: dict[str, Callable[[], Sequence[Finding]]] = {
+            "budget": lambda: budgets(store, now),
+            "collector": lambda: [_fault(fault, now) for fault in self._faults()],
+        }
+        far = self._looked_far_at is None or now - self._looked_far_at >= LOOK_FAR
+        if far:
+            sources["unpriced"] = lambda: unpriced(store, now)
+            sources["imbalance"] = lambda: unbalanced(store, now)
+            sources["silence"] = lambda: silences(store, now)
+        found: dict[str, Sequence[Finding]] = {}
+        failed = try_each(sources, lambda kind: found.update({kind: sources[kind]()}))
+        self._looked_far_at = now if far else self._looked_far_at
+        findings = [one for some in found.values() for one in some]
+        unread = try_each(news, lambda row: findings.append(_anomaly(row)), lambda row: str(row[1]))
         findings = [one for one in findings if not one.tenant.startswith(OWN_TENANTS)]
-        self._incidents.tell(findings, listed)
+        # Of what could not be looked at nothing is over.
+        self._incidents.tell(findings, [kind for kind in LISTED if kind in found])
         if news:
             self._version = int(news[-1][-1])
+        if (one := failed or unread) is not None:
+            raise one
 
 
 def budgets(store: Database, now: datetime) -> list[Finding]:

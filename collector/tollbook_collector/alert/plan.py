@@ -14,6 +14,7 @@ from tollbook_collector.alert.incident import Incident, from_row
 from tollbook_collector.alert.outbox import Database, Message, message_id, write
 from tollbook_collector.alert.payloads import message as content_of
 from tollbook_collector.alert.routes import Route
+from tollbook_collector.duties import try_each
 from tollbook_collector.store import sql
 
 NEWS_MAX: Final = 1_000
@@ -57,6 +58,7 @@ class Plan:
 
         Raises:
             StoreUnavailable: Nothing was written, or all of it.
+            SomeFailed: Some news could not be decided on and waits; all else was written.
         """
         now, store = self._now(), self._store()
         since = {"since": (now - LOOK_BACK).strftime("%Y-%m-%d %H:%M:%S")}
@@ -72,10 +74,15 @@ class Plan:
                 sql.read("queries/alerts_told"), since
             )
         }
-        messages = []
-        for incident in news:
-            messages += self._decide(incident, told, now)
+        messages: list[Message] = []
+        failed = try_each(
+            news,
+            lambda incident: messages.extend(self._decide(incident, told, now)),
+            lambda incident: f"incident {incident.incident} of {incident.tenant}",
+        )
         write(store, messages)
+        if failed is not None:
+            raise failed
 
     def _decide(
         self, incident: Incident, told: dict[tuple[str, str, str, str], _Told], now: datetime

@@ -15,6 +15,7 @@ import numpy as np
 
 from tollbook_collector.detect.budgets import DIMENSIONS, SCOPES_MAX, Budget, Period, PeriodName
 from tollbook_collector.detect.forecast import HISTORY_H, Forecast, forecast
+from tollbook_collector.duties import try_each
 from tollbook_collector.store import sql
 from tollbook_collector.store.dimensions import identifier
 
@@ -158,15 +159,27 @@ class BudgetWatch:
 
         Raises:
             StoreUnavailable: The store is away; nothing is forgotten.
+            SomeFailed: Some budgets could not be measured and stand as they stood; the others were
+                measured and written.
         """
         now = self._now()
         store = self._store()
         if self._written is None:
             self._written = _in_force(store, now)
-        measured = {
-            status.key: status
-            for budget in self._budgets()
-            for status in self._expecting(store, budget, now)
+        budgets = {(budget.tenant, budget.name): budget for budget in self._budgets()}
+        unmeasured = set(budgets)
+        measured: dict[tuple[str, str, str, str, datetime], Status] = {}
+
+        def look(name: tuple[str, str]) -> None:
+            found = self._expecting(store, budgets[name], now)
+            measured.update({status.key: status for status in found})
+            unmeasured.discard(name)
+
+        failed = try_each(budgets, look, "/".join)
+        measured |= {
+            key: status
+            for key, status in self._written.items()
+            if (status.tenant, status.budget) in unmeasured
         }
         gone = [
             replace(status, in_force=False)
@@ -177,6 +190,8 @@ class BudgetWatch:
         if rows := [*gone, *changed]:
             store.insert("budget_periods", COLUMNS, [_row(status, now) for status in rows])
         self._written = measured
+        if failed is not None:
+            raise failed
 
     def _expecting(self, store: Database, budget: Budget, now: datetime) -> list[Status]:
         statuses = measure(store, budget, now)

@@ -65,8 +65,12 @@ RATIOS = tuple(k for k, channel in enumerate(CHANNELS) if channel.denominator is
 NUMERATORS = tuple(channel.numerator for channel in CHANNELS)
 # The channels that are looked at a second time, for what comes back at the same time of day.
 RECURRING = (0, 3)
+# Their counterparts that are judged by size, in the same order.
+BURSTING = (2, 4)
 # The channel whose expectation says how many calls a silence has swallowed.
 MISSING = 1
+# Where their recurrence is in SCORED.
+RETURNING = tuple(range(len(CHANNELS), len(CHANNELS) + len(RECURRING)))
 # Everything that has a score, in order: the channels, what recurs, and silence.
 SCORED = (
     *(channel.name for channel in CHANNELS),

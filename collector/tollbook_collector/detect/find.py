@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from typing import Final
 
 from tollbook_collector.detect import series as reading
@@ -30,6 +31,7 @@ from tollbook_collector.detect.section import DetectSection
 from tollbook_collector.detect.series import DAY, HOUR, MINUTE, Block, Tables, TierOf
 from tollbook_collector.detect.sweep import sweep, sweep_runs
 from tollbook_collector.detect.young import STRICTER, lend
+from tollbook_collector.duties import each_alone
 from tollbook_collector.store import sql
 
 # Between two rounds; one without a new minute, hour or day costs a query for each tenant.
@@ -84,32 +86,46 @@ class Finder:
         """Look at what came since the last round.
 
         Raises:
-            StoreUnavailable, StoreRefused: The store did not answer; the next round does it all.
+            StoreUnavailable: The store is away; the next round does it all.
+            SomeFailed: It failed for some tenants, and the others were looked at.
         """
         if not self._section().enabled:
             return
         now = self._clock()
         store = self._store()
         since = {"since": f"{now - timedelta(days=3):%Y-%m-%d %H:%M:%S}"}
-        for tenant, _, _ in store.rows(sql.read("queries/series_tenants"), since):
-            self.run_for(str(tenant))
+        tenants = [str(row[0]) for row in store.rows(sql.read("queries/series_tenants"), since)]
+        each_alone(tenants, self.run_for)
 
     def run_for(self, tenant: str) -> None:
         """Look at what came of a tenant since the last round; raises as `run`."""
         now, store = self._clock(), self._store()
-        # A run that is out of hand waits for no minute to end.
-        self._tell(store, sweep_runs(store, self._section(), tenant, now))
-        for tier in (MINUTE, HOUR, DAY):
-            until = self._due(store, tenant, tier, now)
-            if until is not None:
-                self.look(store, tenant, tier, until)
-                if tier is DAY:
-                    self._tell(store, drifts(store, tenant, until))
-                    self._tell(store, outcome_drifts(store, tenant, until))
-                else:
-                    found = sweep(store, tenant, until, tier is HOUR)
-                    self._tell(store, found)
-                self._judged_until[tenant, tier.name] = until
+
+        def runs() -> None:
+            # A run that is out of hand waits for no minute to end.
+            self._tell(store, sweep_runs(store, self._section(), tenant, now))
+
+        # What ends one of them must not hide what the others would find.
+        steps: dict[str, Callable[[], None]] = {
+            "runs": runs,
+            **{
+                tier.name: partial(self._run_tier, store, tenant, tier, now)
+                for tier in (MINUTE, HOUR, DAY)
+            },
+        }
+        each_alone(steps, lambda name: steps[name]())
+
+    def _run_tier(self, store: Tables, tenant: str, tier: TierOf, now: datetime) -> None:
+        until = self._due(store, tenant, tier, now)
+        if until is None:
+            return
+        self.look(store, tenant, tier, until)
+        if tier is DAY:
+            self._tell(store, drifts(store, tenant, until))
+            self._tell(store, outcome_drifts(store, tenant, until))
+        else:
+            self._tell(store, sweep(store, tenant, until, tier is HOUR))
+        self._judged_until[tenant, tier.name] = until
 
     def look(self, store: Tables, tenant: str, tier: TierOf, until: datetime) -> list[Anomaly]:
         """Judge the series of a tenant until a moment, and return and report what is news.

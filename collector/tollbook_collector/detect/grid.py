@@ -24,6 +24,9 @@ class Grid:
         ratio_window_first: The first of them that a ratio is judged over.
         recurring_windows: The two of them over which a recurrence is judged.
         memory_days: Days that are remembered.
+        burst_windows: Stretches over which absolute channels are held against the days before, and
+            the last of them also recurrences; empty: both by their size, as rows are long enough
+            for a season.
     """
 
     rows_per_day: int
@@ -32,6 +35,7 @@ class Grid:
     ratio_window_first: int
     recurring_windows: tuple[int, int]
     memory_days: int = MEMORY_DAYS
+    burst_windows: tuple[int, ...] = ()
 
     @property
     def tail_rows(self) -> int:
@@ -65,4 +69,5 @@ def grid_of(rows_per_day: int) -> Grid:
     hour = max(1, rows_per_day // 24)
     if rows_per_day <= 24:
         return Grid(rows_per_day, (1, 3, 6, 24, 72), 4, 0, (1, 2))
-    return Grid(rows_per_day, (1, max(1, hour // 2), hour, 3 * hour, 12 * hour), 4, 1, (2, 3))
+    windows = (1, max(1, hour // 2), hour, 3 * hour, 12 * hour)
+    return Grid(rows_per_day, windows, 4, 1, (2, 3), burst_windows=(hour, 3 * hour))

@@ -34,6 +34,11 @@ class State:
         recurring: Yesterday's deviates, shape (N, 2 * recurring channels, B).
         recurring_records: Worst recurrence by day, then longest silence, shape
             (N, 2 * recurring channels + 1, D).
+        peaks: Largest sums of each day over the grid's burst windows, NaN where unknown, shape
+            (N, recurring channels, burst windows, D).
+        stretches: Sums over the last of them that end at each row, NaN where unknown, shape (N,
+            recurring channels, D, B); no days where the grid has no such windows.
+        again: How strange yesterday's were for their time, shape (N, recurring channels, B).
     """
 
     grid: Grid
@@ -48,6 +53,9 @@ class State:
     records: Floats
     recurring: Floats
     recurring_records: Floats
+    peaks: Floats
+    stretches: Floats
+    again: Floats
 
 
 def begin(series: int, grid: Grid) -> State:
@@ -55,6 +63,7 @@ def begin(series: int, grid: Grid) -> State:
     day, memory = grid.rows_per_day, grid.memory_days
     tail = np.zeros((series, len(CHANNELS), grid.tail_rows))
     pairs = 2 * len(RECURRING)
+    bursts, days = len(grid.burst_windows), memory if grid.burst_windows else 0
     return State(
         grid=grid,
         days=0,
@@ -68,6 +77,9 @@ def begin(series: int, grid: Grid) -> State:
         records=np.zeros((series, len(CHANNELS), len(grid.windows), memory)),
         recurring=np.zeros((series, pairs, day)),
         recurring_records=np.zeros((series, pairs + 1, memory)),
+        peaks=np.full((series, len(RECURRING), bursts, memory), np.nan),
+        stretches=np.full((series, len(RECURRING), days, day), np.nan),
+        again=np.zeros((series, len(RECURRING), day)),
     )
 
 

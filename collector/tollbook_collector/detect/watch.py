@@ -9,8 +9,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from tollbook_collector.detect import noise, record, season
+from tollbook_collector.detect import burst, noise, record, season
 from tollbook_collector.detect.channels import (
+    BURSTING,
     CHANNELS,
     COLUMNS,
     MISSING,
@@ -18,6 +19,7 @@ from tollbook_collector.detect.channels import (
     RATIOS,
     RECURRING,
     REQUESTS,
+    RETURNING,
     SCORED,
     VOLUME_COLUMNS,
     VOLUMES,
@@ -68,6 +70,9 @@ class Scored:
         swing: Deviates from `usual`, without sign, shape (N, C, W, R).
         recurring: Deviates of the recurring channels, shape (N, pairs, R).
         recurrence: What both yesterday and today passed, then silence, shape (N, pairs + 1, R).
+        stretches: Sums over the grid's burst windows, shape (N, recurring channels, windows, R).
+        again: How strange those of the last window are for their time, shape (N, recurring
+            channels, R).
     """
 
     scores: Floats
@@ -80,6 +85,8 @@ class Scored:
     swing: Floats
     recurring: Floats
     recurrence: Floats
+    stretches: Floats
+    again: Floats
 
 
 def _expect(state: State, rows: Floats) -> tuple[Floats, Floats, Floats, Floats]:
@@ -166,6 +173,13 @@ def score_rows(state: State, rows: Floats) -> Scored:
     held = held / np.maximum(state.recurring_records.max(-1), floors)[..., None]
     both = held[:, :-1].reshape(len(rows), len(RECURRING), -1, count).max(2)
     every = np.concatenate([scores.max(2), both, held[:, -1:]], axis=1)
+    stretches = trailing_sums(
+        state.tail_total[:, RECURRING], total[:, RECURRING], grid.burst_windows or (1,)
+    )
+    strange = np.zeros_like(stretches[:, :, 0])
+    if grid.burst_windows:
+        every[:, BURSTING], strange = _bursts(state, stretches)
+        every[:, RETURNING] = np.minimum(strange, state.again[..., :count])
     return Scored(
         scores=every if state.days >= DAYS_MIN else np.zeros_like(every),
         middle=middle,
@@ -177,7 +191,26 @@ def score_rows(state: State, rows: Floats) -> Scored:
         swing=swing,
         recurring=recurring,
         recurrence=np.concatenate([again, silences[1][:, None, -count:]], axis=1),
+        stretches=stretches,
+        again=strange,
     )
+
+
+def _bursts(state: State, stretches: Floats) -> tuple[Floats, Floats]:
+    """Return how far stretches pass earlier days, and earlier days at their time, (N, C, R)."""
+    numerators = [CHANNELS[k].numerator for k in RECURRING]
+    past = state.past[:, numerators]
+    mean = np.nansum(past, axis=-1) / np.maximum((~np.isnan(past)).sum(-1), 1)
+    # One call, in the unit of each.
+    one = mean / np.maximum(mean[:, :1], noise.TINY) + noise.TINY
+    usual = mean[..., None] * np.array(state.grid.burst_windows)
+    spare = burst.USUAL_SHARE * usual + burst.CALLS_SPARE * one[..., None]
+    beyond = burst.beyond_days(stretches, state.peaks, spare).max(2)
+    spare = burst.USUAL_SHARE_AGAIN * usual[..., -1] + burst.CALLS_SPARE * one
+    near = max(1, state.grid.rows_per_day // 24)
+    # Yesterday among them: what has come to stay as it is was told on its first two days.
+    earlier = state.stretches[:, :, -max(1, state.days) :]
+    return beyond, burst.beyond_hours(stretches[:, :, -1], earlier, near, spare)
 
 
 def close_day(
@@ -220,6 +253,7 @@ def close_day(
     moments = np.where(learns_noise[:, None, None, None], moments, 0.0)
     swing = np.where(learns_records[:, None, None], scored.swing.max(-1), 0.0)
     recurrence = np.where(learns_records[:, None], scored.recurrence.max(-1), 0.0)
+    peaks, stretches = _pushed_bursts(state, scored, known)
     # The first day has no expectation; as a part of longer stretches it would be a false record.
     counts = 1.0 if state.days else 0.0
     return replace(
@@ -235,6 +269,20 @@ def close_day(
         records=pushed(state.records, swing[..., None]),
         recurring=scored.recurring,
         recurring_records=pushed(state.recurring_records, np.maximum(recurrence, 0.0)[..., None]),
+        again=scored.again,
+        peaks=peaks,
+        stretches=stretches,
+    )
+
+
+def _pushed_bursts(state: State, scored: Scored, known: NDArray[np.bool_]) -> tuple[Floats, Floats]:
+    """Return `peaks` and `stretches` of the state after a day."""
+    if not state.grid.burst_windows:
+        return state.peaks, state.stretches
+    sums = np.where(known[:, None, None, None], scored.stretches, np.nan)
+    return (
+        pushed(state.peaks, sums.max(-1, keepdims=True)),
+        pushed(state.stretches, sums[:, :, -1:], axis=2),
     )
 
 

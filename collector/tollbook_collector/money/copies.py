@@ -20,6 +20,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Protocol
 
+from tollbook_collector.duties import each_alone
 from tollbook_collector.store import sql
 
 EVERY_S: Final = 10.0
@@ -93,13 +94,17 @@ def search(store: CopyStore) -> int:
     """Find the copies among calls that came since the last search, and return in how many hours.
 
     Rounds that were cut off, or that another search is about to carry out, are carried out first.
+
+    Raises:
+        StoreUnavailable: The store is away.
+        SomeFailed: Some hours could not be searched; the others were.
     """
     for (found_at,) in store.rows(sql.read("queries/copy_rounds_open")):
         _take_back(store, found_at.replace(tzinfo=UTC))
-    hours = store.rows(sql.read("queries/copy_hours"), {"limit": HOURS_MAX})
-    for hour, calls in hours:
-        _search_hour(store, hour.replace(tzinfo=UTC), int(calls))
-    return len(hours)
+    rows = store.rows(sql.read("queries/copy_hours"), {"limit": HOURS_MAX})
+    calls = {hour.replace(tzinfo=UTC): int(count) for hour, count in rows}
+    each_alone(calls, lambda hour: _search_hour(store, hour, calls[hour]))
+    return len(calls)
 
 
 def _search_hour(store: CopyStore, hour: datetime, calls: int) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Protocol
 
+from tollbook_collector.duties import each_alone
 from tollbook_collector.store import sql
 
 SEARCH_EVERY_S: Final = 6 * 3600.0
@@ -84,11 +85,16 @@ class Savings:
         self._now = now
 
     def search(self) -> None:
-        """Search once."""
+        """Search once.
+
+        Raises:
+            StoreUnavailable: The store is away.
+            SomeFailed: It failed for some tenants, and the others were searched.
+        """
         store, now = self._store(), self._now()
         parameters = {
             "since": f"{now - LOOKED_AT:%Y-%m-%d %H:%M:%S}",
             "until": f"{now:%Y-%m-%d %H:%M:%S}",
         }
-        for (tenant,) in store.rows(sql.read("queries/savings_tenants"), parameters):
-            search(store, str(tenant), now)
+        rows = store.rows(sql.read("queries/savings_tenants"), parameters)
+        each_alone([str(tenant) for (tenant,) in rows], lambda tenant: search(store, tenant, now))
