@@ -227,10 +227,11 @@ def test_long_work_is_shown_on_a_terminal_and_nowhere_else() -> None:
         )
         return told.stdout, told.stderr
 
-    terminal = run("table", FORCE_COLOR="1", TTY_COMPATIBLE="1")
+    seen = {"FORCE_COLOR": "1", "TTY_COMPATIBLE": "1", "TERM": "xterm"}
+    terminal = run("table", **seen)
 
     assert terminal[0] == "answer\n"
     assert "pricing anew" in terminal[1]
     assert "3/4" in terminal[1]
-    assert run("json", FORCE_COLOR="1", TTY_COMPATIBLE="1") == ("answer\n", "")
+    assert run("json", **seen) == ("answer\n", "")
     assert run("table") == ("answer\n", "")

@@ -165,6 +165,7 @@ def test_a_table_is_saved_as_csv_with_exact_money(opened: Opened, spans: list[Sp
 
     text = download.value.path().read_text()
     assert '"gpt-5-mini"' in text
+    assert "E-" not in text
     assert '"0.001150000000"' in text  # (3000 * 0.25 + 200 * 2) / 1000000
     assert download.value.suggested_filename == "tollbook-explore-1.csv"
 

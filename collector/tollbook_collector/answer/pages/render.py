@@ -59,7 +59,14 @@ NAVIGATION: Final = (
 )
 PERIODS: Final = ("1h", "24h", "7d", "30d", "90d")
 
+
+def _fixed(value: Any) -> Any:
+    """Return money as its digits: a decimal 0 is 0E-12 by itself."""
+    return format(value, "f") if isinstance(value, Decimal) else value
+
+
 _environment = Environment(
+    finalize=_fixed,
     loader=PackageLoader("tollbook_collector.answer.pages"),
     autoescape=True,
     undefined=StrictUndefined,

@@ -1,9 +1,15 @@
 // Tables of class data: a click on a heading sorts, and a button saves the table as CSV.
 "use strict";
 (() => {
+  // What a cell says, without the signs in it that filter the page.
+  const words = (cell) => {
+    const said = cell.cloneNode(true);
+    said.querySelectorAll(".pick").forEach((signs) => signs.remove());
+    return said.textContent.trim().replace(/\s+/g, " ");
+  };
   const value = (row, column) => {
     const cell = row.cells[column];
-    return cell.dataset.v === undefined ? cell.textContent.trim() : Number(cell.dataset.v);
+    return cell.dataset.v === undefined ? words(cell) : Number(cell.dataset.v);
   };
 
   function sort(table, heading) {
@@ -26,7 +32,7 @@
   function csv(table) {
     // A leading = + - or @ would be run as a formula by a spreadsheet.
     const quote = (text) => `"${(/^[=+\-@\t\r]/.test(text) && isNaN(text) ? "'" : "") + text.replaceAll('"', '""')}"`;
-    const line = (row) => [...row.cells].map((cell) => quote(cell.dataset.v ?? cell.textContent.trim().replace(/\s+/g, " "))).join(",");
+    const line = (row) => [...row.cells].map((cell) => quote(cell.dataset.v ?? words(cell))).join(",");
     return [table.tHead.rows[0], ...table.tBodies[0].rows].map(line).join("\r\n") + "\r\n";
   }
 
