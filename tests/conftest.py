@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
+import hypothesis
 import pytest
 from otlp_requests import Span, request
 
@@ -15,6 +16,12 @@ from tollbook_collector.spool.segment import Envelope, header, record
 from tollbook_collector.store import sql
 from tollbook_collector.store.client import ClickHouse, StoreAddress
 from tollbook_collector.store.embedded.process import EmbeddedStore
+
+# Drawn examples are the same in each run, so that a change is judged by what it changed, and no
+# machine is too slow for them. HYPOTHESIS_PROFILE=search draws others each time.
+hypothesis.settings.register_profile("tests", deadline=None, derandomize=True)
+hypothesis.settings.register_profile("search", deadline=None)
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "tests"))
 
 # What runs longest, and is therefore handed to the workers first: a worker takes a file at a time.
 LONGEST = (

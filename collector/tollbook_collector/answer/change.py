@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, time
 from decimal import Decimal
+from functools import reduce
 from typing import Any, Final
 
 from fastapi import FastAPI
@@ -13,6 +14,7 @@ from tollbook_collector.answer.questions import DIMENSIONS, WrongQuestion
 from tollbook_collector.answer.tenant import Tenant
 from tollbook_collector.money.change import (
     EFFECTS,
+    EXACT,
     SegmentChange,
     TooManySegments,
     Use,
@@ -85,7 +87,7 @@ def _row(segment: SegmentChange, by: list[str]) -> dict[str, Any]:
 
 def _total(segments: list[SegmentChange]) -> dict[str, Any]:
     def added(amounts: list[Decimal]) -> str:
-        return _usd(sum(amounts, Decimal(0)))
+        return _usd(reduce(EXACT.add, amounts, Decimal(0)))
 
     return {
         "before_usd": added([segment.before.cost_usd for segment in segments]),
@@ -102,4 +104,4 @@ def _use(use: Use) -> dict[str, Any]:
 
 
 def _usd(amount: Decimal) -> str:
-    return str(plain(amount.quantize(Decimal("1e-12"))))
+    return str(plain(amount.quantize(Decimal("1e-12"), context=EXACT)))

@@ -10,7 +10,7 @@ and the steps are differences of these sums, so that they add up exactly.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from decimal import Decimal
+from decimal import Context, Decimal
 from fractions import Fraction
 from typing import Any, Final
 
@@ -21,6 +21,8 @@ from tollbook_collector.store.dimensions import Filter, identifiers, narrowed
 EFFECTS: Final = ("volume", "mix", "length", "cache", "price")
 SEGMENTS_MAX: Final = 10_000
 UNITS: Final = 10**12
+# An effect may be larger than any cost: ten million times the tokens, at a dear token's price.
+EXACT: Final = Context(prec=80)
 # Uncached input, cache reads, cache writes, output.
 CLASSES: Final = 4
 
@@ -112,7 +114,7 @@ def decompose(segments: Sequence[Segment]) -> list[SegmentChange]:
     for dimensions, before, after, rates in segments:
         sums = [round(step * UNITS) for step in _steps(before, after, rates, growth)]
         effects = {
-            effect: Decimal(end - start).scaleb(-12)
+            effect: Decimal(end - start).scaleb(-12, EXACT)
             for effect, start, end in zip(EFFECTS, sums, sums[1:], strict=False)
         }
         changes.append(SegmentChange(dimensions, before, after, effects))
