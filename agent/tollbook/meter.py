@@ -150,6 +150,11 @@ class Observation:
         self._open = [True]
         self.begin_now()
 
+    @property
+    def is_over(self) -> bool:
+        """Whether it was finished."""
+        return not self._open
+
     def begin_now(self) -> None:
         """Take this moment for the start of the call."""
         self.start_time_ns = time_ns()
