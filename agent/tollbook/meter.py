@@ -8,6 +8,7 @@ import functools
 import os
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from time import perf_counter_ns, time_ns
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, TypeVar
 
@@ -27,6 +28,9 @@ SPAN_ID_BYTES: Final = 8
 # Facts of a stream that are kept: a provider that repeats its usage in every chunk must not make
 # us hold them all, the last one counts.
 STREAM_FACTS_MAX: Final = 64
+# How often the call that is under way in this context was sent again: a library's own retries run
+# inside of its request method, and say so by `sent_again`.
+RESENT: Final[ContextVar[int]] = ContextVar("tollbook_resent", default=0)
 
 Result = TypeVar("Result")
 
@@ -117,6 +121,7 @@ class Observation:
         "first_chunk_ns",
         "ids",
         "parent",
+        "resent",
         "reservation",
         "scope",
         "start_time_ns",
@@ -142,6 +147,7 @@ class Observation:
         self.content: Taken | None = None
         self.decode: Callable[[list[bytes]], bytes] | None = None
         self.error_type: str | None = None
+        self.resent = 0  # times that the library sent it again
         self.streamed = False  # whether the caller got a stream
         self.ended = False  # whether a stream was read to its end
         self.first_chunk_ns: int | None = None
@@ -159,6 +165,11 @@ class Observation:
         """Take this moment for the start of the call."""
         self.start_time_ns = time_ns()
         self.started_ns = perf_counter_ns()
+
+    def count_resends(self) -> None:
+        """Take over how often the library sent the call again."""
+        self.resent = max(RESENT.get(), 0)
+        RESENT.set(0)
 
     def fail(self, error: BaseException) -> None:
         """Record that the call ended with an exception, of which only the class is kept."""
@@ -251,6 +262,8 @@ class Meter:
             try:
                 result = request(client, *args, **kwargs)
             except BaseException as error:
+                if RESENT.get():
+                    observation.count_resends()
                 observation.fail(error)
                 raise
             return self._settle(observation, result)
@@ -272,6 +285,8 @@ class Meter:
             try:
                 result = await request(client, *args, **kwargs)
             except BaseException as error:
+                if RESENT.get():
+                    observation.count_resends()
                 observation.fail(error)
                 raise
             return self._settle(observation, result)
@@ -312,6 +327,8 @@ class Meter:
             exporter = self._process.exporter
             if exporter is None or not exporter.enabled:
                 return None
+            if RESENT.get():  # of a request that is no model call
+                RESENT.set(0)
             observation = self._library.begin(client, args, kwargs, exporter)
             if observation is not None and exporter.settings.takes_prompts:
                 self._take_prompt(observation, args, kwargs)
@@ -371,6 +388,8 @@ class Meter:
 
     def _settle(self, observation: Observation, result: Result) -> Result:
         try:
+            if RESENT.get():
+                observation.count_resends()
             if observation.content is not None:
                 observation.content.answered(result)
             settled: Result = self._library.settle(observation, result)
@@ -380,3 +399,17 @@ class Meter:
             # The call happened: without its usage it is still counted.
             observation.finish()
             return result
+
+
+def sent_again(pause: Callable[..., Result]) -> Callable[..., Result]:
+    """Return what a library waits by before it sends a call again, counted and otherwise `pause`.
+
+    It may be async: the count is taken when it is called, in the call's own context.
+    """
+
+    @functools.wraps(pause)
+    def counted(*args: Any, **kwargs: Any) -> Result:
+        RESENT.set(RESENT.get() + 1)
+        return pause(*args, **kwargs)
+
+    return counted

@@ -373,3 +373,4 @@ def test_the_librarys_retries_are_one_span(
     assert len(provider.bodies) == 2
     assert_message(span)
     assert span.status_code == 0
+    assert span.attributes["http.request.resend_count"] == 1

@@ -427,3 +427,4 @@ def test_the_librarys_retries_are_one_span(
     assert len(wire.requests) == 2
     assert_call(span)
     assert span.status_code == 0
+    assert span.attributes["http.request.resend_count"] == 1

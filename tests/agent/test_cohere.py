@@ -181,3 +181,4 @@ def test_the_librarys_retries_are_one_span(client: Any, wire: Any, delivered: De
     assert len(wire.requests) == 2
     assert_chat(span)
     assert span.status_code == 0
+    assert span.attributes["http.request.resend_count"] == 1

@@ -315,3 +315,4 @@ def test_the_librarys_retries_are_one_span(wire: Any, delivered: Delivered) -> N
     assert len(wire.requests) == 2
     assert_content(span)
     assert span.status_code == 0
+    assert span.attributes["http.request.resend_count"] == 1

@@ -183,6 +183,7 @@ class BedrockLibrary:
     def settle(self, observation: Observation, result: Any) -> Any:
         """Finish the observation with an answer, or tap what the caller is still to read."""
         metadata = result.get("ResponseMetadata") or {}
+        observation.resent = metadata.get("RetryAttempts") or 0
         facts = facts_of_headers(metadata)
         stream, body = result.get("stream"), result.get("body")
         if observation.asked.stream:

@@ -15,7 +15,7 @@ from typing import Any, Final
 from tollbook.clients.field import field, latest, token_count
 from tollbook.clients.http_response import settle_response
 from tollbook.export import Exporter
-from tollbook.meter import Asked, Facts, Meter, Observation
+from tollbook.meter import RESENT, Asked, Facts, Meter, Observation
 from tollbook.model_call import Usage
 from tollbook.process import Process
 
@@ -105,7 +105,10 @@ class CohereLibrary:
         """Return an observation if the request is for one of the interfaces."""
         api = APIS.get(args[0] if args else kwargs.get("path") or "")
         # The library repeats a failed request by calling itself: one call is one observation.
-        if api is None or kwargs.get("retries"):
+        if retries := kwargs.get("retries"):
+            RESENT.set(retries)
+            return None
+        if api is None:
             return None
         body = kwargs.get("json")
         base_url = client.get_base_url(kwargs.get("base_url"))

@@ -15,7 +15,7 @@ from tollbook.clients.field import (
     token_count,
 )
 from tollbook.export import Exporter
-from tollbook.meter import Asked, Facts, Meter, Observation
+from tollbook.meter import RESENT, Asked, Facts, Meter, Observation, sent_again
 from tollbook.model_call import Usage
 from tollbook.process import Process
 from tollbook.stream import AsyncEventTap, Watch, tapped_when_read
@@ -197,6 +197,7 @@ class GoogleLibrary:
             return None
         if client.vertexai:
             api = replace(api, provider="gcp.vertex_ai")
+        RESENT.set(-1)  # as each time that it is sent is counted, the first one too
         stream = verb == "streamGenerateContent"
         asked = api.asked(body if type(body) is dict else {})._replace(model=model, stream=stream)
         return Observation(api, asked, field(client._http_options, "base_url") or "", exporter)
@@ -222,3 +223,6 @@ def patch(module: ModuleType, process: Process) -> None:
     client.request_streamed = meter.wrap(client.request_streamed)
     client.async_request = meter.wrap_async(client.async_request)
     client.async_request_streamed = meter.wrap_async(client.async_request_streamed)
+    for name in ("_request_once", "_async_request_once"):
+        if (once := getattr(client, name, None)) is not None:
+            setattr(client, name, sent_again(once))

@@ -15,7 +15,7 @@ from tollbook.clients.http_response import http_response, settle_response
 from tollbook.clients.results import settle_deferred
 from tollbook.clients.stream_usage import HiddenAsync, Injected, hidden, with_usage
 from tollbook.export import Exporter
-from tollbook.meter import Api, Library, Meter, Observation
+from tollbook.meter import Api, Library, Meter, Observation, sent_again
 from tollbook.process import Process
 from tollbook.stream import tap_events, tap_events_async
 
@@ -122,3 +122,7 @@ def patch_requests(module: ModuleType, library: Library, process: Process) -> No
     sync_client, async_client = module.SyncAPIClient, module.AsyncAPIClient
     sync_client.request = meter.wrap(sync_client.request)
     async_client.request = meter.wrap_async(async_client.request)
+    for client in (sync_client, async_client):
+        pause = getattr(client, "_sleep_for_retry", None)
+        if pause is not None:  # older versions have none
+            client._sleep_for_retry = sent_again(pause)
