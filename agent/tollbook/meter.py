@@ -227,6 +227,16 @@ class Observation:
         kept.append(facts)
 
 
+class Arguments:
+    """The arguments of a request method, which a limit may replace to have another model asked."""
+
+    __slots__ = ("args", "kwargs")
+
+    def __init__(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        self.args = args
+        self.kwargs = kwargs
+
+
 class Library(Protocol):
     """How to read the arguments and results of one client library's request method."""
 
@@ -258,7 +268,7 @@ class Meter:
             if observation is None:
                 return request(client, *args, **kwargs)
             if observation.scope.guards or self._process.guards:
-                self._admit(observation, args, kwargs)
+                args, kwargs = self._admit(observation, args, kwargs)
             try:
                 result = request(client, *args, **kwargs)
             except BaseException as error:
@@ -281,7 +291,7 @@ class Meter:
             if observation is None:
                 return await request(client, *args, **kwargs)
             if observation.scope.guards or self._process.guards:
-                await self._admit_async(observation, args, kwargs)
+                args, kwargs = await self._admit_async(observation, args, kwargs)
             try:
                 result = await request(client, *args, **kwargs)
             except BaseException as error:
@@ -296,21 +306,22 @@ class Meter:
     @contextmanager
     def observed(
         self, client: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> Iterator[Callable[[Any], None]]:
+    ) -> Iterator[tuple[Callable[[Any], None], tuple[Any, ...], dict[str, Any]]]:
         """Observe a method that hands out its result inside a context, as a stream is opened.
 
-        Yields what is to be told the result. An exception inside of the context ends the call.
+        Yields what is to be told the result, and the arguments to call the method with. An
+        exception inside of the context ends the call.
         """
         observation = self._begin(client, args, kwargs)
         if observation is not None and (observation.scope.guards or self._process.guards):
-            self._admit(observation, args, kwargs)
+            args, kwargs = self._admit(observation, args, kwargs)
 
         def settle(result: Any) -> None:
             if observation is not None:
                 self._settle(observation, result)
 
         try:
-            yield settle
+            yield settle, args, kwargs
         except GeneratorExit:  # the caller's own generator was closed early
             if observation is not None:
                 observation.finish()
@@ -352,36 +363,41 @@ class Meter:
 
     def _admit(
         self, observation: Observation, args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> None:
-        """Hold the call to the limits of its scope; what stops it is the one thing that raises."""
-        admission = self._admission(observation, args, kwargs)
+    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """Hold the call to the limits of its scope; what stops it is the one thing that raises.
+
+        Returns the arguments to call with: those given, or those that ask another model.
+        """
+        arguments = Arguments(args, kwargs)
+        admission = self._admission(observation, arguments)
         if admission is not None:
             try:
                 observation.reservation = admission.decide()
             except BaseException as refused:
                 observation.fail(refused)
                 raise
+        return arguments.args, arguments.kwargs
 
     async def _admit_async(
         self, observation: Observation, args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> None:
-        admission = self._admission(observation, args, kwargs)
+    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        arguments = Arguments(args, kwargs)
+        admission = self._admission(observation, arguments)
         if admission is not None:
             try:
                 observation.reservation = await admission.decide_async()
             except BaseException as refused:
                 observation.fail(refused)
                 raise
+        return arguments.args, arguments.kwargs
 
-    def _admission(
-        self, observation: Observation, args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> "Admission | None":
+    def _admission(self, observation: Observation, arguments: Arguments) -> "Admission | None":
         try:
             from tollbook.admission import admission_of
 
             guards = (*self._process.guards, *observation.scope.guards)
             limits = self._process.shared_limits()
-            return admission_of(observation, limits, guards, self._library, args, kwargs)
+            return admission_of(observation, limits, guards, self._library, arguments)
         except Exception:
             self._process.losses.count(FAULT)
             return None

@@ -293,3 +293,19 @@ async def test_each_turn_of_a_live_session_is_a_call(
     assert second.attributes["gen_ai.usage.output_tokens"] == 40
     assert second.attributes["tollbook.usage.complete"] is False
     assert SECRET not in repr([first, second])
+
+
+def test_another_model_is_asked_where_a_limit_says_so(
+    client: Any, wire: Any, delivered: Delivered
+) -> None:
+    wire.say(interaction())
+
+    with tollbook.breaker(errors=1, slower_than_s=1e-9, fallback="gemini-2.5-pro"):
+        for _ in range(2):
+            client.interactions.create(**ASK)
+
+    first, second = delivered()
+    asked = [json.loads(body)["model"] for _, _, body in wire.requests]
+    assert asked == ["gemini-2.5-flash", "gemini-2.5-pro"]
+    assert_interaction(first)
+    assert second.attributes["gen_ai.request.model"] == "gemini-2.5-pro"

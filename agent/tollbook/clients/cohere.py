@@ -115,6 +115,12 @@ class CohereLibrary:
         asked = api.asked(body if type(body) is dict else {})
         return Observation(api, asked, base_url, exporter)
 
+    def with_model(
+        self, args: tuple[Any, ...], kwargs: Mapping[str, Any], model: str
+    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """Return the arguments that ask another model."""
+        return args, {**kwargs, "json": {**kwargs["json"], "model": model}}
+
     def settle(self, observation: Observation, result: Any) -> Any:
         """Learn from the HTTP response, which the library is still to read."""
         settle_response(observation, result)
@@ -131,8 +137,10 @@ def metered(meter: Meter, stream: Contexts) -> Contexts:
     @contextmanager
     @wraps(stream)
     def opened(client: Any, *args: Any, **kwargs: Any) -> Iterator[Any]:
-        opening = meter.observed(client, args, kwargs)
-        with opening as settle, stream(client, *args, **kwargs) as response:
+        with (
+            meter.observed(client, args, kwargs) as (settle, args, kwargs),
+            stream(client, *args, **kwargs) as response,
+        ):
             settle(response)
             yield response
 
@@ -145,7 +153,7 @@ def metered_async(meter: Meter, stream: AsyncContexts) -> AsyncContexts:
     @asynccontextmanager
     @wraps(stream)
     async def opened(client: Any, *args: Any, **kwargs: Any) -> AsyncIterator[Any]:
-        with meter.observed(client, args, kwargs) as settle:
+        with meter.observed(client, args, kwargs) as (settle, args, kwargs):
             async with stream(client, *args, **kwargs) as response:
                 settle(response)
                 yield response

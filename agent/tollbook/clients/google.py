@@ -202,6 +202,18 @@ class GoogleLibrary:
         asked = api.asked(body if type(body) is dict else {})._replace(model=model, stream=stream)
         return Observation(api, asked, field(client._http_options, "base_url") or "", exporter)
 
+    def with_model(
+        self, args: tuple[Any, ...], kwargs: Mapping[str, Any], model: str
+    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """Return the arguments that ask another model: it is the last part of the path."""
+        path = args[1] if len(args) > 1 else kwargs["path"]
+        name, mark, verb = path.partition("?")[0].rpartition(":")
+        query = path[len(name) + len(mark) + len(verb) :]
+        path = f"{name.rpartition('/')[0]}/{model}{mark}{verb}{query}"
+        if len(args) > 1:
+            return (args[0], path, *args[2:]), dict(kwargs)
+        return args, {**kwargs, "path": path}
+
     def settle(self, observation: Observation, result: Any) -> Any:
         """Keep an answer's text for the export thread, or tap the chunks that will come."""
         if hasattr(result, "__anext__"):

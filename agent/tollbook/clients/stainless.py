@@ -67,10 +67,17 @@ class StainlessLibrary:
             body = {}
         return {**body, **options.extra_json} if options.extra_json else body
 
-    def use_model(self, options: Any, model: str) -> None:
-        """Ask another model; the body may be the caller's own object, so it is not changed."""
+    def with_model(
+        self, args: tuple[Any, ...], kwargs: Mapping[str, Any], model: str
+    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """Return the arguments that ask another model.
+
+        The options are the library's own; their body may be the caller's, so it is not changed.
+        """
+        options = args[1] if len(args) > 1 else kwargs["options"]
         options.json_data = {**self.body(options), "model": model}
         options.extra_json = None
+        return args, dict(kwargs)
 
     def settle(self, observation: Observation, result: Any) -> Any:
         """Finish the observation with an answer, or tap what the caller is still to read."""
