@@ -59,6 +59,7 @@ from tollbook_collector.policy import Policy, PolicyFile, Section
 from tollbook_collector.settings import Settings
 from tollbook_collector.spool.append import Spool
 from tollbook_collector.spool.ballast import keep_ballast
+from tollbook_collector.spool.seal import SEGMENT_BYTES_MAX
 from tollbook_collector.store.backup import BackupRefused, Manifest, take
 from tollbook_collector.store.books import CHECK_S, Books
 from tollbook_collector.store.canary import Canary
@@ -71,6 +72,7 @@ from tollbook_collector.store.client import (
     StoreUnavailable,
 )
 from tollbook_collector.store.damage import LOOK_EVERY_S, DamagedParts
+from tollbook_collector.store.embedded.limits import limits_of_this_machine
 from tollbook_collector.store.embedded.process import EmbeddedStore
 from tollbook_collector.store.keys import SHARE_S, USE_S, share_keys, share_use
 from tollbook_collector.store.lease import RENEW_S, Lease
@@ -148,6 +150,7 @@ class Collector:
             name: Spool(
                 settings.data / "spool" / name,
                 int(settings.spool_bytes_max * share),
+                segment_bytes_max=min(SEGMENT_BYTES_MAX, limits_of_this_machine().segment_bytes),
                 age_max_s=settings.spool_age_max_days * DAY_S,
             )
             for name, share in SPOOL_SHARES.items()
