@@ -135,6 +135,7 @@ class Call:
         run_name: Name of that task, or None.
         content: Attributes that hold what was asked and answered, as far as it may leave.
         prompt_digest: Keyed digest of what was asked, or None.
+        resent: Times that the library sent it again.
     """
 
     operation: str
@@ -156,3 +157,4 @@ class Call:
     run_name: str | None = None
     content: Mapping[str, str] = field(default_factory=lambda: NO_CONTENT)
     prompt_digest: str | None = None
+    resent: int = 0

@@ -87,6 +87,7 @@ def read(observation: Observation, default_tags: Mapping[str, str]) -> Call:
         tags=tags,
         run_id=run.id if run is not None else None,
         run_name=run.name if run is not None else None,
+        resent=observation.resent,
     )
 
 

@@ -334,6 +334,7 @@ def answered_attributes(
 def own_attributes(call: Call, cost: Cost | None) -> Iterable[tuple[str, Value | None]]:
     """Yield what is this call's alone."""
     yield names.ERROR_TYPE, call.error_type
+    yield names.RESEND_COUNT, call.resent or None
     yield names.RUN_ID, call.run_id
     yield names.RUN_NAME, call.run_name
     yield names.PROMPT_DIGEST, call.prompt_digest
