@@ -283,7 +283,9 @@ def _usage(text: str) -> dict[str, int]:
     for part in text.split(","):
         pair = re.fullmatch(r"\s*([\w:/.-]+)=(\d+)\s*", part)
         if pair is None or pair[1] in usage:
-            raise ImpossibleUsage(f"{part!r}: write usage as input=10000,output=2000, each once")
+            raise ImpossibleUsage(
+                f"{part!r}: write whole numbers, each once: input=10000,output=2000"
+            )
         usage[pair[1]] = int(pair[2])
     return usage
 
