@@ -27,6 +27,7 @@ from tollbook_collector.commands import (
     quarantine,
     reconcile,
     runs,
+    savings,
     screens,
     showback,
     sql,
@@ -69,6 +70,7 @@ app.add_typer(change.commands)
 app.command()(budgets.budgets)
 app.add_typer(calls.app, name="calls")
 app.add_typer(runs.app, name="runs")
+app.add_typer(savings.commands)
 app.add_typer(top.commands)
 app.add_typer(sql.commands)
 app.add_typer(assistant.commands)
