@@ -123,7 +123,7 @@ def test_from_the_overview_one_comes_to_a_call_by_links(opened: Opened, spans: l
     page = opened("/")
 
     page.get_by_role("link", name="claude-haiku-4-5").click()
-    assert heading(page) == "The newest calls of the last 24 hours."
+    assert heading(page) == "1 call in the last 24 hours for $0.00525, the newest first."
     page.locator("tbody th a").first.click()
 
     assert heading(page).startswith("claude-haiku-4-5 answered in 1 s")
@@ -137,7 +137,7 @@ def test_filters_and_order_are_in_the_address(opened: Opened, spans: list[Span])
     page.get_by_role("button", name="Show").click()
 
     assert "order=cost" in page.url
-    assert heading(page) == "The dearest unpriced calls of the last 24 hours."
+    assert heading(page) == "1 call of the last 24 hours has no price, the dearest first."
     assert page.locator("tbody tr").count() == 1
 
 

@@ -51,7 +51,7 @@ def spend_table(
 ) -> Table:
     """Return spend by dimensions as a table with its total; `columns`: of the terminal."""
     table = _table(title)
-    tokens = TOKENS if columns >= WIDE_COLUMNS or len(by) == 1 else ()
+    tokens = tuple(TOKENS) if columns >= WIDE_COLUMNS or len(by) == 1 else ()
     for dimension in by:
         table.add_column(dimension, overflow="fold")
     for name in ("calls", "errors", *tokens, "cost", "share"):
