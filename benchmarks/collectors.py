@@ -18,6 +18,7 @@ Exit status 1 when any of them is not as promised. The seed is printed.
 
 import argparse
 import http.client
+import json
 import os
 import random
 import re
@@ -58,6 +59,8 @@ class Fleet:
     pepper: str
     processes: dict[int, "subprocess.Popen[str]"] = field(default_factory=dict)
     otlp: dict[int, str] = field(default_factory=dict)
+    slowest: tuple[float, str] = (0.0, "")
+    api: dict[int, str] = field(default_factory=dict)
 
     def start(self, number: int) -> None:
         """Start a collector and wait until it listens."""
@@ -73,6 +76,7 @@ class Fleet:
             "TOLLBOOK_CLICKHOUSE_PASSWORD": self.password,
             "TOLLBOOK_KEY_PEPPER": self.pepper,
             "TOLLBOOK_CANARY_EVERY_S": "0",
+            "TOLLBOOK_LOG_LEVEL": "INFO",
         }
         log = (self.directory / f"collector-{number}.log").open("a")
         process = subprocess.Popen(
@@ -85,17 +89,34 @@ class Fleet:
             if line.startswith("Next:"):
                 break
         found = re.search(r"OTLP/HTTP +(\S+)/v1/traces", text)
+        asked = re.search(r"API +(\S+)", text)
         assert found, f"collector {number} did not start: {text}"
+        assert asked, f"collector {number} did not say where it answers: {text}"
         self.processes[number] = process
-        self.otlp[number] = found[1]
+        self.otlp[number], self.api[number] = found[1], asked[1]
+
+    def waiting(self) -> int:
+        """Return how many spans are in the spools of all collectors."""
+        spans = 0
+        for address in self.api.values():
+            connection = http.client.HTTPConnection(urlsplit(address).netloc, timeout=ANSWER_S)
+            connection.request("GET", "/health")
+            spans += json.load(connection.getresponse())["spool"]["waiting_spans"]
+            connection.close()
+        return spans
 
     def end(self, number: int, sign: signal.Signals) -> float:
         """End a collector and return the seconds it took."""
         self.otlp.pop(number)
-        began = time.monotonic()
+        log = self.directory / f"collector-{number}.log"
+        before, began = log.stat().st_size, time.monotonic()
         self.processes[number].send_signal(sign)
         self.processes[number].wait(120)
-        return time.monotonic() - began
+        took = time.monotonic() - began
+        said = [line for line in log.read_bytes()[before:].decode().splitlines() if "end" in line]
+        if sign == signal.SIGTERM and took > self.slowest[0]:
+            self.slowest = (took, "\n".join(said))
+        return took
 
 
 @dataclass
@@ -166,18 +187,22 @@ def post(address: str, body: bytes) -> bool:
         connection.close()
 
 
-def settle(store: ClickHouse, spans: int) -> None:
-    """Wait until as many calls are there and every hour was searched, or the time is over."""
+def settle(store: ClickHouse, fleet: Fleet) -> None:
+    """Wait until nothing is in a spool and every hour was searched, or the time is over.
+
+    The spans of an insert are there seconds before its roll-ups, by which hours are searched: only
+    an insert that has ended is out of the spool.
+    """
     until = time.monotonic() + SETTLED_S
     while time.monotonic() < until:
-        [(calls, billed)] = store.rows(
-            "SELECT (SELECT uniqExact(span_id) FROM spans), (SELECT sum(calls) FROM spend)"
-        )
-        open_ = store.rows(sql.read("queries/copy_rounds_open"))
-        hours = store.rows(sql.read("queries/copy_hours"), {"limit": 1})
-        if int(calls) >= spans and (int(billed) == int(calls) or not (open_ or hours)):
+        if not (
+            fleet.waiting()
+            or store.rows(sql.read("queries/copy_rounds_open"))
+            or store.rows(sql.read("queries/copy_hours"), {"limit": 1})
+        ):
             return
         time.sleep(2)
+    print(f"copies were still looked for after {SETTLED_S:g} s")
 
 
 def main() -> int:
@@ -218,8 +243,9 @@ def main() -> int:
         for sender in senders:
             sender.join()
         store = ClickHouse(StoreAddress(address.url, address.user, address.password))
-        settle(store, len(sent.acknowledged))
+        settle(store, fleet)
         drains += [fleet.end(number, signal.SIGTERM) for number in list(fleet.otlp)]
+        print(f"the slowest end said:\n{fleet.slowest[1]}")
         return judge(store, sent, kills, drains)
 
 

@@ -24,7 +24,7 @@ class Inputs:
     wire_bytes_per_span: float = 200.0  # compressed, with 400 characters of content
     store_us: float = 27.0  # CPU of the store for a span: decode to roll-up, merges too
     collector_us: float = 9.0  # CPU of the collector for a span: check, spool, hand over
-    segment_spans: float = 50_000  # a full segment of 48 MiB
+    segment_spans: float = 100_000  # a full segment of 96 MiB
     segment_s: float = 0.5  # a segment is sealed so long after its first span, when not full
     peak: float = 4.0  # the busiest hour over the mean
     busy: float = 0.5  # share of a core that is planned for

@@ -21,13 +21,19 @@ BY_NAME: Final = {
     "errors": r"error|fails|refused",
     "retries": r"retries|repeated",
     "other interfaces": r"embedding|generation|ranking|image|completion_is|transcript|speech"
-    r"|document|gemini|invoked|beta|batch|realtime|background|vertex|foundry|azure",
+    r"|document|gemini|invoked|beta|batch|realtime|background|vertex|foundry|azure|interaction|live|socket|connection|decision",
 }
 BY_LOOK: Final = {
     "first chunk": r"time_to_first_chunk",
     "cache": r"cache_read|cache_write",
     "reasoning": r"reasoning",
     "cost": r"cost_usd",
+}
+# Tests of what only newer versions have, or of several libraries together: `make test` runs them.
+BESIDE: Final = {
+    "openai": ("test_results.py", "test_responses_socket.py"),
+    "anthropic": ("test_results.py",),
+    "google-genai": ("test_google_interactions.py",),
 }
 HEAD: Final = """# What is tested of each client library
 
@@ -74,8 +80,7 @@ def document() -> str:
     ]
     for name, client in {**table["clients"], **table["local"]}.items():
         texts = [(ROOT / "tests/agent" / test).read_text() for test in client["tests"]]
-        if name in ("openai", "anthropic"):
-            texts.append((ROOT / "tests/agent/test_results.py").read_text())
+        texts += [(ROOT / "tests/agent" / test).read_text() for test in BESIDE.get(name, ())]
         locked = re.search(rf"^{re.escape(name)}==(\S+)", lock, re.MULTILINE)
         newest = locked[1] if locked and "newest" not in client else version(client.get("newest"))
         oldest = version(client.get("minimum", client.get("newest")))

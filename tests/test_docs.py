@@ -92,6 +92,13 @@ def test_every_file_that_the_architecture_names_exists() -> None:
     assert missing == []
 
 
+def test_every_file_of_tests_that_the_security_model_names_exists() -> None:
+    named = re.findall(r"`(tests/[^`\s]+)`", (ROOT / "SECURITY.md").read_text())
+
+    assert len(named) > 5
+    assert [name for name in named if not (ROOT / name).exists()] == []
+
+
 def test_the_decisions_are_numbered_without_a_gap() -> None:
     names = sorted(path.name for path in (ROOT / "docs/decisions").iterdir())
     numbers = [int(name[:4]) for name in names]

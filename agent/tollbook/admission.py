@@ -17,7 +17,7 @@ from tollbook import estimate
 from tollbook.clients.hosts import provider_at
 from tollbook.content import body_in
 from tollbook.guard import Attempt, Guard, Hold, Outcome, Refused
-from tollbook.meter import Observation
+from tollbook.meter import Arguments, Observation
 from tollbook.model_call import Call, Request, Response, Usage
 from tollbook.price import RATES_PATH, PriceBook
 from tollbook.reading import read, server
@@ -31,13 +31,15 @@ BILLED_ERRORS: Final = ("Timeout", "Cancelled")
 
 @runtime_checkable
 class Adjustable(Protocol):
-    """A client library whose requests can be read and given another model."""
+    """A client library whose requests can be given another model."""
 
-    def body(self, options: Any) -> Mapping[str, Any]:
-        """Return the body of a request."""
+    def with_model(
+        self, args: tuple[Any, ...], kwargs: Mapping[str, Any], model: str
+    ) -> tuple[tuple[Any, ...], dict[str, Any]] | None:
+        """Return the arguments that ask another model, None where the request names none.
 
-    def use_model(self, options: Any, model: str) -> None:
-        """Ask another model, without touching an object of the caller's."""
+        No object of the caller's is changed.
+        """
 
 
 class Limits:
@@ -87,8 +89,7 @@ class Limits:
             input_tokens=attempt.most_input_tokens, output_tokens=attempt.most_output_tokens
         )
         # Writing the prompt to a cache costs more than sending it.
-        written = replace(
-            most,
+        written = most._replace(
             cache_write_tokens=most.input_tokens,
             cache_write_1h_tokens=most.input_tokens,
         )
@@ -171,7 +172,7 @@ class Admission:
         guards: The limits, outer ones first.
         attempt: The call, without its cost.
         start_time_ns: When it is made, for its price; Unix time in nanoseconds.
-        use_model: Asks another model instead, or None where that cannot be.
+        use_model: Asks another model instead and says whether that could be, or None.
     """
 
     def __init__(
@@ -180,7 +181,7 @@ class Admission:
         guards: Sequence[Guard],
         attempt: Attempt,
         start_time_ns: int,
-        use_model: Callable[[str], None] | None,
+        use_model: Callable[[str], bool] | None,
     ) -> None:
         self._limits = limits
         self._guards = guards
@@ -195,7 +196,9 @@ class Admission:
             held, refused = self._try()
             if held is not None:
                 return held
-            if refused is None or not self._resolved(refused, self._answer(refused)):
+            if refused is None:
+                break
+            if not self._falls_back(refused) and not self._resolved(self._answer(refused)):
                 break
         assert refused is not None
         raise refused
@@ -208,10 +211,12 @@ class Admission:
                 return held
             if refused is None:
                 break
+            if self._falls_back(refused):
+                continue
             answer = self._answer(refused)
             if inspect.isawaitable(answer):
                 answer = await answer
-            if not self._resolved(refused, answer):
+            if not self._resolved(answer):
                 break
         assert refused is not None
         raise refused
@@ -233,22 +238,25 @@ class Admission:
                 return None, refused.with_traceback(None)
             return Reservation(self._limits, attempt, holds), None
 
+    def _falls_back(self, refused: Refused) -> bool:
+        """Ask the model that the limit names instead, if it names one and that can be."""
+        model = refused.fallback
+        if model is None or self._use_model is None or self._attempt.model == model:
+            return False
+        if not self._use_model(model):
+            return False
+        self._attempt = replace(self._attempt, model=model)
+        return True
+
     def _answer(self, refused: Refused) -> Any:
         """Return what the program's hook says, True where the limit only warns."""
-        if self._can_fall_back(refused):
-            return None
         if refused.approve is not None:
             return refused.approve(refused)
         if not refused.insist:
             warn("%s", refused)
         return not refused.insist
 
-    def _resolved(self, refused: Refused, answer: Any) -> bool:
-        if self._can_fall_back(refused) and self._use_model is not None:
-            model = str(refused.fallback)
-            self._use_model(model)
-            self._attempt = replace(self._attempt, model=model)
-            return True
+    def _resolved(self, answer: Any) -> bool:
         if answer is True:
             self._forced.add(self._number)
             return True
@@ -257,21 +265,13 @@ class Admission:
             self._limits.losses.count(FAULT)
         return False
 
-    def _can_fall_back(self, refused: Refused) -> bool:
-        return (
-            refused.fallback is not None
-            and self._use_model is not None
-            and self._attempt.model != refused.fallback
-        )
-
 
 def admission_of(
     observation: Observation,
     limits: Limits,
     guards: Sequence[Guard],
     library: object,
-    args: tuple[Any, ...],
-    kwargs: Mapping[str, Any],
+    arguments: Arguments,
 ) -> Admission:
     """Return the decision about a call of a client library.
 
@@ -279,19 +279,25 @@ def admission_of(
         observation: The call.
         limits: What the limits share.
         guards: The limits, outer ones first.
-        library: How the library's requests are read.
-        args: The arguments of its request method.
-        kwargs: Those with names.
+        library: How the library's requests are given another model.
+        arguments: Those of its request method, replaced where another model is asked.
     """
-    adjustable = library if isinstance(library, Adjustable) else None
-    options = (args[1] if len(args) > 1 else kwargs["options"]) if adjustable else None
-    body = adjustable.body(options) if adjustable is not None else body_in(args, kwargs)
     asked, api = observation.asked, observation.api
+    body = body_in(arguments.args, arguments.kwargs)
 
-    def use_model(model: str) -> None:
-        if adjustable is not None:
-            adjustable.use_model(options, model)
-            observation.asked = observation.asked._replace(model=model)
+    def use_model(model: str) -> bool:
+        if not isinstance(library, Adjustable):
+            return False
+        try:
+            instead = library.with_model(arguments.args, arguments.kwargs, model)
+        except Exception:
+            limits.losses.count(FAULT)
+            return False
+        if instead is None:
+            return False
+        arguments.args, arguments.kwargs = instead
+        observation.asked = observation.asked._replace(model=model)
+        return True
 
     address, _ = server(observation.base_url)
     size = estimate.size_of(body)
@@ -307,10 +313,4 @@ def admission_of(
         service_tier=asked.service_tier if isinstance(asked.service_tier, str) else None,
         body=body,
     )
-    return Admission(
-        limits,
-        guards,
-        attempt,
-        observation.start_time_ns,
-        use_model if adjustable is not None else None,
-    )
+    return Admission(limits, guards, attempt, observation.start_time_ns, use_model)

@@ -29,6 +29,7 @@ RESPONSE_MODEL: Final = "gen_ai.response.model"  # string
 RESPONSE_FINISH_REASONS: Final = "gen_ai.response.finish_reasons"  # string[]
 RESPONSE_TIME_TO_FIRST_CHUNK: Final = "gen_ai.response.time_to_first_chunk"  # double, seconds
 ERROR_TYPE: Final = "error.type"  # string
+RESEND_COUNT: Final = "http.request.resend_count"  # int, only when not 0
 OPENAI_API_TYPE: Final = "openai.api.type"  # string: chat_completions, responses
 OPENAI_REQUEST_SERVICE_TIER: Final = "openai.request.service_tier"  # string, if not auto
 OPENAI_RESPONSE_SERVICE_TIER: Final = "openai.response.service_tier"  # string

@@ -101,6 +101,9 @@ def body_in(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Mapping[str, An
         kwargs: Those with names.
     """
     for value in (*args, *kwargs.values()):
+        more = getattr(value, "extra_json", None)  # what a program adds to a request of Stainless'
+        if isinstance(more, Mapping) and isinstance(value.json_data, Mapping):
+            return {**value.json_data, **more}
         for candidate in (value, getattr(value, "json_data", None), getattr(value, "json", None)):
             if isinstance(candidate, Mapping) and _has_prompt(candidate):
                 return candidate

@@ -8,6 +8,8 @@ import functools
 import os
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
+from inspect import iscoroutinefunction
 from time import perf_counter_ns, time_ns
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, TypeVar
 
@@ -27,6 +29,9 @@ SPAN_ID_BYTES: Final = 8
 # Facts of a stream that are kept: a provider that repeats its usage in every chunk must not make
 # us hold them all, the last one counts.
 STREAM_FACTS_MAX: Final = 64
+# How often the call that is under way in this context was sent again: a library's own retries run
+# inside of its request method, and say so by `sent_again`.
+RESENT: Final[ContextVar[int]] = ContextVar("tollbook_resent", default=0)
 
 Result = TypeVar("Result")
 
@@ -117,6 +122,7 @@ class Observation:
         "first_chunk_ns",
         "ids",
         "parent",
+        "resent",
         "reservation",
         "scope",
         "start_time_ns",
@@ -142,6 +148,7 @@ class Observation:
         self.content: Taken | None = None
         self.decode: Callable[[list[bytes]], bytes] | None = None
         self.error_type: str | None = None
+        self.resent = 0  # times that the library sent it again
         self.streamed = False  # whether the caller got a stream
         self.ended = False  # whether a stream was read to its end
         self.first_chunk_ns: int | None = None
@@ -150,10 +157,20 @@ class Observation:
         self._open = [True]
         self.begin_now()
 
+    @property
+    def is_over(self) -> bool:
+        """Whether it was finished."""
+        return not self._open
+
     def begin_now(self) -> None:
         """Take this moment for the start of the call."""
         self.start_time_ns = time_ns()
         self.started_ns = perf_counter_ns()
+
+    def count_resends(self) -> None:
+        """Take over how often the library sent the call again."""
+        self.resent = max(RESENT.get(), 0)
+        RESENT.set(0)
 
     def fail(self, error: BaseException) -> None:
         """Record that the call ended with an exception, of which only the class is kept."""
@@ -211,6 +228,16 @@ class Observation:
         kept.append(facts)
 
 
+class Arguments:
+    """The arguments of a request method, which a limit may replace to have another model asked."""
+
+    __slots__ = ("args", "kwargs")
+
+    def __init__(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        self.args = args
+        self.kwargs = kwargs
+
+
 class Library(Protocol):
     """How to read the arguments and results of one client library's request method."""
 
@@ -242,10 +269,12 @@ class Meter:
             if observation is None:
                 return request(client, *args, **kwargs)
             if observation.scope.guards or self._process.guards:
-                self._admit(observation, args, kwargs)
+                args, kwargs = self._admit(observation, args, kwargs)
             try:
                 result = request(client, *args, **kwargs)
             except BaseException as error:
+                if RESENT.get():
+                    observation.count_resends()
                 observation.fail(error)
                 raise
             return self._settle(observation, result)
@@ -263,10 +292,12 @@ class Meter:
             if observation is None:
                 return await request(client, *args, **kwargs)
             if observation.scope.guards or self._process.guards:
-                await self._admit_async(observation, args, kwargs)
+                args, kwargs = await self._admit_async(observation, args, kwargs)
             try:
                 result = await request(client, *args, **kwargs)
             except BaseException as error:
+                if RESENT.get():
+                    observation.count_resends()
                 observation.fail(error)
                 raise
             return self._settle(observation, result)
@@ -276,21 +307,22 @@ class Meter:
     @contextmanager
     def observed(
         self, client: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> Iterator[Callable[[Any], None]]:
+    ) -> Iterator[tuple[Callable[[Any], None], tuple[Any, ...], dict[str, Any]]]:
         """Observe a method that hands out its result inside a context, as a stream is opened.
 
-        Yields what is to be told the result. An exception inside of the context ends the call.
+        Yields what is to be told the result, and the arguments to call the method with. An
+        exception inside of the context ends the call.
         """
         observation = self._begin(client, args, kwargs)
         if observation is not None and (observation.scope.guards or self._process.guards):
-            self._admit(observation, args, kwargs)
+            args, kwargs = self._admit(observation, args, kwargs)
 
         def settle(result: Any) -> None:
             if observation is not None:
                 self._settle(observation, result)
 
         try:
-            yield settle
+            yield settle, args, kwargs
         except GeneratorExit:  # the caller's own generator was closed early
             if observation is not None:
                 observation.finish()
@@ -307,6 +339,8 @@ class Meter:
             exporter = self._process.exporter
             if exporter is None or not exporter.enabled:
                 return None
+            if RESENT.get():  # of a request that is no model call
+                RESENT.set(0)
             observation = self._library.begin(client, args, kwargs, exporter)
             if observation is not None and exporter.settings.takes_prompts:
                 self._take_prompt(observation, args, kwargs)
@@ -330,42 +364,49 @@ class Meter:
 
     def _admit(
         self, observation: Observation, args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> None:
-        """Hold the call to the limits of its scope; what stops it is the one thing that raises."""
-        admission = self._admission(observation, args, kwargs)
+    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """Hold the call to the limits of its scope; what stops it is the one thing that raises.
+
+        Returns the arguments to call with: those given, or those that ask another model.
+        """
+        arguments = Arguments(args, kwargs)
+        admission = self._admission(observation, arguments)
         if admission is not None:
             try:
                 observation.reservation = admission.decide()
             except BaseException as refused:
                 observation.fail(refused)
                 raise
+        return arguments.args, arguments.kwargs
 
     async def _admit_async(
         self, observation: Observation, args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> None:
-        admission = self._admission(observation, args, kwargs)
+    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        arguments = Arguments(args, kwargs)
+        admission = self._admission(observation, arguments)
         if admission is not None:
             try:
                 observation.reservation = await admission.decide_async()
             except BaseException as refused:
                 observation.fail(refused)
                 raise
+        return arguments.args, arguments.kwargs
 
-    def _admission(
-        self, observation: Observation, args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> "Admission | None":
+    def _admission(self, observation: Observation, arguments: Arguments) -> "Admission | None":
         try:
             from tollbook.admission import admission_of
 
             guards = (*self._process.guards, *observation.scope.guards)
             limits = self._process.shared_limits()
-            return admission_of(observation, limits, guards, self._library, args, kwargs)
+            return admission_of(observation, limits, guards, self._library, arguments)
         except Exception:
             self._process.losses.count(FAULT)
             return None
 
     def _settle(self, observation: Observation, result: Result) -> Result:
         try:
+            if RESENT.get():
+                observation.count_resends()
             if observation.content is not None:
                 observation.content.answered(result)
             settled: Result = self._library.settle(observation, result)
@@ -375,3 +416,22 @@ class Meter:
             # The call happened: without its usage it is still counted.
             observation.finish()
             return result
+
+
+def sent_again(again: Callable[..., Any]) -> Callable[..., Any]:
+    """Return what a library calls to send a call again, counted and otherwise `again`.
+
+    It stays a coroutine function where it is one, as what repeats it may look at that.
+    """
+
+    @functools.wraps(again)
+    def counted(*args: Any, **kwargs: Any) -> Any:
+        RESENT.set(RESENT.get() + 1)
+        return again(*args, **kwargs)
+
+    @functools.wraps(again)
+    async def counted_async(*args: Any, **kwargs: Any) -> Any:
+        RESENT.set(RESENT.get() + 1)
+        return await again(*args, **kwargs)
+
+    return counted_async if iscoroutinefunction(again) else counted

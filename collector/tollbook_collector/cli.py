@@ -38,16 +38,21 @@ from tollbook_collector.commands.anomalies import anomalies, detect
 from tollbook_collector.commands.ask import CollectorAway, CollectorRefused, ask_json
 from tollbook_collector.commands.complete import completed_dimensions
 from tollbook_collector.commands.drift import app as drift
+from tollbook_collector.commands.options import (
+    DEFAULT_API,
+    EXIT_FAILED,
+    EXIT_USAGE,
+    Api,
+    AsJson,
+    Since,
+)
 from tollbook_collector.logs import log_to
 from tollbook_collector.settings import Settings
 
 if TYPE_CHECKING:
     from tollbook_collector.serve import Addresses
 
-DEFAULT_API: Final = "http://127.0.0.1:4319"
 DEMO_DATA: Final = Path("tollbook-data/demo")
-EXIT_FAILED: Final = 1
-EXIT_USAGE: Final = 2
 
 app = typer.Typer(
     name="tollbook",
@@ -67,6 +72,7 @@ app.add_typer(quarantine.commands)
 app.add_typer(ledger.commands)
 app.add_typer(showback.commands)
 app.add_typer(change.commands)
+app.add_typer(savings.commands)
 app.command()(budgets.budgets)
 app.add_typer(calls.app, name="calls")
 app.add_typer(runs.app, name="runs")
@@ -82,9 +88,6 @@ app.command()(budgets.forecast)
 console = Console()
 errors = Console(stderr=True)
 
-Api = Annotated[str, typer.Option(envvar="TOLLBOOK_API_URL", help="Address of a collector's API.")]
-Since = Annotated[str, typer.Option(help="How far back: 90m, 24h, 7d, 4w.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 Data = Annotated[
     Path | None, typer.Option(help="Directory of the spool and the store. [./tollbook-data]")
 ]

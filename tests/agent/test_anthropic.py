@@ -7,6 +7,8 @@ import anthropic
 import pytest
 from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags, use_span
 
+import tollbook
+
 from .conftest import MESSAGES_USAGE, messages_answer
 
 CREATE: Any = {
@@ -373,3 +375,17 @@ def test_the_librarys_retries_are_one_span(
     assert len(provider.bodies) == 2
     assert_message(span)
     assert span.status_code == 0
+    assert span.attributes["http.request.resend_count"] == 1
+
+
+def test_another_model_is_asked_where_a_limit_says_so(
+    anthropic_client: anthropic.Anthropic, provider: Any, delivered: Delivered
+) -> None:
+    with tollbook.breaker(errors=1, slower_than_s=1e-9, fallback="claude-haiku-4-5"):
+        for _ in range(2):
+            anthropic_client.messages.create(**CREATE)
+
+    first, second = delivered()
+    assert [body["model"] for body in provider.bodies] == ["claude-sonnet-4-6", "claude-haiku-4-5"]
+    assert_message(first)
+    assert second.attributes["gen_ai.request.model"] == "claude-haiku-4-5"

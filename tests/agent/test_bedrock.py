@@ -427,3 +427,21 @@ def test_the_librarys_retries_are_one_span(
     assert len(wire.requests) == 2
     assert_call(span)
     assert span.status_code == 0
+    assert span.attributes["http.request.resend_count"] == 1
+
+
+def test_another_model_is_asked_where_a_limit_says_so(
+    client: Any, wire: Any, delivered: Delivered
+) -> None:
+    wire.say(CONVERSE)
+    asked = dict(ASK)
+
+    with tollbook.breaker(errors=1, slower_than_s=1e-9, fallback="another.model"):
+        for _ in range(2):
+            client.converse(**asked)
+
+    first, second = delivered()
+    assert asked == ASK
+    assert "another.model" in wire.requests[1][0]
+    assert_call(first)
+    assert second.attributes["gen_ai.request.model"] == "another.model"

@@ -23,13 +23,16 @@ LIBRARIES = {
     "bedrock": "boto3",
     "crewai": "crewai",
     "google": "google-genai",
+    "google_live": "google-genai",
     "huggingface": "huggingface_hub",
+    "interactions": "google-genai",
     "langchain": "langchain",
     "llama_index": "llama-index",
     "mistral": "mistralai",
     "openai_agents": "openai-agents",
     "pydantic_ai": "pydantic-ai",
     "realtime": "openai",
+    "responses_socket": "openai",
     "xai": "xai-sdk",
 }
 

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+import tollbook
+
 cohere = pytest.importorskip("cohere")
 # Of the library itself, under newer versions of pydantic.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning")
@@ -181,3 +183,34 @@ def test_the_librarys_retries_are_one_span(client: Any, wire: Any, delivered: De
     assert len(wire.requests) == 2
     assert_chat(span)
     assert span.status_code == 0
+    assert span.attributes["http.request.resend_count"] == 1
+
+
+def test_another_model_is_asked_where_a_limit_says_so(
+    client: Any, wire: Any, delivered: Delivered
+) -> None:
+    wire.say(answer())
+
+    with tollbook.breaker(errors=1, slower_than_s=1e-9, fallback="another-model"):
+        for _ in range(2):
+            client.chat(**ASK)
+
+    first, second = delivered()
+    asked = [json.loads(body)["model"] for _, _, body in wire.requests]
+    assert asked == ["command-a", "another-model"]
+    assert first.attributes["gen_ai.request.model"] == "command-a"
+    assert second.attributes["gen_ai.request.model"] == "another-model"
+
+
+def test_a_stream_of_another_model_is_asked_for_where_a_limit_says_so(
+    client: Any, wire: Any, delivered: Delivered
+) -> None:
+    wire.events(events())
+
+    with tollbook.breaker(errors=1, slower_than_s=1e-9, fallback="another-model"):
+        for _ in range(2):
+            list(client.chat_stream(**ASK))
+
+    asked = [json.loads(body)["model"] for _, _, body in wire.requests]
+    assert asked == ["command-a", "another-model"]
+    assert delivered()[1].attributes["gen_ai.request.model"] == "another-model"

@@ -310,23 +310,15 @@ next(iter(stream))
 """
 
 
-def test_a_stream_that_is_dropped_when_the_interpreter_ends_does_not_hold_it_up(
-    run_python: Any,
-) -> None:
-    # What the library does without us counts: with CPython 3.13.0 it crashes at its end.
-    without = run_python(KEPT_TO_THE_END.replace("tollbook.instrument(", "dict("))
-    ended = run_python(KEPT_TO_THE_END)
-
-    assert (ended.returncode, ended.stderr) == (without.returncode, without.stderr)
-
-
-def test_a_stream_that_is_still_open_at_the_exit_is_recorded_with_what_was_seen(
+def test_a_stream_that_is_still_open_at_the_exit_is_recorded_and_does_not_hold_it_up(
     run_python: Any, collector: Any
 ) -> None:
     ended = run_python(PATIENT + KEPT_TO_THE_END)
 
     (span,) = collector.spans
-    assert (ended.returncode, ended.stderr) == (0, "")
+    if ended.returncode:  # as it does without us: with CPython 3.13.0 the library crashes there
+        without = run_python(KEPT_TO_THE_END.replace("tollbook.instrument(", "dict("))
+        assert (ended.returncode, ended.stderr) == (without.returncode, without.stderr)
     assert span.attributes["gen_ai.response.model"] == "gpt-4o-2024-08-06"
     assert span.attributes["tollbook.usage.complete"] is False
     assert "error.type" not in span.attributes
@@ -375,11 +367,11 @@ def test_streams_of_threads_and_loops_that_go_on_are_recorded_once_at_the_exit(
 EXIT = """
 import atexit, time
 atexit.register(lambda: print(time.monotonic() - began))
-import os, tollbook, openai
+import os, tollbook
 tollbook.instrument(endpoint=os.environ["TARGET"])
-with openai.OpenAI(api_key="k", base_url=os.environ["PROVIDER"] + "/v1") as client:
-    for _ in range(3):
-        client.chat.completions.create(model="gpt-4o", messages=[dict(role="user", content="x")])
+for _ in range(3):
+    with tollbook.call(provider="local", model="llama"):
+        pass
 began = time.monotonic()
 """
 
@@ -451,26 +443,6 @@ assert (flushed.delivered, flushed.queued, flushed.dropped) == (2, 0, 0), flushe
     assert set(by_who) == {"parent", "child", None}
     assert by_who["child"]["process.pid"] != by_who["parent"]["process.pid"]
     assert by_who["child"]["service.instance.id"] != by_who["parent"]["service.instance.id"]
-
-
-def test_a_worker_of_multiprocessing_delivers_at_its_end(run_python: Any, collector: Any) -> None:
-    program = (
-        FORK
-        + """
-import multiprocessing
-call("parent")
-worker = multiprocessing.get_context("fork").Process(target=call, args=("worker",))
-worker.start()
-worker.join()
-assert worker.exitcode == 0
-"""
-    )
-
-    ended = run_python(program)
-
-    assert (ended.returncode, ended.stderr) == (0, "")
-    who = sorted(span.attributes["tollbook.tags.who"] for span in collector.spans)
-    assert who == ["parent", "worker"]
 
 
 def test_equal_requests_compress_to_equal_bytes() -> None:

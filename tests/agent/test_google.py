@@ -315,3 +315,22 @@ def test_the_librarys_retries_are_one_span(wire: Any, delivered: Delivered) -> N
     assert len(wire.requests) == 2
     assert_content(span)
     assert span.status_code == 0
+    assert span.attributes["http.request.resend_count"] == 1
+
+
+def test_another_model_is_asked_where_a_limit_says_so(
+    client: Any, wire: Any, delivered: Delivered
+) -> None:
+    wire.say(answer())
+
+    with tollbook.breaker(errors=1, slower_than_s=1e-9, fallback="gemini-2.5-pro"):
+        for _ in range(2):
+            client.models.generate_content(**ASK)
+
+    first, second = delivered()
+    assert [path.rpartition("/")[2] for path, _, _ in wire.requests] == [
+        "gemini-2.5-flash:generateContent",
+        "gemini-2.5-pro:generateContent",
+    ]
+    assert_content(first)
+    assert second.attributes["gen_ai.request.model"] == "gemini-2.5-pro"

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+import tollbook
+
 hub = pytest.importorskip("huggingface_hub")
 
 Delivered = Callable[[], list[Any]]
@@ -119,3 +121,19 @@ def test_an_error_reaches_the_caller_unchanged_and_is_recorded(
     (span,) = delivered()
     assert span.attributes["error.type"] == type(caught.value).__name__
     assert SECRET not in repr(span)
+
+
+def test_another_model_is_asked_where_a_limit_says_so(
+    client: Any, wire: Any, delivered: Delivered
+) -> None:
+    wire.say(answer())
+
+    with tollbook.breaker(errors=1, slower_than_s=1e-9, fallback="another-model"):
+        for _ in range(2):
+            client.chat_completion(**ASK, model="m-1")
+
+    first, second = delivered()
+    asked = [json.loads(body)["model"] for _, _, body in wire.requests]
+    assert asked == ["m-1", "another-model"]
+    assert first.attributes["gen_ai.request.model"] == "m-1"
+    assert second.attributes["gen_ai.request.model"] == "another-model"

@@ -44,9 +44,9 @@ INSTRUMENT = "import tollbook; tollbook.instrument(endpoint=os.environ['COLLECTO
 
 
 @pytest.mark.parametrize(
-    ("first", "second"), [(INSTRUMENT, "import openai"), ("import openai", INSTRUMENT)]
+    ("first", "second", "again"),
+    [(INSTRUMENT, "import openai", INSTRUMENT), ("import openai", INSTRUMENT, "")],
 )
-@pytest.mark.parametrize("again", ["", INSTRUMENT])
 def test_the_order_of_import_and_instrument_does_not_matter_nor_how_often(
     first: str, second: str, again: str, run_python: Any
 ) -> None:
@@ -75,16 +75,18 @@ except ModuleNotFoundError as error:
     assert ended.stdout == "No module named 'openai'\n"
 
 
-@pytest.mark.parametrize("variable", ["TOLLBOOK_DISABLED", "OTEL_SDK_DISABLED"])
-def test_a_disabled_sdk_touches_nothing(variable: str, run_python: Any) -> None:
+def test_a_disabled_sdk_touches_nothing(run_python: Any) -> None:
     program = """
-import openai, sys, tollbook
+import os, openai, tollbook
 before = openai._base_client.SyncAPIClient.request
-tollbook.instrument()
-print(openai._base_client.SyncAPIClient.request is before, tollbook.flush().delivered)
+for variable in ("TOLLBOOK_DISABLED", "OTEL_SDK_DISABLED"):
+    os.environ[variable] = "true"
+    tollbook.instrument()
+    print(openai._base_client.SyncAPIClient.request is before, tollbook.flush().delivered)
+    del os.environ[variable]
 """
 
-    ended = run_python(program, **{variable: "true"})
+    ended = run_python(program)
 
     assert ended.stderr == ""
-    assert ended.stdout == "True 0\n"
+    assert ended.stdout == "True 0\n" * 2

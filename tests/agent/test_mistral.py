@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+import tollbook
+
 try:
     from mistralai import client as mistralai
     from mistralai.client.errors import SDKError
@@ -184,3 +186,19 @@ def test_a_call_that_is_repeated_is_one_span(wire: Any, delivered: Delivered) ->
     (span,) = delivered()
     assert len(wire.requests) == 2
     assert_chat(span)
+
+
+def test_another_model_is_asked_where_a_limit_says_so(
+    client: Any, wire: Any, delivered: Delivered
+) -> None:
+    wire.say(answer())
+
+    with tollbook.breaker(errors=1, slower_than_s=1e-9, fallback="another-model"):
+        for _ in range(2):
+            client.chat.complete(**ASK)
+
+    first, second = delivered()
+    asked = [json.loads(body)["model"] for _, _, body in wire.requests]
+    assert asked == ["m-1", "another-model"]
+    assert first.attributes["gen_ai.request.model"] == "m-1"
+    assert second.attributes["gen_ai.request.model"] == "another-model"

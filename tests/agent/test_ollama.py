@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+import tollbook
+
 ollama = pytest.importorskip("ollama")
 
 Delivered = Callable[[], list[Any]]
@@ -182,3 +184,19 @@ def test_generation_and_embeddings_are_a_span_each(
     assert generated.name == "text_completion llama3"
     assert embedded.name == "embeddings nomic"
     assert embedded.attributes["gen_ai.usage.input_tokens"] == 7
+
+
+def test_another_model_is_asked_where_a_limit_says_so(
+    client: Any, wire: Any, delivered: Delivered
+) -> None:
+    wire.say(END)
+
+    with tollbook.breaker(errors=1, slower_than_s=1e-9, fallback="another-model"):
+        for _ in range(2):
+            client.chat(**ASK)
+
+    first, second = delivered()
+    asked = [json.loads(body)["model"] for _, _, body in wire.requests]
+    assert asked == ["llama3", "another-model"]
+    assert first.attributes["gen_ai.request.model"] == "llama3"
+    assert second.attributes["gen_ai.request.model"] == "another-model"

@@ -381,6 +381,25 @@ def test_the_librarys_retries_are_one_span(
     (span,) = delivered()
     assert len(provider.bodies) == 3
     assert_chat(span)
+    assert span.attributes["http.request.resend_count"] == 2
+
+
+async def test_retries_of_a_request_that_is_no_model_call_are_not_those_of_the_next_one(
+    async_openai_client: openai.AsyncOpenAI, provider: Any, delivered: Delivered
+) -> None:
+    provider.statuses = [500, 500]
+    client = async_openai_client.with_options(max_retries=1)
+
+    with pytest.raises(openai.InternalServerError):
+        await client.models.list()
+    await client.chat.completions.create(**CHAT)
+    provider.statuses = [429, 429]
+    with pytest.raises(openai.RateLimitError):
+        await client.chat.completions.create(**CHAT)
+
+    answered, refused = delivered()
+    assert "http.request.resend_count" not in answered.attributes
+    assert refused.attributes["http.request.resend_count"] == 1
 
 
 def test_a_tier_reported_by_the_provider_decides_the_price(

@@ -66,6 +66,24 @@ def test_embeddings_are_one_span_and_cost_their_input(
     assert span.attributes["tollbook.cost_usd"] == "0.00002"  # 1000 * 0.00000002
 
 
+def test_decisions_are_one_span(client: openai.OpenAI, wire: Any, delivered: Delivered) -> None:
+    details = {"cache_write_tokens": 0, "cached_tokens": 1031}
+    usage = {"input_tokens": 1207, "input_tokens_details": details, "output_tokens": 5}
+    usage |= {"output_tokens_details": {"reasoning_tokens": 0}, "total_tokens": 1212}
+    answers = [{"type": "predicate", "probability": 0.9}]
+    wire.say({"id": "dec_1", "model": "gpt-6-luna", "answers": answers, "usage": usage})
+
+    asked: Any = [{"type": "predicate", "question": SECRET}]
+    client.decisions.create(model="gpt-6-luna", input=SECRET, questions=asked)
+
+    (span,) = delivered()
+    assert span.name == "generate_content gpt-6-luna"
+    assert span.attributes["gen_ai.usage.input_tokens"] == 1207
+    assert span.attributes["gen_ai.usage.cache_read.input_tokens"] == 1031
+    assert span.attributes["gen_ai.usage.output_tokens"] == 5
+    assert SECRET not in repr(span)
+
+
 def test_a_legacy_completion_is_one_span(
     client: openai.OpenAI, wire: Any, delivered: Delivered
 ) -> None:

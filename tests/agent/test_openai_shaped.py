@@ -202,6 +202,7 @@ def test_the_librarys_retries_are_one_span(
     assert len(wire.requests) == 2
     assert_chat(span, library)
     assert span.status_code == 0
+    assert span.attributes["http.request.resend_count"] == 1
 
 
 @pytest.mark.parametrize("library", [one for one in INSTALLED if one.name == "together"])

@@ -258,10 +258,34 @@ def realtime_events() -> list[Any]:
     ]
 
 
+def live_events() -> list[Any]:
+    session = {"id": "live_1", "model": "gpt-live", "type": "live"}
+    usage = {"input_tokens": 30, "output_tokens": 7, "total_tokens": 37}
+    response = {"id": "resp_l1", "model": "gpt-5-mini", "status": "completed", "usage": usage}
+    decision = {"id": "dec_1", "model": "gpt-6-luna", "answers": [], "usage": usage}
+    seconds = {"usage": {"seconds": 12.5}}
+    return [
+        {"type": "session.started", "event_id": "e-1", "session": session},
+        {
+            "type": "response.event",
+            "event_id": "e-2",
+            "event": {"type": "response.completed", "response": response},
+        },
+        {
+            "type": "decision.event",
+            "event_id": "e-3",
+            "event": {"type": "decision.completed", "decision": decision},
+        },
+        {"type": "session.usage.updated", "event_id": "e-4", **seconds},
+        {"type": "session.closed", "event_id": "e-5", "session": session, **seconds},
+    ]
+
+
 @pytest.fixture
 def realtime_url() -> Iterator[str]:
     def answer(connection: Any) -> None:
-        for event in realtime_events():
+        live = "/live" in connection.request.path
+        for event in live_events() if live else realtime_events():
             connection.send(json.dumps(event))
         for _ in connection:
             pass
@@ -313,6 +337,25 @@ async def test_each_response_of_an_async_realtime_connection_is_a_call(
             await connection.recv()
 
     assert_realtime(delivered())
+
+
+@pytest.mark.filterwarnings("ignore:connect")  # of websockets, about openai's use of it
+def test_a_live_session_is_billed_by_its_seconds_and_what_it_has_others_answer(
+    realtime_url: str, delivered: Delivered
+) -> None:
+    client = openai.OpenAI(api_key="k", websocket_base_url=realtime_url)
+    with client, client.live.connect() as connection:
+        for _ in range(5):
+            connection.recv()
+
+    delegated, decided, sound = delivered()
+    assert delegated.attributes["gen_ai.response.id"] == "resp_l1"
+    assert delegated.attributes["gen_ai.request.model"] == "gpt-5-mini"
+    assert delegated.attributes["gen_ai.usage.output_tokens"] == 7
+    assert decided.attributes["gen_ai.response.id"] == "dec_1"
+    assert decided.attributes["gen_ai.usage.input_tokens"] == 30
+    assert sound.attributes["gen_ai.request.model"] == "gpt-live"
+    assert sound.attributes["tollbook.usage.input_audio_seconds"] == 12.5
 
 
 @pytest.mark.parametrize("how", ["raw", "streamed"])

@@ -3,6 +3,7 @@
 import pytest
 
 from tollbook_collector.spool.seal import SEEN_WITHIN_S, SEGMENT_AGE_MAX_S, Seal
+from tollbook_collector.spool.segment import Scan
 
 
 @pytest.mark.parametrize(
@@ -32,3 +33,24 @@ def test_after_quick_inserts_segments_are_due_soon_again() -> None:
     seal.pace(0.01)
 
     assert seal.age_s == SEGMENT_AGE_MAX_S
+
+
+@pytest.mark.parametrize(
+    ("size_bytes", "spans", "due"),
+    [
+        (99_999, 10, False),
+        (100_000, 10, True),
+        # What is made of a span takes memory however short it came: 640 B at least.
+        (20_000, 156, False),
+        (20_000, 157, True),
+    ],
+)
+def test_a_segment_that_nobody_waits_for_is_due_by_its_bytes_or_its_spans(
+    size_bytes: int, spans: int, due: bool
+) -> None:
+    seal = Seal(100_000, SEGMENT_AGE_MAX_S)
+    seal.begin()
+
+    content = Scan(size_bytes, 0, requests=1, spans=spans, sequence_last=1, received_first=1)
+
+    assert seal.is_due(content) is due

@@ -303,6 +303,51 @@ def test_a_second_search_finds_nothing_and_changes_nothing(
     assert sums(priced, tenant) == before
 
 
+class Ahead:
+    """A store where the spend of an hour has a call more than there are spans: a replica's."""
+
+    def __init__(self, clickhouse: ClickHouse) -> None:
+        self._clickhouse, self.command = clickhouse, clickhouse.command
+
+    def rows(self, statement: str, parameters: Any = None) -> Sequence[Sequence[Any]]:
+        rows = self._clickhouse.rows(statement, parameters)
+        if statement == sql.read("queries/copy_hours"):
+            return [(hour, calls + 1) for hour, calls in rows]
+        return rows
+
+
+def test_an_hour_whose_spend_came_before_its_calls_is_searched_again(
+    priced: ClickHouse, insert: Any, tenant: str
+) -> None:
+    search(priced)
+    insert(priced, [seen("sdk")])
+    search(Ahead(priced))
+    insert(priced, [seen("gateway")])
+
+    search(priced)
+
+    assert sums(priced, tenant) == (1, 1, 1_000, COST)
+
+
+def test_an_hour_that_never_has_the_calls_of_its_spend_is_not_searched_for_ever(
+    priced: ClickHouse, insert: Any, tenant: str
+) -> None:
+    search(priced)
+    insert(priced, [seen("sdk")])
+    roll_up = (
+        "INSERT INTO spend_hourly (tenant, hour, calls)"
+        " VALUES ({tenant:String}, '2026-11-20 12:00:00', {calls:Int64})"
+    )
+    priced.command(roll_up, {"tenant": tenant, "calls": 1})
+    unsure: copies.Unsure = {}
+
+    hours = [search(priced, unsure) for _ in range(3)]
+
+    # The database is shared: its other tests need the hour right.
+    priced.command(roll_up, {"tenant": tenant, "calls": -1})
+    assert hours == [1, 1, 0]
+
+
 class Killed(BaseException):
     """Stands for the end of the process."""
 
@@ -419,7 +464,7 @@ def test_after_a_long_search_there_is_a_rest(monkeypatch: pytest.MonkeyPatch) ->
     searched: list[float] = []
     monkeypatch.setattr(copies.time, "monotonic", lambda: now[0])
 
-    def slow(store: object) -> int:
+    def slow(store: object, unsure: object) -> int:
         searched.append(now[0])
         now[0] += 2.0
         return 0

@@ -21,10 +21,14 @@ if TYPE_CHECKING:  # importlib.abc alone takes longer to import than all of toll
 CLIENTS: Final = MappingProxyType(
     {
         "openai._base_client": "tollbook.clients.openai",
+        "openai.resources.responses.responses": "tollbook.clients.responses_socket",
         "openai.resources.realtime.realtime": "tollbook.clients.realtime",
+        "openai.resources.live.live": "tollbook.clients.realtime",
         "openai.resources.beta.realtime.realtime": "tollbook.clients.realtime",
         "anthropic._base_client": "tollbook.clients.anthropic",
         "google.genai._api_client": "tollbook.clients.google",
+        "google.genai._gaos.basesdk": "tollbook.clients.interactions",
+        "google.genai.live": "tollbook.clients.google_live",
         "botocore.client": "tollbook.clients.bedrock",
         "mistralai.basesdk": "tollbook.clients.mistral",  # before version 2
         "mistralai.client.basesdk": "tollbook.clients.mistral",

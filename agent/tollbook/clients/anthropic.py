@@ -58,6 +58,7 @@ class AnthropicLibrary:
     def __init__(self, module: ModuleType) -> None:
         self._stainless = StainlessLibrary(module, apis_at("anthropic"), VARIANTS)
         self.provider_of = self._stainless.provider_of
+        self.with_model = self._stainless.with_model
         unsigned = {
             getattr(client, "_prepare_request", None)
             for client in (module.SyncAPIClient, module.AsyncAPIClient)

@@ -180,9 +180,17 @@ class BedrockLibrary:
         asked = api.asked(parameters)._replace(stream=operation.endswith("Stream"))
         return Observation(api, asked, client.meta.endpoint_url, exporter)
 
+    def with_model(
+        self, args: tuple[Any, ...], kwargs: Mapping[str, Any], model: str
+    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """Return the arguments that ask another model, which has to read the same body."""
+        operation, parameters = args if len(args) == 2 else tuple(kwargs.values())
+        return (operation, {**parameters, "modelId": model}), {}
+
     def settle(self, observation: Observation, result: Any) -> Any:
         """Finish the observation with an answer, or tap what the caller is still to read."""
         metadata = result.get("ResponseMetadata") or {}
+        observation.resent = metadata.get("RetryAttempts") or 0
         facts = facts_of_headers(metadata)
         stream, body = result.get("stream"), result.get("body")
         if observation.asked.stream:

@@ -15,7 +15,7 @@ from typing import Any, Final
 from tollbook.clients.field import field, latest, token_count
 from tollbook.clients.http_response import settle_response
 from tollbook.export import Exporter
-from tollbook.meter import Asked, Facts, Meter, Observation
+from tollbook.meter import RESENT, Asked, Facts, Meter, Observation
 from tollbook.model_call import Usage
 from tollbook.process import Process
 
@@ -105,12 +105,21 @@ class CohereLibrary:
         """Return an observation if the request is for one of the interfaces."""
         api = APIS.get(args[0] if args else kwargs.get("path") or "")
         # The library repeats a failed request by calling itself: one call is one observation.
-        if api is None or kwargs.get("retries"):
+        if retries := kwargs.get("retries"):
+            RESENT.set(retries)
+            return None
+        if api is None:
             return None
         body = kwargs.get("json")
         base_url = client.get_base_url(kwargs.get("base_url"))
         asked = api.asked(body if type(body) is dict else {})
         return Observation(api, asked, base_url, exporter)
+
+    def with_model(
+        self, args: tuple[Any, ...], kwargs: Mapping[str, Any], model: str
+    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """Return the arguments that ask another model."""
+        return args, {**kwargs, "json": {**kwargs["json"], "model": model}}
 
     def settle(self, observation: Observation, result: Any) -> Any:
         """Learn from the HTTP response, which the library is still to read."""
@@ -128,8 +137,10 @@ def metered(meter: Meter, stream: Contexts) -> Contexts:
     @contextmanager
     @wraps(stream)
     def opened(client: Any, *args: Any, **kwargs: Any) -> Iterator[Any]:
-        opening = meter.observed(client, args, kwargs)
-        with opening as settle, stream(client, *args, **kwargs) as response:
+        with (
+            meter.observed(client, args, kwargs) as (settle, args, kwargs),
+            stream(client, *args, **kwargs) as response,
+        ):
             settle(response)
             yield response
 
@@ -142,7 +153,7 @@ def metered_async(meter: Meter, stream: AsyncContexts) -> AsyncContexts:
     @asynccontextmanager
     @wraps(stream)
     async def opened(client: Any, *args: Any, **kwargs: Any) -> AsyncIterator[Any]:
-        with meter.observed(client, args, kwargs) as settle:
+        with meter.observed(client, args, kwargs) as (settle, args, kwargs):
             async with stream(client, *args, **kwargs) as response:
                 settle(response)
                 yield response

@@ -15,7 +15,7 @@ from tollbook.clients.field import (
     token_count,
 )
 from tollbook.export import Exporter
-from tollbook.meter import Asked, Facts, Meter, Observation
+from tollbook.meter import RESENT, Asked, Facts, Meter, Observation, sent_again
 from tollbook.model_call import Usage
 from tollbook.process import Process
 from tollbook.stream import AsyncEventTap, Watch, tapped_when_read
@@ -197,9 +197,22 @@ class GoogleLibrary:
             return None
         if client.vertexai:
             api = replace(api, provider="gcp.vertex_ai")
+        RESENT.set(-1)  # as each time that it is sent is counted, the first one too
         stream = verb == "streamGenerateContent"
         asked = api.asked(body if type(body) is dict else {})._replace(model=model, stream=stream)
         return Observation(api, asked, field(client._http_options, "base_url") or "", exporter)
+
+    def with_model(
+        self, args: tuple[Any, ...], kwargs: Mapping[str, Any], model: str
+    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """Return the arguments that ask another model: it is the last part of the path."""
+        path = args[1] if len(args) > 1 else kwargs["path"]
+        name, mark, verb = path.partition("?")[0].rpartition(":")
+        query = path[len(name) + len(mark) + len(verb) :]
+        path = f"{name.rpartition('/')[0]}/{model}{mark}{verb}{query}"
+        if len(args) > 1:
+            return (args[0], path, *args[2:]), dict(kwargs)
+        return args, {**kwargs, "path": path}
 
     def settle(self, observation: Observation, result: Any) -> Any:
         """Keep an answer's text for the export thread, or tap the chunks that will come."""
@@ -222,3 +235,6 @@ def patch(module: ModuleType, process: Process) -> None:
     client.request_streamed = meter.wrap(client.request_streamed)
     client.async_request = meter.wrap_async(client.async_request)
     client.async_request_streamed = meter.wrap_async(client.async_request_streamed)
+    for name in ("_request_once", "_async_request_once"):
+        if (once := getattr(client, name, None)) is not None:
+            setattr(client, name, sent_again(once))

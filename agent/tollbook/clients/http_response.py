@@ -3,6 +3,7 @@
 The caller reads the response and has it unchanged; the export thread decodes a copy of its bytes.
 """
 
+import json
 import re
 from collections.abc import Callable
 from typing import Any, Final
@@ -48,6 +49,21 @@ def http_response(result: Any) -> Any:
         if (wrapped := getattr(result, name, None)) is not None:
             return wrapped
     return result
+
+
+def request_with_model(request: Any, model: str) -> Any | None:
+    """Return a request of httpx whose body names another model, None where it names none."""
+    body = json.loads(request.content)
+    if "model" not in body:
+        return None
+    headers = [item for item in request.headers.multi_items() if item[0] != "content-length"]
+    return type(request)(
+        request.method,
+        request.url,
+        headers=headers,
+        content=json.dumps({**body, "model": model}).encode(),
+        extensions=request.extensions,
+    )
 
 
 def decoder(response_class: type, encoding: str) -> Callable[[list[bytes]], bytes]:

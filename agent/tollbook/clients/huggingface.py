@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType, ModuleType
 from typing import Any, Final
 
@@ -54,8 +54,22 @@ class HuggingFaceLibrary:
         if api is None:
             return None
         asked = api.asked(request.json if type(request.json) is dict else {})
-        asked = asked._replace(model=request.model, stream=bool(kwargs.get("stream")))
+        # A server of one's own is asked by its address, and the body names the model if any does.
+        named = request.model if "://" not in (request.model or "") else asked.model
+        asked = asked._replace(model=named, stream=bool(kwargs.get("stream")))
         return Observation(api, asked, request.url, exporter)
+
+    def with_model(
+        self, args: tuple[Any, ...], kwargs: Mapping[str, Any], model: str
+    ) -> tuple[tuple[Any, ...], dict[str, Any]] | None:
+        """Return the arguments that ask another model, None where the address names it."""
+        given = args[0] if args else kwargs["request_parameters"]
+        if type(given.json) is not dict or "model" not in given.json:
+            return None
+        request = replace(given, model=model, json={**given.json, "model": model})
+        if args:
+            return (request, *args[1:]), dict(kwargs)
+        return args, {**kwargs, "request_parameters": request}
 
     def settle(self, observation: Observation, result: Any) -> Any:
         """Keep an answer's bytes for the export thread, or tap the lines that will come."""

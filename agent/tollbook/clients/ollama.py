@@ -82,6 +82,12 @@ class OllamaLibrary:
         asked = api.asked(kwargs.get("json") or {})
         return Observation(api, asked, client._client.base_url, exporter)
 
+    def with_model(
+        self, args: tuple[Any, ...], kwargs: Mapping[str, Any], model: str
+    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """Return the arguments that ask another model."""
+        return args, {**kwargs, "json": {**kwargs["json"], "model": model}}
+
     def settle(self, observation: Observation, result: Any) -> Any:
         """Finish the observation with an answer, or with what the caller will read."""
         if hasattr(result, "__anext__"):

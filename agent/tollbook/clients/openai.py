@@ -21,6 +21,7 @@ def apis_at(provider: str) -> Apis:
             "/chat/completions": chat,
             "/responses": Responses(provider),
             "/responses/compact": Responses(provider),
+            "/decisions": replace(Responses(provider), operation="generate_content", api_type=None),
             "/embeddings": replace(chat, operation="embeddings", api_type=None),
             "/completions": replace(chat, operation="text_completion", api_type=None),
             "/images/generations": images,

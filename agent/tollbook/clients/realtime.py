@@ -1,7 +1,10 @@
-"""OpenAI's Realtime interface: each response of a connection is a call, and each transcript."""
+"""OpenAI's Realtime and Live interfaces: each response of a connection is a call.
+
+So is each transcript; and of a live session its sound, which is billed by the second.
+"""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import wraps
 from time import perf_counter_ns, time_ns
 from types import ModuleType
@@ -9,7 +12,8 @@ from typing import Any, Final
 
 from tollbook.clients.field import field, latest, token_count
 from tollbook.clients.media import Media
-from tollbook.clients.responses import FINISH_REASONS
+from tollbook.clients.responses import FINISH_REASONS, TERMINAL_EVENTS, Responses
+from tollbook.clients.responses_socket import url_of
 from tollbook.export import Exporter
 from tollbook.meter import Asked, Facts, Observation
 from tollbook.model_call import Usage
@@ -19,6 +23,16 @@ from tollbook.tally import FAULT
 STARTED_MAX: Final = 64  # responses under way on one connection
 TRANSCRIBED: Final = "conversation.item.input_audio_transcription.completed"
 TRANSCRIPT: Final = Media("text")
+SOUND: Final = Media("speech")
+DELEGATED: Final = Responses()  # what a live session has another model answer
+DECISION: Final = replace(DELEGATED, operation="generate_content", api_type=None)
+LIVE_EVENTS: Final = frozenset({"session.closed", "decision.event", "response.event"})
+CONNECTIONS: Final = (
+    "RealtimeConnection",
+    "AsyncRealtimeConnection",
+    "LiveConnection",
+    "AsyncLiveConnection",
+)
 
 
 @dataclass(frozen=True)
@@ -103,7 +117,7 @@ class Connection:
                 observation.start_time_ns, observation.started_ns = began
             observation.keep(API.answer(response))
             observation.finish()
-        elif kind in ("session.created", "session.updated"):
+        elif kind in ("session.created", "session.updated", "session.started"):
             session = field(event, "session")
             self.model = field(session, "model") or self.model
             audio = field(field(field(session, "audio"), "input"), "transcription")
@@ -114,6 +128,28 @@ class Connection:
             observation = Observation(TRANSCRIPT, asked, base_url, exporter)
             observation.keep(Facts(usage=field(event, "usage")))
             observation.finish()
+        elif kind in LIVE_EVENTS:
+            self._saw_live(kind, event, base_url, exporter)
+
+    def _saw_live(self, kind: str, event: Any, base_url: str, exporter: Exporter) -> None:
+        """Record what a live session had others answer, and its own sound at its end."""
+        nested = field(event, "event")
+        if kind == "session.closed":
+            api: Media | Responses = SOUND
+            asked = Asked(self.model, True, output_type="speech")
+            usage = {"type": "duration", "seconds": field(field(event, "usage"), "seconds")}
+            facts = Facts(field(field(event, "session"), "id"), usage=usage)
+        elif kind == "decision.event":
+            api, facts = DECISION, DECISION.answer(field(nested, "decision"))
+            asked = Asked(facts.model)
+        elif field(nested, "type") in TERMINAL_EVENTS:
+            api, facts = DELEGATED, DELEGATED.answer(field(nested, "response"))
+            asked = Asked(facts.model, True)
+        else:
+            return
+        observation = Observation(api, asked, base_url, exporter)
+        observation.keep(facts)
+        observation.finish()
 
 
 def spoken(response: Any) -> str | None:
@@ -122,18 +158,12 @@ def spoken(response: Any) -> str | None:
     return "speech" if "audio" in kinds else "text" if "text" in kinds else None
 
 
-def url_of(connection: Any) -> str:
-    """Return where a connection of websockets leads to, empty where it does not say."""
-    headers = getattr(getattr(connection, "request", None), "headers", None)
-    host = headers.get("host") if headers is not None else None
-    return f"https://{host}" if host else ""
-
-
 def patch(module: ModuleType, process: Process) -> None:
-    """Meter the connections of a module `openai.resources.realtime.realtime`."""
-    for name in ("RealtimeConnection", "AsyncRealtimeConnection"):
-        connection_class = getattr(module, name)
-        connection_class.parse_event = metered(connection_class.parse_event, process)
+    """Meter the connections of a module `openai.resources.realtime.realtime`, or `….live.live`."""
+    for name in CONNECTIONS:
+        connection_class = vars(module).get(name)
+        if connection_class is not None:
+            connection_class.parse_event = metered(connection_class.parse_event, process)
 
 
 def metered(parse_event: Any, process: Process) -> Any:

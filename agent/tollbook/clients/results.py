@@ -47,6 +47,13 @@ class Seen:
         self._ids: OrderedDict[str, None] = OrderedDict()
         self._lock = threading.Lock()
 
+    def __contains__(self, name: object) -> bool:
+        return name in self._ids
+
+    def add(self, name: object) -> None:
+        """Remember an id."""
+        self.is_new(name)
+
     def is_new(self, name: object) -> bool:
         """Return whether an id is new; what is no id always is."""
         if not isinstance(name, str):

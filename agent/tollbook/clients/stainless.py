@@ -15,11 +15,13 @@ from tollbook.clients.http_response import http_response, settle_response
 from tollbook.clients.results import settle_deferred
 from tollbook.clients.stream_usage import HiddenAsync, Injected, hidden, with_usage
 from tollbook.export import Exporter
-from tollbook.meter import Api, Library, Meter, Observation
+from tollbook.meter import Api, Library, Meter, Observation, sent_again
 from tollbook.process import Process
 from tollbook.stream import tap_events, tap_events_async
 
 TYPES_MAX: Final = 256  # types of clients and of results that are remembered
+# What is called before a request is sent again, in newer and in older versions.
+AGAIN: Final = ("_sleep_for_retry", "_retry_request")
 Apis = Mapping[str, Api]
 NO_VARIANTS: Final[Mapping[str, Apis]] = MappingProxyType({})
 
@@ -67,10 +69,17 @@ class StainlessLibrary:
             body = {}
         return {**body, **options.extra_json} if options.extra_json else body
 
-    def use_model(self, options: Any, model: str) -> None:
-        """Ask another model; the body may be the caller's own object, so it is not changed."""
+    def with_model(
+        self, args: tuple[Any, ...], kwargs: Mapping[str, Any], model: str
+    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """Return the arguments that ask another model.
+
+        The options are the library's own; their body may be the caller's, so it is not changed.
+        """
+        options = args[1] if len(args) > 1 else kwargs["options"]
         options.json_data = {**self.body(options), "model": model}
         options.extra_json = None
+        return args, dict(kwargs)
 
     def settle(self, observation: Observation, result: Any) -> Any:
         """Finish the observation with an answer, or tap what the caller is still to read."""
@@ -122,3 +131,7 @@ def patch_requests(module: ModuleType, library: Library, process: Process) -> No
     sync_client, async_client = module.SyncAPIClient, module.AsyncAPIClient
     sync_client.request = meter.wrap(sync_client.request)
     async_client.request = meter.wrap_async(async_client.request)
+    for client in (sync_client, async_client):
+        for name in AGAIN:
+            if (again := getattr(client, name, None)) is not None:
+                setattr(client, name, sent_again(again))

@@ -10,16 +10,12 @@ from rich.text import Text
 
 from tollbook_collector.commands import screens
 from tollbook_collector.commands.ask import ask_json, tell_json
+from tollbook_collector.commands.options import DEFAULT_API, EXIT_FAILED, Api, AsJson
 
-DEFAULT_API: Final = "http://127.0.0.1:4319"
-EXIT_FAILED: Final = 1
 STYLES: Final = {"delivered": "green", "dead": "red", "waiting": "yellow"}
 
 app = typer.Typer(help="What was sent to whom, and what could not be.", no_args_is_help=True)
 console = Console()
-
-Api = Annotated[str, typer.Option(envvar="TOLLBOOK_API_URL", help="Address of a collector's API.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
 
 @app.command("list")

@@ -1,7 +1,7 @@
 """The commands `tollbook anomalies` and `detect`: what was found, and what would have been."""
 
 import json
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -10,16 +10,10 @@ from rich.text import Text
 
 from tollbook_collector.commands import screens
 from tollbook_collector.commands.ask import ask_json
+from tollbook_collector.commands.options import DEFAULT_API, EXIT_USAGE, Api, AsJson, Since
 from tollbook_collector.commands.progress import working
 
-DEFAULT_API: Final = "http://127.0.0.1:4319"
-EXIT_USAGE: Final = 2
-
 console = Console()
-
-Api = Annotated[str, typer.Option(envvar="TOLLBOOK_API_URL", help="Address of a collector's API.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
-Since = Annotated[str, typer.Option(help="How far back: 90m, 24h, 7d, 4w.")]
 
 
 def anomalies(

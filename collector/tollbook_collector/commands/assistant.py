@@ -19,11 +19,11 @@ import typer
 
 from tollbook_collector.answer.questions import DIMENSIONS
 from tollbook_collector.commands.ask import CollectorAway, CollectorRefused, ask, ask_json
+from tollbook_collector.commands.options import DEFAULT_API, Api
 from tollbook_collector.money.cost import Asked, ImpossibleUsage, cost
 from tollbook_collector.money.seed import read_book
 from tollbook_collector.store import sql
 
-DEFAULT_API: Final = "http://127.0.0.1:4319"
 ROWS_MAX: Final = 200
 DAYS_MAX: Final = 400
 # It becomes a part of an address.
@@ -41,9 +41,7 @@ commands = typer.Typer()
 
 @commands.command()
 def mcp(
-    api: Annotated[
-        str, typer.Option(envvar="TOLLBOOK_API_URL", help="Address of a collector's API.")
-    ] = DEFAULT_API,
+    api: Api = DEFAULT_API,
     prices: Annotated[Path, typer.Option(help="Directory of your own price files.")] = Path(
         "tollbook-data/prices"
     ),

@@ -1,7 +1,7 @@
 """The command `tollbook audit`: who saw and changed what."""
 
 import json
-from typing import Annotated, Final
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -10,8 +10,7 @@ from rich.text import Text
 
 from tollbook_collector.commands import screens
 from tollbook_collector.commands.ask import ask_json
-
-DEFAULT_API: Final = "http://127.0.0.1:4319"
+from tollbook_collector.commands.options import DEFAULT_API, Api, AsJson, Since
 
 commands = typer.Typer()
 console = Console()
@@ -19,14 +18,12 @@ console = Console()
 
 @commands.command()
 def audit(
-    since: Annotated[str, typer.Option(help="How far back: 90m, 24h, 7d, 4w.")] = "24h",
+    since: Since = "24h",
     actor: Annotated[str, typer.Option(help="Id of a key, or oidc:NAME; empty: any.")] = "",
     changes: Annotated[bool, typer.Option("--changes", help="Only what may change.")] = False,
     limit: Annotated[int, typer.Option(min=1, max=1000)] = 100,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
-    api: Annotated[
-        str, typer.Option(envvar="TOLLBOOK_API_URL", help="Address of a collector's API.")
-    ] = DEFAULT_API,
+    as_json: AsJson = False,
+    api: Api = DEFAULT_API,
 ) -> None:
     """Show who saw and changed what, newest first; needs an admin key."""
     answer = ask_json(

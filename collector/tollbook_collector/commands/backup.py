@@ -9,17 +9,13 @@ from typing import Annotated, Final
 import typer
 
 from tollbook_collector.commands.ask import send
+from tollbook_collector.commands.options import DEFAULT_API, EXIT_FAILED, Api, AsJson
 from tollbook_collector.settings import Settings
 
-DEFAULT_API: Final = "http://127.0.0.1:4319"
-EXIT_FAILED: Final = 1
 # A backup on another disk is copied.
 TIMEOUT_S: Final = 3_600.0
 
 commands = typer.Typer(name="backup", help="Backups of the embedded store.", no_args_is_help=True)
-
-Api = Annotated[str, typer.Option(envvar="TOLLBOOK_API_URL", help="Address of a collector's API.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 @commands.command()

@@ -2,7 +2,7 @@
 
 import json
 from decimal import Decimal
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -11,13 +11,9 @@ from rich.text import Text
 
 from tollbook_collector.commands import screens
 from tollbook_collector.commands.ask import ask_json
-
-DEFAULT_API: Final = "http://127.0.0.1:4319"
+from tollbook_collector.commands.options import DEFAULT_API, Api, AsJson
 
 console = Console()
-
-Api = Annotated[str, typer.Option(envvar="TOLLBOOK_API_URL", help="Address of a collector's API.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
 
 def budgets(as_json: AsJson = False, api: Api = DEFAULT_API) -> None:

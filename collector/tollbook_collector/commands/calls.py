@@ -11,8 +11,8 @@ from rich.text import Text
 
 from tollbook_collector.commands import screens
 from tollbook_collector.commands.ask import ask_json
+from tollbook_collector.commands.options import DEFAULT_API, Api, Since
 
-DEFAULT_API: Final = "http://127.0.0.1:4319"
 # Calls between two looks; more of them are counted and not shown.
 TAIL_CALLS_MAX: Final = 200
 COLUMNS: Final = ("time (UTC)", "service", "model", "team", "in", "out", "took", "cost")
@@ -20,7 +20,6 @@ COLUMNS: Final = ("time (UTC)", "service", "model", "team", "in", "out", "took",
 app = typer.Typer(help="Model calls one by one.", invoke_without_command=True)
 console = Console()
 
-Api = Annotated[str, typer.Option(envvar="TOLLBOOK_API_URL", help="Address of a collector's API.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, a call a line where it tails.")]
 Model = Annotated[list[str] | None, typer.Option(help="Of these models; again for more.")]
 Team = Annotated[list[str] | None, typer.Option(help="Of these teams.")]
@@ -31,7 +30,7 @@ Only = Annotated[str, typer.Option(help="failed or unpriced; empty: all.")]
 @app.callback()
 def calls(
     context: typer.Context,
-    since: Annotated[str, typer.Option(help="How far back: 90m, 24h, 7d, 4w.")] = "24h",
+    since: Since = "24h",
     order: Annotated[str, typer.Option(help="time, cost or duration; the most first.")] = "time",
     model: Model = None,
     team: Team = None,

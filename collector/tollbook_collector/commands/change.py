@@ -11,15 +11,12 @@ from rich.text import Text
 
 from tollbook_collector.commands import screens
 from tollbook_collector.commands.ask import ask_json
+from tollbook_collector.commands.options import DEFAULT_API, Api, AsJson
 
-DEFAULT_API: Final = "http://127.0.0.1:4319"
 EFFECTS: Final = ("volume", "mix", "length", "cache", "price")
 
 console = Console()
 commands = typer.Typer()
-
-Api = Annotated[str, typer.Option(envvar="TOLLBOOK_API_URL", help="Address of a collector's API.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
 
 @commands.command()

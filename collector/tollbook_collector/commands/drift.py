@@ -1,15 +1,14 @@
 """The commands `tollbook drift`: a period against a baseline, as a page."""
 
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.text import Text
 
 from tollbook_collector.commands.ask import ask
-
-DEFAULT_API: Final = "http://127.0.0.1:4319"
+from tollbook_collector.commands.options import DEFAULT_API, Api
 
 app = typer.Typer(help="Compare how calls behave now with how they did.", no_args_is_help=True)
 console = Console()
@@ -26,9 +25,7 @@ def report(
     current: Annotated[str, typer.Option(help="Days that are held against the baseline.")],
     by: Annotated[str, typer.Option(help="service, model, team or feature.")] = "model",
     out: Annotated[Path, typer.Option(help="Where the page is written.")] = Path("drift.html"),
-    api: Annotated[
-        str, typer.Option(envvar="TOLLBOOK_API_URL", help="Address of a collector's API.")
-    ] = DEFAULT_API,
+    api: Api = DEFAULT_API,
 ) -> None:
     """Write a page with what changed in lengths, latency, endings, models and tools, with plots."""
     page = ask(api, "/v1/drift/report", baseline=baseline, current=current, by=by)

@@ -4,22 +4,19 @@ import csv
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, Final, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
 
 from tollbook_collector.commands.ask import ask_json, save
+from tollbook_collector.commands.options import DEFAULT_API, EXIT_FAILED, EXIT_USAGE, Api, AsJson
 from tollbook_collector.commands.progress import working
 from tollbook_collector.money.focus import Export, WrongExport
 from tollbook_collector.money.focus_lint import Findings, Row, lint
 
-EXIT_FAILED: Final = 1
-EXIT_USAGE: Final = 2
-
 app = typer.Typer(help="Write spend as files for other tools.", no_args_is_help=True)
 
 Version = Annotated[str, typer.Option(help="Of FOCUS: 1.4 or 1.2.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 @app.command()
@@ -33,9 +30,7 @@ def focus(
     ] = None,
     check: Annotated[bool, typer.Option("--check", help="Check the file as well.")] = False,
     as_json: AsJson = False,
-    api: Annotated[
-        str, typer.Option(envvar="TOLLBOOK_API_URL", help="Address of a collector's API.")
-    ] = "http://127.0.0.1:4319",
+    api: Api = DEFAULT_API,
 ) -> None:
     """Write the charges of a month in the columns of FOCUS, the standard of cost data."""
     try:

@@ -11,15 +11,13 @@ from rich.text import Text
 
 from tollbook_collector.commands import screens
 from tollbook_collector.commands.ask import ask_json, tell_json
+from tollbook_collector.commands.options import DEFAULT_API, Api, AsJson
 
-DEFAULT_API: Final = "http://127.0.0.1:4319"
 STYLES: Final = {"critical": "bold red", "warning": "yellow", "info": "dim"}
 
 app = typer.Typer(help="What happened, what it costs, and who has it.", no_args_is_help=True)
 console = Console()
 
-Api = Annotated[str, typer.Option(envvar="TOLLBOOK_API_URL", help="Address of a collector's API.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 Incident = Annotated[str, typer.Argument(help="Its id, or the beginning of it.")]
 Note = Annotated[str, typer.Option(help="Words for the history.")]
 By = Annotated[str, typer.Option(help="Who says so. [the user of this shell]")]

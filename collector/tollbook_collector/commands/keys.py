@@ -17,14 +17,12 @@ from rich.table import Table
 from rich.text import Text
 
 from tollbook_collector.commands.ask import CollectorAway, send
+from tollbook_collector.commands.options import DEFAULT_API, EXIT_FAILED, EXIT_USAGE, Api, AsJson
 from tollbook_collector.intake.key_desk import KeyDesk, NoSuchKey
 from tollbook_collector.intake.key_file import KeyFile, KeyFileUnusable
 from tollbook_collector.intake.keys import EVERY_TENANT, INGEST, Key, Limits, WrongKeyRequest
 from tollbook_collector.settings import OPEN_TENANT, Settings
 
-DEFAULT_API: Final = "http://127.0.0.1:4319"
-EXIT_FAILED: Final = 1
-EXIT_USAGE: Final = 2
 _SPAN: Final = re.compile(r"(\d{1,5})([mhdw])")
 _UNITS: Final = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
@@ -33,11 +31,9 @@ commands = typer.Typer(
 )
 console = Console()
 
-Api = Annotated[str, typer.Option(envvar="TOLLBOOK_API_URL", help="Address of a collector's API.")]
 Data = Annotated[
     Path | None, typer.Option(help="Work on this directory of a collector instead of its API.")
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 KeyId = Annotated[str, typer.Argument(help="As `list` shows it.")]
 
 

@@ -12,9 +12,9 @@ from rich.text import Text
 
 from tollbook_collector.commands import screens
 from tollbook_collector.commands.ask import ask
+from tollbook_collector.commands.options import DEFAULT_API, Api, AsJson
 from tollbook_collector.commands.progress import working
 
-DEFAULT_API: Final = "http://127.0.0.1:4319"
 SHOWN_MAX: Final = 15
 # A million calls are priced anew in half a minute; the store itself gives up after five.
 CHANGE_TIMEOUT_S: Final = 600.0
@@ -22,8 +22,6 @@ CHANGE_TIMEOUT_S: Final = 600.0
 console = Console()
 commands = typer.Typer()
 
-Api = Annotated[str, typer.Option(envvar="TOLLBOOK_API_URL", help="Address of a collector's API.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 Author = Annotated[
     str, typer.Option(envvar="TOLLBOOK_AUTHOR", help="Who does it; kept in the ledger.")
 ]

@@ -12,14 +12,13 @@ from typing import Annotated, Final, NoReturn
 import typer
 
 from tollbook_collector.commands.ask import ask_json
+from tollbook_collector.commands.options import DEFAULT_API, EXIT_FAILED, EXIT_USAGE, Api, AsJson
 from tollbook_collector.money.changes import JUMP_MAX, accept, changes, jumps
 from tollbook_collector.money.cost import Asked, ImpossibleUsage, cost
 from tollbook_collector.money.own_book import UnreadablePrices, completed
 from tollbook_collector.money.rate import Book, Rate, is_unit
 from tollbook_collector.money.seed import SNAPSHOT, read_book
 
-EXIT_FAILED: Final = 1
-EXIT_USAGE: Final = 2
 FOUND_MAX: Final = 50
 
 app = typer.Typer(
@@ -130,10 +129,8 @@ def find(
 @app.command()
 def missing(
     since: Annotated[str, typer.Option(help="How far back: 24h, 7d.")] = "7d",
-    api: Annotated[
-        str, typer.Option(envvar="TOLLBOOK_API_URL", help="Address of a collector's API.")
-    ] = "http://127.0.0.1:4319",
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    api: Api = DEFAULT_API,
+    as_json: AsJson = False,
 ) -> None:
     """List the models that were called and have no price, most calls first."""
     answer = ask_json(api, "/v1/unpriced", since=since)
@@ -198,7 +195,7 @@ def update(
         bool, typer.Option("--force", help=f"Also with rates that change over {JUMP_MAX} times.")
     ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what changes.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: AsJson = False,
     prices: Own = DEFAULT_OWN,
 ) -> None:
     """Take the list prices from a file, or again from the installed genai-prices; show the diff.
@@ -286,7 +283,9 @@ def _usage(text: str) -> dict[str, int]:
     for part in text.split(","):
         pair = re.fullmatch(r"\s*([\w:/.-]+)=(\d+)\s*", part)
         if pair is None or pair[1] in usage:
-            raise ImpossibleUsage(f"{part!r}: write usage as input=10000,output=2000, each once")
+            raise ImpossibleUsage(
+                f"{part!r}: write whole numbers, each once: input=10000,output=2000"
+            )
         usage[pair[1]] = int(pair[2])
     return usage
 

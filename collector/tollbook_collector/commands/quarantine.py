@@ -7,11 +7,11 @@ from typing import Annotated, Final
 import typer
 from google.protobuf.message import DecodeError
 
+from tollbook_collector.commands.options import EXIT_FAILED
 from tollbook_collector.intake.signals import SIGNALS
 from tollbook_collector.spool.quarantine import NotQuarantined, listing, refused, retry
 
 DATA: Final = Path("tollbook-data")
-EXIT_FAILED: Final = 1
 
 commands = typer.Typer(
     name="quarantine", help="Requests that the store refused, kept on disk.", no_args_is_help=True

@@ -12,8 +12,8 @@ from rich.text import Text
 
 from tollbook_collector.commands import screens
 from tollbook_collector.commands.ask import ask
+from tollbook_collector.commands.options import DEFAULT_API, EXIT_USAGE, Api
 
-EXIT_USAGE: Final = 2
 DAYS_SHOWN_MAX: Final = 60
 CAUSES_SHOWN_MAX: Final = 10
 
@@ -23,9 +23,7 @@ def reconcile(
         list[Path], typer.Argument(help="What the provider gives: JSON pages or CSV, also gzipped.")
     ],
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
-    api: Annotated[
-        str, typer.Option(envvar="TOLLBOOK_API_URL", help="Address of a collector's API.")
-    ] = "http://127.0.0.1:4319",
+    api: Api = DEFAULT_API,
 ) -> None:
     """Compare a bill with what was metered: coverage, variance, and the causes by their worth.
 

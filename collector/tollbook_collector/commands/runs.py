@@ -2,7 +2,7 @@
 
 import json
 from decimal import Decimal
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 from urllib.parse import quote
 
 import typer
@@ -13,20 +13,16 @@ from rich.tree import Tree
 
 from tollbook_collector.commands import screens
 from tollbook_collector.commands.ask import ask_json
-
-DEFAULT_API: Final = "http://127.0.0.1:4319"
+from tollbook_collector.commands.options import DEFAULT_API, Api, AsJson, Since
 
 app = typer.Typer(help="Runs of agents.", invoke_without_command=True)
 console = Console()
-
-Api = Annotated[str, typer.Option(envvar="TOLLBOOK_API_URL", help="Address of a collector's API.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 @app.callback()
 def runs(
     context: typer.Context,
-    since: Annotated[str, typer.Option(help="How far back: 90m, 24h, 7d, 4w.")] = "7d",
+    since: Since = "7d",
     name: Annotated[str, typer.Option(help="Of the agent task; empty: any.")] = "",
     order: Annotated[str, typer.Option(help="cost, time or calls; the most first.")] = "cost",
     limit: Annotated[int, typer.Option(min=1, max=1000)] = 50,

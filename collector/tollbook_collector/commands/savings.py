@@ -2,7 +2,7 @@
 
 import json
 from decimal import Decimal
-from typing import Annotated, Any, Final
+from typing import Any, Final
 
 import typer
 from rich.console import Console
@@ -11,8 +11,8 @@ from rich.text import Text
 
 from tollbook_collector.commands import screens
 from tollbook_collector.commands.ask import ask_json
+from tollbook_collector.commands.options import DEFAULT_API, Api, AsJson
 
-DEFAULT_API: Final = "http://127.0.0.1:4319"
 NAMES: Final = {
     "cache": "prompt caching",
     "repeat": "the same question once a day",
@@ -22,9 +22,6 @@ NAMES: Final = {
 
 console = Console()
 commands = typer.Typer()
-
-Api = Annotated[str, typer.Option(envvar="TOLLBOOK_API_URL", help="Address of a collector's API.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
 
 @commands.command()

@@ -17,10 +17,8 @@ from rich.text import Text
 
 from tollbook_collector.commands import screens
 from tollbook_collector.commands.ask import ask
+from tollbook_collector.commands.options import DEFAULT_API, EXIT_USAGE, Api
 
-DEFAULT_API: Final = "http://127.0.0.1:4319"
-EXIT_FAILED: Final = 1
-EXIT_USAGE: Final = 2
 FORMATS: Final = ("table", "csv", "parquet", "html", "json")
 COLUMNS: Final = (
     "cost_centre",
@@ -40,14 +38,13 @@ FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r")
 console = Console()
 commands = typer.Typer()
 
-Api = Annotated[str, typer.Option(envvar="TOLLBOOK_API_URL", help="Address of a collector's API.")]
 MonthName = Annotated[str, typer.Option("--month", help="As 2026-11.")]
 Format = Annotated[str, typer.Option("--format", help="table, csv, parquet, html or json.")]
 
 
 @commands.command()
 def showback(month: MonthName, format_name: Format = "table", api: Api = DEFAULT_API) -> None:
-    """Show what each cost centre is charged in a month, by the rules of [allocation]."""
+    """Show what each cost centre is charged in a month, by the rules of `allocation`."""
     _write(_month(api, month, format_name), format_name, "Showback")
 
 

@@ -13,9 +13,8 @@ from rich.text import Text
 
 from tollbook_collector.commands import screens
 from tollbook_collector.commands.ask import ask, send
+from tollbook_collector.commands.options import DEFAULT_API, EXIT_USAGE, Api
 
-DEFAULT_API: Final = "http://127.0.0.1:4319"
-EXIT_USAGE: Final = 2
 EXIT_INTERRUPTED: Final = 130
 FORMATS: Final = ("table", "json", "csv", "parquet", "chart")
 CHART_ROWS_MAX: Final = 60
@@ -32,9 +31,7 @@ def sql(
         str, typer.Option("--format", help="table, json, csv, parquet or chart.")
     ] = "table",
     as_json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
-    api: Annotated[
-        str, typer.Option(envvar="TOLLBOOK_API_URL", help="Address of a collector's API.")
-    ] = DEFAULT_API,
+    api: Api = DEFAULT_API,
 ) -> None:
     """Ask in SQL: over calls, spend, spans, rate_cards, …; Ctrl-C ends the statement."""
     text = sys.stdin.read() if statement == "-" else statement

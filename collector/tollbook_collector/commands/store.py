@@ -3,10 +3,11 @@
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
+from tollbook_collector.commands.options import EXIT_FAILED, EXIT_USAGE, AsJson
 from tollbook_collector.commands.progress import working
 from tollbook_collector.intake.keys import TENANT
 from tollbook_collector.logs import log_to
@@ -18,16 +19,12 @@ from tollbook_collector.store.sql.cluster import Cluster, everywhere
 if TYPE_CHECKING:
     from tollbook_collector.store.copy import Copied
 
-EXIT_FAILED: Final = 1
-EXIT_USAGE: Final = 2
 
 commands = typer.Typer(
     name="store",
     help="The embedded store alone, for any tool that speaks to ClickHouse; and more.",
     invoke_without_command=True,
 )
-
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 @commands.callback()

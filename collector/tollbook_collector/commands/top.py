@@ -20,8 +20,8 @@ from rich.text import Text
 
 from tollbook_collector.commands import screens
 from tollbook_collector.commands.ask import CollectorAway, CollectorRefused, ask_json
+from tollbook_collector.commands.options import DEFAULT_API, Api
 
-DEFAULT_API: Final = "http://127.0.0.1:4319"
 # Keys that change the dimension while it runs.
 KEYS: Final = {
     "m": "model",
@@ -49,9 +49,7 @@ def top(
     every: Annotated[float, typer.Option(min=0.2, help="Seconds between two looks.")] = 2.0,
     once: Annotated[bool, typer.Option("--once", help="Draw it once and end.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON once and end.")] = False,
-    api: Annotated[
-        str, typer.Option(envvar="TOLLBOOK_API_URL", help="Address of a collector's API.")
-    ] = DEFAULT_API,
+    api: Api = DEFAULT_API,
 ) -> None:
     """Watch spend, errors, latency and budgets, live; keys: m t s f c p change the view, q ends."""
     if as_json:

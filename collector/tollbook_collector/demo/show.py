@@ -11,9 +11,9 @@ from rich.console import Console
 from rich.rule import Rule
 from rich.text import Text
 
-from tollbook_collector.cli import DEFAULT_API
 from tollbook_collector.commands import screens
 from tollbook_collector.commands.ask import ask_json
+from tollbook_collector.commands.options import DEFAULT_API
 from tollbook_collector.demo.plan import SPEED_UP
 
 # The hour that runs and the one before: a replay over the turn of an hour is in it as a whole.

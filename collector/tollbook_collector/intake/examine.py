@@ -128,14 +128,16 @@ class _Reading:
             message = self._signal.levels[piece.level].FromString(content)
         except DecodeError as error:
             raise _undecodable(self._signal, self._request, error) from error
-        self.items += count_items(self._signal, message, piece.level) + self._begins(piece)
+        if self._signal is TRACES:
+            self.items += self.shapes.look(piece.level, content) + self._begins(piece)
+        else:
+            self.items += count_items(self._signal, message, piece.level) + self._begins(piece)
         if self.items > ITEMS_MAX:
             raise TooLarge(
                 f"the request has more than {ITEMS_MAX} {self._signal.items}; send smaller requests"
             )
         if self._signal is TRACES:
             self._look_at_spans(piece.level, content)
-            self.shapes.look(piece.level, content)
         elif self._signal is LOGS:
             records = _LOG_TIMES[piece.level].FromString(content)
             for name in _MERGED[piece.level :]:

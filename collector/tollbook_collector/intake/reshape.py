@@ -26,19 +26,26 @@ class Shapes:
     def __init__(self) -> None:
         self.needed = False
 
-    def look(self, level: int, content: bytes) -> None:
-        """Look at a piece: neighbouring fields of a message of a level, 0 for a request."""
-        if self.needed:
-            return
+    def look(self, level: int, content: bytes) -> int:
+        """Look at a piece and return how many whole spans are in it.
+
+        Args:
+            level: Of the message that the piece is neighbouring fields of, 0 for a request.
+            content: The piece.
+        """
         if level == _SPAN_LEVEL:
-            self.needed = _has_too_many(content) or bool(_nested(level, content))
-            return
+            self.needed = self.needed or _has_too_many(content) or bool(_nested(level, content))
+            return 0
         scopes = _SPANS[level].FromString(content)
         for _ in range(_SPAN_LEVEL - 1 - level):
             scopes = scopes.inner
-        self.needed = any(
-            len(span) >= SPAN_BYTES_MIN and _has_too_many(span) for span in scopes.spans
-        ) or bool(_nested(level, content))
+        spans = scopes.spans[:]
+        self.needed = (
+            self.needed
+            or any(len(span) >= SPAN_BYTES_MIN and _has_too_many(span) for span in spans)
+            or bool(_nested(level, content))
+        )
+        return len(spans)
 
 
 def reshaped(request: bytes) -> tuple[bytes, int]:

@@ -11,6 +11,10 @@ a token that names the one before it, which the store takes once. Whoever added 
 earlier rounds, so that no copy is in two of them; it is one insert into one month, so that it is
 there as a whole or not at all. What takes a round back has tokens that name the round, and adds
 nothing once the round has ended: whoever comes upon an open round carries it out.
+
+An hour is done when it was searched with all the calls that its spend had before. Calls are there
+before their spend on one server; on another replica they may come after it. So they are counted,
+and an hour that has fewer is searched again, until it has no more than the last time.
 """
 
 import logging
@@ -50,6 +54,9 @@ SERIES: Final = {
 FROM_SPANS: Final = "FROM spans\n"
 HOUR: Final = timedelta(hours=1)
 
+# Of hours whose calls were fewer than their spend had: how many the spend had, how many were there.
+Unsure = dict[datetime, tuple[int, int]]
+
 log = logging.getLogger(__name__)
 
 
@@ -80,20 +87,25 @@ class Copies:
     def __init__(self, store: Callable[[], CopyStore]) -> None:
         self._store = store
         self._rest_until = 0.0
+        self._unsure: Unsure = {}
 
     def search(self) -> None:
         """Search the hours that have new calls, unless the last search was long and just now."""
         started = time.monotonic()
         if started < self._rest_until:
             return
-        search(self._store())
+        search(self._store(), self._unsure)
         self._rest_until = time.monotonic() + REST * (time.monotonic() - started)
 
 
-def search(store: CopyStore) -> int:
+def search(store: CopyStore, unsure: Unsure | None = None) -> int:
     """Find the copies among calls that came since the last search, and return in how many hours.
 
     Rounds that were cut off, or that another search is about to carry out, are carried out first.
+
+    Args:
+        store: The store.
+        unsure: What the last search left in doubt; this one writes into it.
 
     Raises:
         StoreUnavailable: The store is away.
@@ -103,12 +115,14 @@ def search(store: CopyStore) -> int:
         _take_back(store, found_at.replace(tzinfo=UTC))
     rows = store.rows(sql.read("queries/copy_hours"), {"limit": HOURS_MAX})
     calls = {hour.replace(tzinfo=UTC): int(count) for hour, count in rows}
-    each_alone(calls, lambda hour: _search_hour(store, hour, calls[hour]))
+    unsure = {} if unsure is None else unsure
+    each_alone(calls, lambda hour: _search_hour(store, hour, calls[hour], unsure))
     return len(calls)
 
 
-def _search_hour(store: CopyStore, hour: datetime, calls: int) -> None:
+def _search_hour(store: CopyStore, hour: datetime, calls: int, unsure: Unsure) -> None:
     started_at = datetime.now(UTC)
+    ((seen,),) = store.rows(sql.read("queries/copy_hour_calls"), {"hour": _text(hour)})
     name = {"search": uuid.uuid4().hex}
     parameters = {
         **name,
@@ -126,7 +140,11 @@ def _search_hour(store: CopyStore, hour: datetime, calls: int) -> None:
         found_at = _add_round(store, name["search"], int(left[0][0]))
         if found_at:
             _take_back(store, found_at)
-    _end(store, hour, started_at, calls)
+    doubt = (calls, int(seen))
+    if int(seen) >= calls or unsure.pop(hour, None) == doubt:
+        _end(store, hour, started_at, calls)
+    else:
+        unsure[hour] = doubt
 
 
 def _add_round(store: CopyStore, search: str, month: int) -> datetime | None:
