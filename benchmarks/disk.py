@@ -9,6 +9,7 @@ sizes, no times: the same seed gives about the same on any machine.
 
 import argparse
 import random
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -72,12 +73,14 @@ def metered(draw: random.Random, at: int) -> bytes:
 
 def six_dialects(characters: int) -> Callable[[random.Random, int], bytes]:
     """Return what makes agent runs of six instrumentations, with so much text in a call."""
+    made: list[Iterator[bytes]] = []
 
-    def made(draw: random.Random, at: int) -> bytes:
+    def next_one(draw: random.Random, at: int) -> bytes:
+        made[:] = made or [corpus.requests(draw, sys.maxsize, ITEMS)]
         corpus.STARTED_NS, corpus.TEXT_CHARS = at, characters * 2 // 3
-        return next(corpus.requests(draw, 1, ITEMS))
+        return next(made[0])
 
-    return made
+    return next_one
 
 
 def logs(draw: random.Random, at: int) -> bytes:

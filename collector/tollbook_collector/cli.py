@@ -214,7 +214,7 @@ def spend(
         console.print(f"No model call in the last {since}. Instrument a program with one line:")
         console.print(Text("    import tollbook; tollbook.instrument()", style="bold"))
         return
-    table = screens.spend_table(answer, by.split(","), f"Spend of the last {since}")
+    table = screens.spend_table(answer, by.split(","), f"Spend of the last {since}", console.width)
     screens.show(console, table, screens.spend_notes(answer))
 
 

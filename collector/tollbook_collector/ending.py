@@ -8,6 +8,7 @@ after END_S: what was acknowledged is on disk by then, and is loaded at the next
 import contextlib
 import logging
 import os
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -23,8 +24,6 @@ INSERTS_END_S: Final = 13.0
 STORE_ENDS_S: Final = 17.0
 # The process is gone. A platform that sends SIGKILL waits longer: deploy/ gives 30 s.
 END_S: Final = 18.0
-# Once all is closed, threads that still ask a store or a webhook are not waited for.
-THREADS_END_S: Final = 1.0
 # What a step gets at the least, also when those before it have taken all.
 STEP_S_MIN: Final = 0.1
 
@@ -45,11 +44,11 @@ class Ending:
         self._began = 0.0
         self._step = "nothing"
         self._took: list[str] = []
-        self._closed = threading.Event()
+        self._by_signal = False
 
     def begin(self) -> None:
         """Start the clock; the process is gone after `end_s`, whatever it does."""
-        self._began = time.monotonic()
+        self._began, self._by_signal = time.monotonic(), True
         threading.Thread(target=self._cut_off, name="tollbook-ending", daemon=True).start()
 
     def left(self, until_s: float) -> float:
@@ -66,19 +65,23 @@ class Ending:
         self._took.append(f"{name} {time.monotonic() - began:.1f} s")
 
     def close(self) -> None:
-        """Log how long each step took; from now on only threads that hang are left."""
+        """Log how long each step took, and leave if a signal began it.
+
+        Threads that still ask a store that hangs are not waited for, nor is the interpreter taken
+        apart: that took six seconds on a machine with ten times too much to do.
+        """
         log.info("ended: %s", ", ".join(self._took))
-        self._closed.set()
+        if self._by_signal:
+            sys.stdout.flush()
+            self._leave(0)
 
     def _cut_off(self) -> None:
-        if self._closed.wait(self.left(self._end_s)):
-            time.sleep(min(THREADS_END_S, self.left(self._end_s)))
-        else:
-            log.warning(
-                "the end was cut off after %g s, while %s was under way; what was acknowledged is"
-                " on disk, and is loaded at the next start",
-                self._end_s,
-                self._step,
-            )
+        time.sleep(self.left(self._end_s))
+        log.warning(
+            "the end was cut off after %g s, while %s was under way; what was acknowledged is on"
+            " disk, and is loaded at the next start",
+            self._end_s,
+            self._step,
+        )
         # Nothing was lost by it, so the platform need not take it for a failure.
         self._leave(0)
