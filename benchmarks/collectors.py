@@ -59,6 +59,7 @@ class Fleet:
     pepper: str
     processes: dict[int, "subprocess.Popen[str]"] = field(default_factory=dict)
     otlp: dict[int, str] = field(default_factory=dict)
+    slowest: tuple[float, str] = (0.0, "")
     api: dict[int, str] = field(default_factory=dict)
 
     def start(self, number: int) -> None:
@@ -75,6 +76,7 @@ class Fleet:
             "TOLLBOOK_CLICKHOUSE_PASSWORD": self.password,
             "TOLLBOOK_KEY_PEPPER": self.pepper,
             "TOLLBOOK_CANARY_EVERY_S": "0",
+            "TOLLBOOK_LOG_LEVEL": "INFO",
         }
         log = (self.directory / f"collector-{number}.log").open("a")
         process = subprocess.Popen(
@@ -106,10 +108,15 @@ class Fleet:
     def end(self, number: int, sign: signal.Signals) -> float:
         """End a collector and return the seconds it took."""
         self.otlp.pop(number)
-        began = time.monotonic()
+        log = self.directory / f"collector-{number}.log"
+        before, began = log.stat().st_size, time.monotonic()
         self.processes[number].send_signal(sign)
         self.processes[number].wait(120)
-        return time.monotonic() - began
+        took = time.monotonic() - began
+        said = [line for line in log.read_bytes()[before:].decode().splitlines() if "end" in line]
+        if sign == signal.SIGTERM and took > self.slowest[0]:
+            self.slowest = (took, "\n".join(said))
+        return took
 
 
 @dataclass
@@ -238,6 +245,7 @@ def main() -> int:
         store = ClickHouse(StoreAddress(address.url, address.user, address.password))
         settle(store, fleet)
         drains += [fleet.end(number, signal.SIGTERM) for number in list(fleet.otlp)]
+        print(f"the slowest end said:\n{fleet.slowest[1]}")
         return judge(store, sent, kills, drains)
 
 

@@ -1,27 +1,45 @@
-"""Pages and their queries over a month of spans: how long each takes, warm, which is the slowest.
+"""Pages and panels of dashboards over a month of spans: how long each takes while spans come.
 
-Fills an embedded store with spans that the engine makes up itself, asks every page for its answer,
-and prints the 50th and 95th percentile of the page and of its slowest query. Never a gate.
+Fills an embedded store with spans that the engine makes up itself, asks every page and every panel
+for its answer, and prints the 50th and 95th percentile of each, and what a page asks; then opens
+the pages in Chromium, if there is one, and prints when their first content was painted. Never a
+gate.
 
     python benchmarks/queries.py [--spans 10000000] [--rounds 20] [--inserting 25000] [--data DIR]
+        [--only pages|panels|paint] [--panels-since 24h]
 """
 
 import argparse
+import itertools
+import json
+import random
+import re
+import shutil
+import socket
 import tempfile
 import threading
 import time
+import uuid
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import corpus
+import uvicorn
+from fastapi import FastAPI
 from fastapi.testclient import TestClient
+from httpx import Response
+from playwright.sync_api import sync_playwright
 
 from tollbook_collector.answer.api import create_api
+from tollbook_collector.answer.questions import Period
 from tollbook_collector.app import Collector
 from tollbook_collector.settings import OPEN_TENANT, Settings
+from tollbook_collector.spool.segment import Envelope, header, record
 from tollbook_collector.store import sql
 from tollbook_collector.store.client import ClickHouse
 
@@ -31,6 +49,18 @@ FILL_SETTINGS = {"query_plan_merge_expressions": 0, "max_insert_threads": 1}
 INSERT_SPANS = 250_000
 DAY_S = 86_400
 PAGE_TARGET_MS = 400.0
+DASHBOARDS = Path(__file__).parents[1] / "dashboards"
+OTHER_TENANT = "others"
+SEGMENTS = 8
+SEGMENT_REQUESTS = 26
+REQUEST_SPANS = 512
+PARTS = ("pages", "panels", "paint")
+PAINT_ROUNDS = 5
+QUERIES_TOLD = 6
+PAINTED = """() => new Promise((told) => new PerformanceObserver((list) => {
+    const [first] = list.getEntriesByName("first-contentful-paint");
+    if (first) told(first.startTime);
+}).observe({ type: "paint", buffered: true }))"""
 
 
 class Timed:
@@ -129,27 +159,36 @@ def fill(clickhouse: ClickHouse, spans: int, days: int, now: datetime) -> None:
     print()
 
 
-def keep_inserting(
-    clickhouse: ClickHouse, spans_per_s: int, after: int, stopping: threading.Event
-) -> None:
-    """Insert spans of now at a rate until told to stop: the rest of the machine's work."""
-    rows = max(40, spans_per_s // 4 // 40 * 40)
-    done = after
-    while not stopping.wait(rows / spans_per_s):
-        now = datetime.now(UTC)
-        midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
-        second = (now - midnight).total_seconds()
-        parameters = {
-            "tenant": OPEN_TENANT,
-            "day": midnight.strftime("%Y-%m-%d %H:%M:%S"),
-            "rows": rows,
-            "before": done,
-            "from_s": max(second - 30, 0),
-            "until_s": second,
-            "growth": 1.0,
-        }
-        clickhouse.command(FILL, parameters, FILL_SETTINGS)
-        done += rows
+def segments(now_ns: int) -> list[bytes]:
+    """Return segments of thirteen thousand spans, as the spool hands them on."""
+    corpus.STARTED_NS = now_ns
+    bodies = list(corpus.requests(random.Random(1), SEGMENTS * SEGMENT_REQUESTS, REQUEST_SPANS))
+    return [
+        header()
+        + b"".join(
+            record(Envelope(OTHER_TENANT, "k", now_ns + number, number, REQUEST_SPANS, body))
+            for number, body in enumerate(bodies[first : first + SEGMENT_REQUESTS])
+        )
+        for first in range(0, len(bodies), SEGMENT_REQUESTS)
+    ]
+
+
+def keep_inserting(clickhouse: ClickHouse, spans_per_s: int, stopping: threading.Event) -> None:
+    """Insert segments at a rate until told to stop: what the store has to do besides.
+
+    They are another tenant's: minutes at such a rate would be more spans than the month that is
+    asked about.
+    """
+    prepared = segments(time.time_ns())
+    every_s = SEGMENT_REQUESTS * REQUEST_SPANS / spans_per_s
+    started = time.monotonic()
+    for number in itertools.count():
+        clickhouse.insert_segment(prepared[number % len(prepared)], uuid.uuid4().hex)
+        # One that comes late is made up for, so that the rate is the one that is told.
+        if stopping.wait(max(0.0, started + (number + 1) * every_s - time.monotonic())):
+            kept = (number + 1) * SEGMENT_REQUESTS * REQUEST_SPANS
+            print(f"meanwhile {kept / (time.monotonic() - started):,.0f} spans a second came in")
+            return
 
 
 def addresses(client: TestClient) -> list[str]:
@@ -169,31 +208,105 @@ def percentile(values: Sequence[float], share: float) -> float:
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
 
 
-def measure(client: TestClient, timed: Timed, rounds: int) -> None:
+def timed_ms(asking: Callable[[], Response], rounds: int) -> list[float]:
+    """Return how long a question took each time but the first, which warms it."""
+    took = []
+    for _ in range(rounds + 1):
+        started = time.perf_counter()
+        answer = asking()
+        took.append(1000 * (time.perf_counter() - started))
+        if answer.status_code != 200:
+            raise SystemExit(f"{answer.url} answered {answer.status_code}: {answer.text[:400]}")
+    return took[1:]
+
+
+def told(name: str, took: Sequence[float], besides: str = "") -> bool:
+    """Print the times of a page or panel and return whether they are over the target."""
+    shown = name if len(name) <= 42 else name[:41] + "…"
+    p95 = percentile(took, 0.95)
+    print(f"{shown:<42} {percentile(took, 0.5):>8.1f} {p95:>8.1f}   {besides}", flush=True)
+    return p95 > PAGE_TARGET_MS
+
+
+def measure_pages(client: TestClient, timed: Timed, rounds: int) -> None:
     """Ask each page again and again and print how long it took."""
-    print(f"{'page':<42} {'p50 ms':>8} {'p95 ms':>8}   slowest query (p95 ms)")
+    print(f"{'page':<42} {'p50 ms':>8} {'p95 ms':>8}   its queries, ms at the median")
     late = []
     for path in addresses(client):
-        client.get(path)
         timed.took_ms.clear()
-        took = []
-        for _ in range(rounds):
-            started = time.perf_counter()
-            answer = client.get(path)
-            took.append(1000 * (time.perf_counter() - started))
-            if answer.status_code != 200:
-                raise SystemExit(f"{path} answered {answer.status_code}: {answer.text[:400]}")
-        slowest, times = max(
-            timed.took_ms.items(), key=lambda item: percentile(item[1], 0.95), default=("-", [0.0])
-        )
-        p95 = percentile(took, 0.95)
-        late += [path] if p95 > PAGE_TARGET_MS else []
-        shown = path if len(path) <= 42 else path[:41] + "…"
-        print(
-            f"{shown:<42} {percentile(took, 0.5):>8.1f} {p95:>8.1f}   "
-            f"{slowest} ({percentile(times, 0.95):.1f})"
-        )
+        took = timed_ms(partial(client.get, path), rounds)
+        if told(path, took, _queries(timed.took_ms, rounds + 1)):
+            late.append(path)
     print(f"over {PAGE_TARGET_MS:.0f} ms: {', '.join(late) or 'none'}")
+
+
+def _queries(took_ms: Mapping[str, Sequence[float]], pages: int) -> str:
+    """Return the queries of a page with their times and how often it asks them, slowest first."""
+    spent = {name: percentile(times, 0.5) * len(times) for name, times in took_ms.items()}
+    return ", ".join(
+        f"{name} {percentile(took_ms[name], 0.5):.0f}"
+        + (f" x{len(took_ms[name]) // pages}" if len(took_ms[name]) > pages else "")
+        for name in sorted(spent, key=lambda name: -spent[name])[:QUERIES_TOLD]
+    )
+
+
+def panels(since: str) -> Iterator[tuple[str, str]]:
+    """Yield the name and statement of each panel, as Grafana's data source would send it."""
+    period = Period.back(since)
+    begin, end = (int(at.timestamp()) for at in (period.since, period.until))
+    bucket_s = max(60, (end - begin) // 300)
+    for path in sorted(DASHBOARDS.glob("*.json")):
+        for panel in json.loads(path.read_text())["panels"]:
+            for target in panel["targets"]:
+                statement = re.sub(
+                    r"\$__timeFilter\((\w+)\)",
+                    rf"\1 >= toDateTime({begin}) AND \1 <= toDateTime({end})",
+                    target["rawSql"],
+                )
+                statement = re.sub(
+                    r"\$__timeInterval\((\w+)\)",
+                    rf"toStartOfInterval(toDateTime(\1), INTERVAL {bucket_s} second)",
+                    statement,
+                )
+                yield f"{path.stem}: {panel['title']}", statement.replace("$tenant", OPEN_TENANT)
+
+
+def measure_panels(client: TestClient, since: str, rounds: int) -> None:
+    """Ask each panel of the dashboards again and again and print how long it took."""
+    print(f"{'panel, ' + since:<42} {'p50 ms':>8} {'p95 ms':>8}")
+    late = []
+    for name, statement in panels(since):
+        asking = partial(client.post, "/v1/sql?format=table", content=statement)
+        if told(name, timed_ms(asking, rounds)):
+            late.append(name)
+    print(f"over {PAGE_TARGET_MS:.0f} ms: {', '.join(late) or 'none'}")
+
+
+def measure_paint(api: FastAPI) -> None:
+    """Open each page in Chromium and print when its first content was on the screen."""
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        print("no chromium: not painted")
+        return
+    listener = socket.create_server(("127.0.0.1", 0))
+    server = uvicorn.Server(uvicorn.Config(api, log_config=None, ws="none"))
+    serving = threading.Thread(target=server.run, args=([listener],), daemon=True)
+    serving.start()
+    print(f"{'first content painted':<42} {'p50 ms':>8} {'max ms':>8}")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        tab = browser.new_page()
+        tab.goto(f"http://127.0.0.1:{listener.getsockname()[1]}/")
+        for url in tab.eval_on_selector_all("nav a", "links => links.map(link => link.href)"):
+            took = []
+            for _ in range(PAINT_ROUNDS):
+                tab.goto(url)
+                took.append(float(tab.evaluate(PAINTED)))
+            print(f"{url[url.index('/', 8) :]:<42} {sorted(took)[2]:>8.1f} {max(took):>8.1f}")
+        browser.close()
+    server.should_exit = True
+    serving.join()
+    listener.close()
 
 
 def main() -> None:
@@ -203,6 +316,8 @@ def main() -> None:
     arguments.add_argument("--days", type=int, default=30)
     arguments.add_argument("--rounds", type=int, default=20)
     arguments.add_argument("--inserting", type=int, default=0, help="spans a second meanwhile")
+    arguments.add_argument("--only", choices=PARTS)
+    arguments.add_argument("--panels-since", default="24h")
     arguments.add_argument("--data", type=Path, help="kept, and filled only if it is empty")
     options, _ = arguments.parse_known_args()
     with tempfile.TemporaryDirectory() as temporary:
@@ -224,14 +339,19 @@ def run(collector: Measured, options: argparse.Namespace) -> None:
     collector.timed = Timed(clickhouse)
     stopping = threading.Event()
     inserting = threading.Thread(
-        target=keep_inserting,
-        args=(clickhouse, options.inserting, options.spans * 2, stopping),
-        daemon=True,
+        target=keep_inserting, args=(clickhouse, options.inserting, stopping), daemon=True
     )
     if options.inserting:
         inserting.start()
-    with TestClient(create_api(collector), base_url="http://127.0.0.1") as client:
-        measure(client, collector.timed, options.rounds)
+    api = create_api(collector)
+    asked = [options.only] if options.only else PARTS
+    with TestClient(api, base_url="http://127.0.0.1") as client:
+        if "pages" in asked:
+            measure_pages(client, collector.timed, options.rounds)
+        if "panels" in asked:
+            measure_panels(client, options.panels_since, options.rounds)
+    if "paint" in asked:
+        measure_paint(api)
     stopping.set()
     if options.inserting:
         inserting.join()

@@ -5,13 +5,18 @@ from dataclasses import fields
 from pathlib import Path
 
 import pytest
+from typer.core import TyperGroup
+from typer.main import get_command
 
 from tollbook.settings import Settings as SdkSettings
 from tollbook_collector.answer.questions import DIMENSIONS
+from tollbook_collector.cli import app
 from tollbook_collector.settings import Settings
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
+# Read by the agent, before the command line of the collector.
+OF_THE_SDK = {"run"}
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("examples/**/*.md")])
 
 
@@ -56,6 +61,25 @@ def test_every_link_to_a_file_leads_to_one(document: Path) -> None:
     assert missing == []
 
 
+def test_every_command_that_a_document_or_a_page_names_is_one() -> None:
+    root = get_command(app)
+    assert isinstance(root, TyperGroup)
+    pages = (ROOT / "collector/tollbook_collector/answer/pages/templates").glob("*.html")
+
+    unknown = []
+    for document in [*DOCUMENTS, *pages]:
+        for first, second in re.findall(
+            r"(?:^|`|<code>)tollbook ([a-z]+)(?: ([a-z]+))?", document.read_text(), re.MULTILINE
+        ):
+            group = root.commands.get(first)
+            inner = group.commands if isinstance(group, TyperGroup) else {}
+            is_one = inner.get(second) if inner and second else group
+            if is_one is None and first not in OF_THE_SDK:
+                unknown.append((document.name, first, second))
+
+    assert unknown == []
+
+
 def test_every_file_that_the_architecture_names_exists() -> None:
     text = (ROOT / "ARCHITECTURE.md").read_text()
     named = re.findall(r"`((?:agent|collector|tests|benchmarks)/[^`\s]+)`", text)
@@ -66,6 +90,13 @@ def test_every_file_that_the_architecture_names_exists() -> None:
 
     assert named
     assert missing == []
+
+
+def test_every_file_of_tests_that_the_security_model_names_exists() -> None:
+    named = re.findall(r"`(tests/[^`\s]+)`", (ROOT / "SECURITY.md").read_text())
+
+    assert len(named) > 5
+    assert [name for name in named if not (ROOT / name).exists()] == []
 
 
 def test_the_decisions_are_numbered_without_a_gap() -> None:

@@ -89,8 +89,7 @@ class Limits:
             input_tokens=attempt.most_input_tokens, output_tokens=attempt.most_output_tokens
         )
         # Writing the prompt to a cache costs more than sending it.
-        written = replace(
-            most,
+        written = most._replace(
             cache_write_tokens=most.input_tokens,
             cache_write_1h_tokens=most.input_tokens,
         )

@@ -4,7 +4,6 @@ import os
 import random
 import uuid
 from collections import deque
-from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from time import monotonic, time_ns
 from typing import Final
@@ -56,7 +55,7 @@ class Encoder:
             raise TypeError(f"{type(ended).__name__} is on the queue, but is no call and no span")
         if settings.pseudonyms and settings.digest_key is not None:
             tags = with_pseudonyms(record.tags, settings.pseudonyms, settings.digest_key)
-            record = replace(record, tags=tags)
+            record = record._replace(tags=tags)
         return record, self._prices.cost(record) if isinstance(record, Call) else None
 
     def _with_content(self, call: Call, ended: Observation, settings: Settings) -> Call:
@@ -67,7 +66,7 @@ class Encoder:
         assert taken is not None
         if settings.digest_key is not None:
             digest = prompt_digest(settings.digest_key, call.request.model, taken.prompt)
-            call = replace(call, prompt_digest=digest)
+            call = call._replace(prompt_digest=digest)
         if not settings.content:
             return call
         content = disclosed(
@@ -78,7 +77,7 @@ class Encoder:
             settings.redact,
             self._losses,
         )
-        return replace(call, content=content)
+        return call._replace(content=content)
 
     def span(self, ended: Ended, settings: Settings) -> bytes:
         """Return a `Span` message; raises what reading it raises."""

@@ -9,6 +9,7 @@ import os
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from inspect import iscoroutinefunction
 from time import perf_counter_ns, time_ns
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, TypeVar
 
@@ -417,15 +418,20 @@ class Meter:
             return result
 
 
-def sent_again(pause: Callable[..., Result]) -> Callable[..., Result]:
-    """Return what a library waits by before it sends a call again, counted and otherwise `pause`.
+def sent_again(again: Callable[..., Any]) -> Callable[..., Any]:
+    """Return what a library calls to send a call again, counted and otherwise `again`.
 
-    It may be async: the count is taken when it is called, in the call's own context.
+    It stays a coroutine function where it is one, as what repeats it may look at that.
     """
 
-    @functools.wraps(pause)
-    def counted(*args: Any, **kwargs: Any) -> Result:
+    @functools.wraps(again)
+    def counted(*args: Any, **kwargs: Any) -> Any:
         RESENT.set(RESENT.get() + 1)
-        return pause(*args, **kwargs)
+        return again(*args, **kwargs)
 
-    return counted
+    @functools.wraps(again)
+    async def counted_async(*args: Any, **kwargs: Any) -> Any:
+        RESENT.set(RESENT.get() + 1)
+        return await again(*args, **kwargs)
+
+    return counted_async if iscoroutinefunction(again) else counted

@@ -3,7 +3,6 @@
 import os
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from dataclasses import replace
 from time import perf_counter_ns, time_ns
 from types import TracebackType
 from typing import TYPE_CHECKING, Final
@@ -60,7 +59,7 @@ class OwnCall:
                 cache_write_tokens=_tokens(cache_write_tokens),
                 reasoning_tokens=_tokens(reasoning_tokens),
             )
-            self._response = replace(self._response, usage=usage, usage_complete=bool(complete))
+            self._response = self._response._replace(usage=usage, usage_complete=bool(complete))
         except Exception:
             PROCESS.losses.count(FAULT)
 
@@ -73,8 +72,7 @@ class OwnCall:
     ) -> None:
         """Say what answered: the model's full name, the answer's id, why it ended."""
         try:
-            self._response = replace(
-                self._response,
+            self._response = self._response._replace(
                 model=_text(model),
                 response_id=_text(response_id),
                 finish_reasons=tuple(str(reason) for reason in finish_reasons),

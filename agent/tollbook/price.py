@@ -269,7 +269,9 @@ def amount(card: Card, usage: Usage, is_whole: bool = True) -> Decimal | None:
     if units is None:
         return None
     has_token_rates = "input" in card.rates or "output" in card.rates
-    if any(has_no_rate(unit, card.rates, has_token_rates) for unit, n in units.items() if n):
+    if units and any(
+        has_no_rate(unit, card.rates, has_token_rates) for unit, n in units.items() if n
+    ):
         return None
     has_tokens = usage.input_tokens is not None or usage.output_tokens is not None
     quantities: dict[str, int] = {}

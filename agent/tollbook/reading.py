@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit
@@ -129,7 +128,7 @@ def read_response(observation: Observation, where: Place) -> Response:
     usage = observation.api.usage(usages, where.provider) if usages else None
     characters = integer(observation.asked.input_characters)
     if characters is not None and raw_is_whole and observation.error_type is None:
-        usage = replace(usage or Usage(), input_characters=characters)
+        usage = (usage or Usage())._replace(input_characters=characters)
     response = Response(
         response_id=first_text([fact.response_id for fact in facts]),
         model=first_text([fact.model for fact in facts]),
@@ -143,9 +142,9 @@ def read_response(observation: Observation, where: Place) -> Response:
         ended = observation.ended and observation.api.complete_at_end
         complete = bool(usages) and (ended or any(fact.last for fact in facts))
         if estimated is not None and facts:
-            response = replace(response, usage=estimated(), usage_estimated=True)
-        return replace(response, usage_complete=complete)
-    return response if raw_is_whole else replace(response, usage_complete=False)
+            response = response._replace(usage=estimated(), usage_estimated=True)
+        return response._replace(usage_complete=complete)
+    return response if raw_is_whole else response._replace(usage_complete=False)
 
 
 def region_of(usage: Any) -> str | None:

@@ -8,6 +8,7 @@ The tests decode what is written here with protobuf.
 import struct
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache, lru_cache
+from operator import attrgetter
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -43,6 +44,34 @@ IDENTITIES: Final = MappingProxyType(
         "conversation": names.CONVERSATION_ID,
     }
 )
+# The attributes of a usage, and the fields that they are; read all at once, as most say nothing.
+USAGE_FIELDS: Final = (
+    (names.USAGE_INPUT_TOKENS, "input_tokens"),
+    (names.USAGE_CACHE_READ_INPUT_TOKENS, "cache_read_tokens"),
+    (names.USAGE_CACHE_WRITE_INPUT_TOKENS, "cache_write_tokens"),
+    (names.USAGE_CACHE_CREATION_INPUT_TOKENS, "cache_write_tokens"),
+    (names.USAGE_CACHE_WRITE_5M_INPUT_TOKENS, "cache_write_5m_tokens"),
+    (names.USAGE_CACHE_WRITE_1H_INPUT_TOKENS, "cache_write_1h_tokens"),
+    (names.USAGE_AUDIO_INPUT_TOKENS, "input_audio_tokens"),
+    (names.USAGE_IMAGE_INPUT_TOKENS, "input_image_tokens"),
+    (names.USAGE_OUTPUT_TOKENS, "output_tokens"),
+    (names.USAGE_REASONING_OUTPUT_TOKENS, "reasoning_tokens"),
+    (names.USAGE_AUDIO_OUTPUT_TOKENS, "output_audio_tokens"),
+    (names.USAGE_IMAGE_OUTPUT_TOKENS, "output_image_tokens"),
+    (names.USAGE_INPUT_AUDIO_SECONDS, "input_audio_seconds"),
+    (names.USAGE_WEB_SEARCH_REQUESTS, "web_search_requests"),
+    (names.USAGE_FILE_SEARCH_REQUESTS, "file_search_requests"),
+    (names.USAGE_CODE_SESSIONS, "code_sessions"),
+    (names.USAGE_SEARCH_UNITS, "search_units"),
+    (names.USAGE_INPUT_CHARACTERS, "input_characters"),
+    (names.USAGE_IMAGES, "images"),
+    (names.REQUEST_IMAGE_QUALITY, "image_quality"),
+    (names.REQUEST_IMAGE_SIZE, "image_size"),
+    (names.USAGE_PAGES, "pages"),
+    (names.REQUEST_SEARCH_CONTEXT_SIZE, "search_context_size"),
+)
+USAGE_NAMES: Final = tuple(name for name, _ in USAGE_FIELDS)
+USAGE_OF: Final = attrgetter(*(field for _, field in USAGE_FIELDS))
 UNSIGNED: Final = 0xFFFF_FFFF_FFFF_FFFF
 LENGTHS: Final = tuple(bytes((length,)) for length in range(0x80))
 TRUE_VALUE: Final = b"\x10\x01"
@@ -85,6 +114,12 @@ def any_value(value: Value) -> bytes:
 def constant_key(name: str) -> bytes:
     """Return the key part of a `KeyValue`; for names of ours, which are few."""
     return delimited(b"\x0a", name.encode())
+
+
+@cache
+def integer_head(name: str, size: int) -> bytes:
+    """Return all of an attribute but the digits of its integer, of which there are `size` bytes."""
+    return span_attribute(constant_key(name), b"\x18" + bytes(size))[:-size]
 
 
 @lru_cache(TEXTS_MAX)
@@ -152,8 +187,8 @@ def encoded(attributes: Iterable[tuple[str, Value | None]]) -> tuple[bytes, int]
         if value is None:
             continue
         if type(value) is int:
-            content = b"\x18" + varint(value & UNSIGNED)
-            parts.append(span_attribute(constant_key(key), content))
+            digits = varint(value & UNSIGNED)
+            parts.append(integer_head(key, len(digits)) + digits)
         elif isinstance(value, str):
             if len(value) > ATTRIBUTE_CHARS_MAX:
                 value = value[:ATTRIBUTE_CHARS_MAX]
@@ -348,30 +383,9 @@ def own_attributes(call: Call, cost: Cost | None) -> Iterable[tuple[str, Value |
 
 
 def usage_attributes(usage: Usage) -> Iterable[tuple[str, Value | None]]:
-    """Yield the tokens; a zero is a zero, and what the provider did not say is left out."""
-    yield names.USAGE_INPUT_TOKENS, usage.input_tokens
-    yield names.USAGE_CACHE_READ_INPUT_TOKENS, usage.cache_read_tokens
-    yield names.USAGE_CACHE_WRITE_INPUT_TOKENS, usage.cache_write_tokens
-    yield names.USAGE_CACHE_CREATION_INPUT_TOKENS, usage.cache_write_tokens
-    yield names.USAGE_CACHE_WRITE_5M_INPUT_TOKENS, usage.cache_write_5m_tokens
-    yield names.USAGE_CACHE_WRITE_1H_INPUT_TOKENS, usage.cache_write_1h_tokens
-    yield names.USAGE_AUDIO_INPUT_TOKENS, usage.input_audio_tokens
-    yield names.USAGE_IMAGE_INPUT_TOKENS, usage.input_image_tokens
-    yield names.USAGE_OUTPUT_TOKENS, usage.output_tokens
-    yield names.USAGE_REASONING_OUTPUT_TOKENS, usage.reasoning_tokens
-    yield names.USAGE_AUDIO_OUTPUT_TOKENS, usage.output_audio_tokens
-    yield names.USAGE_IMAGE_OUTPUT_TOKENS, usage.output_image_tokens
-    yield names.USAGE_INPUT_AUDIO_SECONDS, usage.input_audio_seconds
-    yield names.USAGE_WEB_SEARCH_REQUESTS, usage.web_search_requests
-    yield names.USAGE_FILE_SEARCH_REQUESTS, usage.file_search_requests
-    yield names.USAGE_CODE_SESSIONS, usage.code_sessions
-    yield names.USAGE_SEARCH_UNITS, usage.search_units
-    yield names.USAGE_INPUT_CHARACTERS, usage.input_characters
-    yield names.USAGE_IMAGES, usage.images
-    yield names.REQUEST_IMAGE_QUALITY, usage.image_quality
-    yield names.REQUEST_IMAGE_SIZE, usage.image_size
-    yield names.USAGE_PAGES, usage.pages
-    yield names.REQUEST_SEARCH_CONTEXT_SIZE, usage.search_context_size
+    """Return the tokens; a zero is a zero, and what the provider did not say is left out."""
+    said = zip(USAGE_NAMES, USAGE_OF(usage), strict=True)
+    return [(name, value) for name, value in said if value is not None]
 
 
 def cost_attributes(cost: Cost) -> Iterable[tuple[str, str | float | None]]:

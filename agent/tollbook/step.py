@@ -2,11 +2,12 @@
 
 import struct
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from typing import Final
+from dataclasses import dataclass
+from typing import Final, NamedTuple
 
 from tollbook import attributes as names
 from tollbook.model_call import Call
+from tollbook.scope import NO_TAGS
 from tollbook.span import (
     STATUS_ERROR,
     Value,
@@ -21,8 +22,7 @@ from tollbook.tally import Losses
 KIND_INTERNAL: Final = b"\x30\x01"  # field 6, SPAN_KIND_INTERNAL
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(NamedTuple):
     """A span of the program's own doing.
 
     Attributes:
@@ -45,7 +45,7 @@ class Step:
     end_time_ns: int
     attributes: Mapping[str, Value | None]
     error_type: str | None = None
-    tags: Mapping[str, str] = field(default_factory=dict)
+    tags: Mapping[str, str] = NO_TAGS
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ class Finished:
         """Return the record with the default tags under its own."""
         if not default_tags:
             return self.record
-        return replace(self.record, tags={**default_tags, **self.record.tags})
+        return self.record._replace(tags={**default_tags, **self.record.tags})
 
 
 def step_attributes(step: Step) -> Mapping[str, Value]:

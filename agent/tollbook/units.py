@@ -8,6 +8,7 @@ import math
 import re
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
+from operator import attrgetter
 from typing import Final
 
 from tollbook.model_call import Usage
@@ -19,6 +20,27 @@ REQUEST_FEE: Final = "request_fee"
 # They come with tokens, and so does a call; the others measure what has a cost without them.
 FEES: Final = frozenset({REQUEST_FEE, "web_search", "file_search", "code_session"})
 UNITS: Final = FEES | {"search_unit", "audio_second", "character", "page", "image"}
+# The units, and the fields of a usage that count them; that of images is named by their detail.
+SAID: Final = (
+    "web_search",
+    "file_search",
+    "code_session",
+    "search_unit",
+    "audio_second",
+    "character",
+    "page",
+    "",
+)
+SAID_OF: Final = attrgetter(
+    "web_search_requests",
+    "file_search_requests",
+    "code_sessions",
+    "search_units",
+    "input_audio_seconds",
+    "input_characters",
+    "pages",
+    "images",
+)
 
 
 def is_unit(meter: str) -> bool:
@@ -28,25 +50,16 @@ def is_unit(meter: str) -> bool:
 
 def units_of(usage: Usage) -> Mapping[str, int] | None:
     """Return the units of a call by name, whole ones; None where a number cannot be."""
-    said = (
-        ("web_search", usage.web_search_requests),
-        ("file_search", usage.file_search_requests),
-        ("code_session", usage.code_sessions),
-        ("search_unit", usage.search_units),
-        ("audio_second", usage.input_audio_seconds),
-        ("character", usage.input_characters),
-        ("page", usage.pages),
-        (image_unit(usage), usage.images),
-    )
     units: dict[str, int] = {}
-    for name, count in said:
+    for name, count in zip(SAID, SAID_OF(usage), strict=True):
         if count is not None:
             if not math.isfinite(count) or not 0 <= count <= COUNT_MAX:
                 return None
-            units[name] = round(count)
-    context = (usage.search_context_size or "").lower()
-    if SEARCH_CONTEXT.fullmatch(context):
-        units[f"{REQUEST_FEE}:{context}"] = 1
+            units[name or image_unit(usage)] = round(count)
+    if usage.search_context_size:
+        context = usage.search_context_size.lower()
+        if SEARCH_CONTEXT.fullmatch(context):
+            units[f"{REQUEST_FEE}:{context}"] = 1
     return units
 
 

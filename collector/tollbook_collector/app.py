@@ -4,9 +4,8 @@ import contextlib
 import logging
 import socket
 import threading
-import time
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -28,6 +27,14 @@ from tollbook_collector.detect.find import EVERY_S, Finder
 from tollbook_collector.detect.findings import Findings
 from tollbook_collector.detect.section import DetectSection
 from tollbook_collector.duties import Duties, Duty
+from tollbook_collector.ending import (
+    INSERTS_END_S,
+    LEASE_ENDS_S,
+    LISTENING_ENDS_S,
+    STEP_S_MIN,
+    STORE_ENDS_S,
+    Ending,
+)
 from tollbook_collector.intake.accept import Door
 from tollbook_collector.intake.allowance import Allowance
 from tollbook_collector.intake.gate import Gate
@@ -73,13 +80,8 @@ from tollbook_collector.store.load import INSERTERS, Loader
 from tollbook_collector.store.open import Store
 from tollbook_collector.store.retention import APPLY_S, Retain, Retention
 
-# From the last span that is taken to the end of the process: with the requests under way
-# (LISTENING_ENDS_S of serve.py) no more than 20 s. What is left in the spool is loaded at the next
-# start.
-DRAIN_S: Final = 14.0
-DUTIES_END_S: Final = 4.0
-LEASE_ENDS_S: Final = 1.0
-INSERTS_END_S: Final = 9.0
+# A store that fails for so many seconds at the end is not waited for; the spool is on disk.
+LOADING_FAILS_MAX: Final = 3
 KEEP_BALLAST_S: Final = 1.0
 DAY_S: Final = 24 * 3600
 # Of the bytes that may wait for the store.
@@ -187,30 +189,47 @@ class Collector:
         self.share_keys()
         self._duties.start()
 
-    def close(self) -> None:
-        """Load what is in the spool and stop everything, within DRAIN_S."""
-        started = time.monotonic()
-        if self._duties.stop(DUTIES_END_S):
-            # A store that hangs is not waited for. Nor is the lease given up while a round goes on,
-            # so that nobody begins the same one beside it: it runs out.
-            giving_up = threading.Thread(target=self._lease.release, daemon=True)
-            giving_up.start()
-            giving_up.join(LEASE_ENDS_S)
+    def rest(self, ending: Ending) -> None:
+        """End the duties, and give up the lease under which they are done alone."""
+        # While a round goes on it is kept until it runs out, so that nobody begins the same round
+        # beside it.
+        if self._duties.stop(ending.left(LISTENING_ENDS_S)):
+            _at_most(ending.left(LEASE_ENDS_S), self._lease.release)
+
+    def close(self, ending: Ending) -> None:
+        """Load what is in the spool and stop everything, each step within its time."""
+        self.rest(ending)
         self.alerts.close()
-        with contextlib.suppress(StoreUnavailable, StoreRefused):
-            self.audit.write()
-        for name, loader in self._loaders.items():
-            if not self.spools[name].wait_empty(_left(started, INSERTS_END_S)):
-                log.warning("the rest of the spool of %s is loaded at the next start", name)
-            if not loader.stop(_left(started, INSERTS_END_S)):
-                log.warning("an insert of %s goes on; it is made sure of at the next start", name)
-        self.door.close()
-        for spool in self.spools.values():
-            spool.close()
-        if self._opened is not None:
-            self._opened.close(_left(started, INSERTS_END_S))
-        if self.embedded is not None:
-            self.embedded.stop(_left(started, DRAIN_S))
+        with ending.step("audit"):
+            _at_most(ending.left(LEASE_ENDS_S), self._write_audit)
+        with ending.step("loading"):
+            for name, loader in self._loaders.items():
+                self._load_rest(self.spools[name], loader, ending)
+                if not loader.stop(ending.left(INSERTS_END_S)):
+                    log.warning("an insert of %s goes on; the next start makes sure of it", name)
+        with ending.step("spool"):
+            self.door.close()
+            for name, spool in self.spools.items():
+                spool.close()
+                if left := spool.counts().waiting_segments:
+                    log.warning(
+                        "%d spans in %d segments of %s wait in the spool for the next start",
+                        spool.counts().waiting_spans,
+                        left,
+                        name,
+                    )
+        with ending.step("store"):
+            if self._opened is not None:
+                self._opened.close(ending.left(INSERTS_END_S))
+            if self.embedded is not None:
+                self.embedded.stop(ending.left(STORE_ENDS_S))
+
+    def _load_rest(self, spool: Spool, loader: Loader, ending: Ending) -> None:
+        fails = 0
+        while fails < LOADING_FAILS_MAX and ending.left(INSERTS_END_S) > STEP_S_MIN:
+            if spool.wait_empty(min(1.0, ending.left(INSERTS_END_S))):
+                return
+            fails = fails + 1 if loader.counts().last_error else 0
 
     def back_up(self, name: str) -> tuple[Path, Manifest]:
         """Make a backup under a name in the data directory, while everything runs.
@@ -390,6 +409,10 @@ class Collector:
     def _share_use(self) -> None:
         share_use(self.allowance, self._run_id, self._store)
 
+    def _write_audit(self) -> None:
+        with contextlib.suppress(StoreUnavailable, StoreRefused):
+            self.audit.write()
+
     def _store(self) -> ClickHouse:
         """Return the store; raises StoreUnavailable while it is not connected."""
         if self._opened is None:
@@ -435,6 +458,8 @@ class Collector:
         )
 
 
-def _left(started: float, seconds: float) -> float:
-    """Return what is left of a time that began at `started`, at least a moment."""
-    return max(0.1, started + seconds - time.monotonic())
+def _at_most(seconds: float, do: Callable[[], None]) -> None:
+    """Do something, and go on without its end after so many seconds: a store may hang."""
+    doing = threading.Thread(target=do, daemon=True)
+    doing.start()
+    doing.join(seconds)

@@ -27,6 +27,7 @@ from tollbook_collector.commands import (
     quarantine,
     reconcile,
     runs,
+    savings,
     screens,
     showback,
     sql,
@@ -71,6 +72,7 @@ app.add_typer(quarantine.commands)
 app.add_typer(ledger.commands)
 app.add_typer(showback.commands)
 app.add_typer(change.commands)
+app.add_typer(savings.commands)
 app.command()(budgets.budgets)
 app.add_typer(calls.app, name="calls")
 app.add_typer(runs.app, name="runs")
@@ -212,7 +214,7 @@ def spend(
         console.print(f"No model call in the last {since}. Instrument a program with one line:")
         console.print(Text("    import tollbook; tollbook.instrument()", style="bold"))
         return
-    table = screens.spend_table(answer, by.split(","), f"Spend of the last {since}")
+    table = screens.spend_table(answer, by.split(","), f"Spend of the last {since}", console.width)
     screens.show(console, table, screens.spend_notes(answer))
 
 

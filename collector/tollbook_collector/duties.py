@@ -199,11 +199,18 @@ class Duties:
         try:
             duty.run()
         except Exception as error:  # the head of a background task; counted as a failure
+            away = isinstance(error, StoreUnavailable)
             if not before.last_error:
-                log.exception("cannot %s", duty.name)
+                log.log(
+                    logging.WARNING if away else logging.ERROR,
+                    "cannot %s: %s",
+                    duty.name,
+                    error,
+                    exc_info=None if away else error,
+                )
             counted = before.failures + 1
             last_error = f"{type(error).__name__}: {error}"
-            in_row = before.failures_in_row + (not isinstance(error, StoreUnavailable))
+            in_row = before.failures_in_row + (not away)
             after = replace(before, failures=counted, last_error=last_error, failures_in_row=in_row)
         else:
             after = replace(before, rounds=before.rounds + 1, last_error="", failures_in_row=0)

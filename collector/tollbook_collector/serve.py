@@ -1,8 +1,9 @@
 """A collector's process: where it listens, by which TLS, and how it ends.
 
 SIGTERM and SIGINT end it: no new connection is taken, requests under way are answered, what is in
-the spool is loaded, and all of it takes no more than 20 s. A sender that is turned away sends
-again, to this collector's next start or to another one; nothing that was acknowledged is lost.
+the spool is loaded, and all of it takes no more than 20 s, see ending.py. A sender that is turned
+away sends again, to this collector's next start or to another one; nothing that was acknowledged
+is lost.
 """
 
 import asyncio
@@ -12,6 +13,7 @@ import signal
 import socket
 import ssl
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -20,6 +22,7 @@ import uvicorn
 
 from tollbook_collector.answer.api import create_api
 from tollbook_collector.app import Collector
+from tollbook_collector.ending import LISTENING_ENDS_S, Ending
 from tollbook_collector.intake.connection import Connection
 from tollbook_collector.intake.grpc import AddressInUse, GrpcDoor, GrpcTls
 from tollbook_collector.intake.http import HttpDoor
@@ -30,8 +33,6 @@ BACKLOG_CONNECTIONS: Final = 512
 # More connections at a time are answered 503.
 CONNECTIONS_MAX: Final = 1024
 KEEP_ALIVE_S: Final = 5
-# From the signal to the last answer of a request under way.
-LISTENING_ENDS_S: Final = 5
 
 log = logging.getLogger(__name__)
 
@@ -71,11 +72,14 @@ async def serve(settings: Settings, on_ready: Callable[[Addresses], None]) -> No
     http_socket = _listen(settings.otlp_http)
     api_socket = _listen(settings.api)
     collector = Collector(settings)
+    ending, loop = Ending(), asyncio.get_running_loop()
+    # The loop's own threads may all be asking a store that hangs.
+    own = ThreadPoolExecutor(2, "tollbook-serve")
     try:
         if collector.keyring.open and not settings.clickhouse_url:
             # The disk knows all keys of an embedded store.
             _refuse_other_machines(settings)
-        await asyncio.to_thread(collector.open_store)
+        await loop.run_in_executor(own, collector.open_store)
         if collector.keyring.open:
             _refuse_other_machines(settings)
         grpc = GrpcDoor(collector.door, collector.gate, settings.otlp_grpc, tls)
@@ -92,7 +96,7 @@ async def serve(settings: Settings, on_ready: Callable[[Addresses], None]) -> No
             for server, listener in zip(servers, (http_socket, api_socket), strict=True)
         ]
         collector.canary.attach(
-            through_door(door, asyncio.get_running_loop())
+            through_door(door, loop)
             if settings.tls_client_ca
             else through_socket(_url(http_socket, tls), settings.tls_certificate)
         )
@@ -108,12 +112,17 @@ async def serve(settings: Settings, on_ready: Callable[[Addresses], None]) -> No
             )
         )
         await stopping.wait()
+        ending.begin()
         log.info("stopping: no new requests, the spool is loaded")
         for server in servers:
             server.should_exit = True
-        await asyncio.gather(grpc.stop(LISTENING_ENDS_S), *tasks)
+        resting = loop.run_in_executor(own, collector.rest, ending)
+        with ending.step("listening"):
+            await asyncio.gather(grpc.stop(LISTENING_ENDS_S), *tasks, resting)
     finally:
-        await asyncio.to_thread(collector.close)
+        await loop.run_in_executor(own, collector.close, ending)
+        own.shutdown(wait=False)
+        ending.close()
 
 
 def _refuse_other_machines(settings: Settings) -> None:
@@ -182,7 +191,7 @@ def _server(application: Any, settings: Settings, client_ca: str) -> uvicorn.Ser
             ssl_ca_certs=client_ca or None,
             ssl_cert_reqs=ssl.CERT_REQUIRED if client_ca else ssl.CERT_NONE,
             timeout_keep_alive=KEEP_ALIVE_S,
-            timeout_graceful_shutdown=LISTENING_ENDS_S,
+            timeout_graceful_shutdown=round(LISTENING_ENDS_S),
         )
     )
 

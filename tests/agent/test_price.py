@@ -1,7 +1,6 @@
 """The cost of a call at its time."""
 
 import json
-from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -194,7 +193,7 @@ def test_a_long_context_costs_the_higher_rate_for_all_tokens(
     tokens: int, usd: str, price_id: str, book: PriceBook
 ) -> None:
     # 200000 * 0.000002 + 100 * 0.000008, and 200001 * 0.000004 + 100 * 0.000012
-    assert cost(book, call(replace(USAGE, input_tokens=tokens))) == (Decimal(usd), price_id)
+    assert cost(book, call(USAGE._replace(input_tokens=tokens))) == (Decimal(usd), price_id)
 
 
 @pytest.mark.parametrize(

@@ -113,8 +113,11 @@ def whose(collector: Any) -> set[str]:
     return {span.attributes["tollbook.tags.who"] for span in collector.spans}
 
 
-@pytest.mark.parametrize("preload", [[], ["--preload"]], ids=["", "preload"])
-@pytest.mark.parametrize("kind", ["sync", "gthread", "gevent"])
+@pytest.mark.parametrize(
+    ("kind", "preload"),
+    [("sync", []), ("gthread", ["--preload"]), ("gevent", []), ("gevent", ["--preload"])],
+    ids=["sync", "gthread preload", "gevent", "gevent preload"],
+)
 def test_a_worker_of_gunicorn_delivers(
     kind: str, preload: list[str], start: Start, listener: socket.socket, collector: Any
 ) -> None:
@@ -150,7 +153,7 @@ def test_a_worker_of_uvicorn_delivers(
     assert whose(collector) == {"asgi"}
 
 
-@pytest.mark.parametrize("pool", ["prefork", "threads", "solo"])
+@pytest.mark.parametrize("pool", ["prefork", "threads"])
 def test_a_worker_of_celery_delivers(
     pool: str, start: Start, tmp_path: Path, collector: Any
 ) -> None:

@@ -1,6 +1,5 @@
 """The bytes of a span, as protobuf reads them."""
 
-from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -90,8 +89,8 @@ def test_texts_of_any_length_and_characters_become_a_span_within_the_limits() ->
 
 
 def test_calls_that_ask_the_same_share_no_more_than_what_they_ask() -> None:
-    one = replace(call("m"), response=Response(response_id="a", model="m-1"))
-    other = replace(call("m"), response=Response(response_id="b", usage_complete=False))
+    one = call("m")._replace(response=Response(response_id="a", model="m-1"))
+    other = call("m")._replace(response=Response(response_id="b", usage_complete=False))
 
     reads = [Span.FromString(span_bytes(some, None, Losses())) for some in (one, other, one)]
 
@@ -106,7 +105,7 @@ def test_each_text_that_is_cut_is_counted_however_often_it_comes() -> None:
     losses = Losses()
 
     for _ in range(3):
-        span_bytes(replace(call("m"), provider="p" * 2000), None, losses)
+        span_bytes(call("m")._replace(provider="p" * 2000), None, losses)
 
     assert losses.values()["value_cut"] == 3
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-FORKS = int(os.environ.get("STRESS_FORKS", "60"))
+FORKS = int(os.environ.get("STRESS_FORKS", "30"))
 STRESS = """
 import gc, os, random, signal, sys, threading, tollbook
 seed, forks = int(sys.argv[1]), int(sys.argv[2])

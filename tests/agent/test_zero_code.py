@@ -22,6 +22,11 @@ with openai.OpenAI(api_key="k", base_url=os.environ["PROVIDER"] + "/v1", max_ret
 if "tollbook" in sys.modules:
     sys.modules["tollbook"].flush(30)
 """
+# Whether a program is metered shows without a client library, which takes long to import.
+LIGHT = """
+import sys, tollbook
+print(tollbook.process.PROCESS.exporter is not None)
+"""
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
@@ -29,6 +34,7 @@ Run = Callable[..., subprocess.CompletedProcess[str]]
 def run_command(collector: Any, provider: Any, tmp_path: Path) -> Run:
     """Run `tollbook` with arguments, in a directory that holds program.py."""
     (tmp_path / "program.py").write_text(PROGRAM)
+    (tmp_path / "light.py").write_text(LIGHT)
 
     def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
         clean = {k: v for k, v in os.environ.items() if not k.startswith(("OTEL_", "TOLLBOOK_"))}
@@ -51,10 +57,8 @@ def run_command(collector: Any, provider: Any, tmp_path: Path) -> Run:
     return run
 
 
-@pytest.mark.parametrize("command", [[sys.executable, "program.py"], ["program.py"]])
-def test_a_program_is_metered_without_a_change(
-    command: list[str], run_command: Run, collector: Any
-) -> None:
+def test_a_program_is_metered_without_a_change(run_command: Run, collector: Any) -> None:
+    command = (sys.executable, "program.py")
     ended = run_command("run", "--service", "shop", "--", *command, "2")
 
     assert (ended.returncode, ended.stderr) == (0, "")
@@ -63,17 +67,15 @@ def test_a_program_is_metered_without_a_change(
 
 
 def test_the_python_programs_that_it_starts_are_metered_too(
-    run_command: Run, collector: Any, tmp_path: Path
+    run_command: Run, tmp_path: Path
 ) -> None:
     (tmp_path / "parent.py").write_text(
-        "import subprocess, sys\n"
-        "sys.exit(subprocess.run([sys.executable, 'program.py', '1']).returncode)"
+        "import subprocess, sys\nsys.exit(subprocess.run([sys.executable, 'light.py']).returncode)"
     )
 
     ended = run_command("run", "parent.py")
 
-    assert (ended.returncode, ended.stderr) == (0, "")
-    assert len(collector.spans) == 1
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "True\n", "")
 
 
 def test_the_call_that_would_cross_the_budget_ends_the_program(
@@ -87,18 +89,15 @@ def test_the_call_that_would_cross_the_budget_ends_the_program(
     assert len(provider.bodies) == 2
 
 
-def test_the_sitecustomize_of_the_program_runs_as_well(
-    run_command: Run, tmp_path: Path, collector: Any
-) -> None:
+def test_the_sitecustomize_of_the_program_runs_as_well(run_command: Run, tmp_path: Path) -> None:
     folder = tmp_path / "site"
     folder.mkdir()
     (folder / "sitecustomize.py").write_text("print('theirs')")
 
-    ended = run_command("run", "program.py", "1", PYTHONPATH=str(folder))
+    ended = run_command("run", "light.py", PYTHONPATH=str(folder))
 
     # Once in the Python of the command itself, once in that of the program.
-    assert (ended.stdout, ended.stderr) == ("theirs\n" * 2, "")
-    assert len(collector.spans) == 1
+    assert (ended.stdout, ended.stderr) == ("theirs\n" * 2 + "True\n", "")
 
 
 def test_the_path_of_the_program_is_as_it_would_be_without_us(

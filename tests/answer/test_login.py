@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 from fastapi.testclient import TestClient
@@ -12,6 +13,7 @@ from gates import PEPPER
 from tollbook_collector.answer import session as sessions
 from tollbook_collector.answer.api import create_api
 from tollbook_collector.answer.login import own_path
+from tollbook_collector.answer.pages.render import NAVIGATION
 from tollbook_collector.answer.session import Session
 from tollbook_collector.intake.key_desk import KeyDesk
 from tollbook_collector.intake.key_file import KeyFile
@@ -91,27 +93,46 @@ def test_a_wrong_key_and_one_that_only_sends_begin_no_session(
     assert not client.cookies
 
 
-@pytest.mark.parametrize(
-    "given",
-    [
+def test_a_browser_that_is_not_let_in_is_led_to_the_form_and_never_shown_json(
+    keyed: Keyed, browser: Browser
+) -> None:
+    client = browser("")
+    over = replace(sessions.begun(Session("", key=keyed.keys[VIEW].id)), expires_at=1)
+    refused = [
+        {},
         {"authorization": "Bearer tollbook_no"},
         {"authorization": "Basic eDp0b2xsYm9va19ubw=="},
         {"x-api-key": "tollbook_no"},
-        {"cookie": "tollbook=no"},
-    ],
-    ids=lambda given: next(iter(given.values()))[:8],
-)
-def test_a_browser_with_a_wrong_key_is_led_to_the_form_and_never_shown_json(
-    browser: Browser, given: dict[str, str]
+        {"cookie": f"{sessions.PLAIN_COOKIE}=no"},
+        {"cookie": f"{sessions.PLAIN_COOKIE}={sessions.sealed(PEPPER, over)}"},
+    ]
+    ones = ["/calls/t/s", "/runs/r", "/incidents/i"]
+    pages = [*(to for group in NAVIGATION for to, _, _ in group), *ones]
+
+    # Each page, and each way of not being let in three times: more failures would be too many.
+    for path, given in zip(pages, refused * 3, strict=True):
+        page = client.get(path, headers={**HTML, **given})
+        assert (page.status_code, page.content) == (303, b""), path
+        assert page.headers["location"] == f"/login?next={quote(path, safe='')}"
+    program = client.get("/calls", headers=refused[1])
+
+    assert (program.status_code, program.headers["content-type"]) == (401, "application/json")
+
+
+def test_who_sends_a_form_when_the_session_is_over_comes_back_to_its_page(
+    browser: Browser,
 ) -> None:
     client = browser("")
+    headers = {**HTML, "referer": "http://tollbook.test/explore?by=team"}
 
-    page = client.get("/calls", headers={**HTML, **given})
-    program = client.get("/calls", headers=given)
+    sent = client.post("/explore/views", data={"name": "x", "query": ""}, headers=headers)
+    unknown = client.post("/explore/views", data={"name": "x", "query": ""}, headers=HTML)
 
-    assert (page.status_code, page.headers["location"]) == (303, "/login?next=%2Fcalls")
-    assert page.content == b""
-    assert (program.status_code, program.headers["content-type"]) == (401, "application/json")
+    assert (sent.status_code, sent.headers["location"]) == (
+        303,
+        "/login?next=%2Fexplore%3Fby%3Dteam",
+    )
+    assert unknown.headers["location"] == "/login?next=%2F"
 
 
 def test_an_address_that_is_none_is_answered_in_the_form_that_was_asked_for(

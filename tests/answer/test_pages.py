@@ -123,7 +123,7 @@ def test_from_the_overview_one_comes_to_a_call_by_links(opened: Opened, spans: l
     page = opened("/")
 
     page.get_by_role("link", name="claude-haiku-4-5").click()
-    assert heading(page) == "The newest calls of the last 24 hours."
+    assert heading(page) == "1 call in the last 24 hours for $0.00525, the newest first."
     page.locator("tbody th a").first.click()
 
     assert heading(page).startswith("claude-haiku-4-5 answered in 1 s")
@@ -137,7 +137,7 @@ def test_filters_and_order_are_in_the_address(opened: Opened, spans: list[Span])
     page.get_by_role("button", name="Show").click()
 
     assert "order=cost" in page.url
-    assert heading(page) == "The dearest unpriced calls of the last 24 hours."
+    assert heading(page) == "1 call of the last 24 hours has no price, the dearest first."
     assert page.locator("tbody tr").count() == 1
 
 
@@ -167,7 +167,20 @@ def test_a_table_is_saved_as_csv_with_exact_money(opened: Opened, spans: list[Sp
     assert '"gpt-5-mini"' in text
     assert "E-" not in text
     assert '"0.001150000000"' in text  # (3000 * 0.25 + 200 * 2) / 1000000
+    # A call of 14 tokens and none before, at a cost that is not known: no number, and no 0.
+    assert '"no-such-model","1","0","14.0","","","0' in text
     assert download.value.suggested_filename == "tollbook-explore-1.csv"
+
+
+def test_what_is_not_known_comes_below_all_numbers(opened: Opened, spans: list[Span]) -> None:
+    page = opened("/calls")
+    cost = page.get_by_role("columnheader", name="cost")
+
+    cost.click()
+
+    costs = page.locator("tbody td:last-child").all_inner_texts()
+    assert costs[:3] == ["$0.00525", "$0.000700", "$0.000450"]
+    assert {"unknown_model"} < set(costs[3:])
 
 
 def test_the_keyboard_goes_to_pages_and_shows_its_keys(opened: Opened, spans: list[Span]) -> None:

@@ -10,7 +10,9 @@ import pytest
 from conftest import Insert
 from fastapi.testclient import TestClient
 from otlp_requests import Span, call
+from serving import serving
 
+from tollbook_collector import cli
 from tollbook_collector.money.savings import search
 from tollbook_collector.store.client import ClickHouse
 
@@ -152,6 +154,25 @@ def test_the_page_says_what_each_way_alone_would_have_saved(
     ]
     page.locator("#repeat tbody td:last-child a").first.click()
     assert page.locator("h1").inner_text().startswith("gpt-5-mini answered in 1 s")
+
+
+def test_the_terminal_says_what_each_way_alone_would_have_saved(
+    api: TestClient,
+    priced: ClickHouse,
+    insert: Insert,
+    tenant: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    found(api, priced, tenant, insert, asked(4))
+
+    with serving(api.app) as address:
+        status = cli.run(["savings", "--api", address])
+
+    # As on the page: three quarters of 4 * 0.0007 asked once, half of it in a batch.
+    said = capsys.readouterr().out
+    assert status == 0
+    assert "Of $0.002800 in 30 days" in said
+    assert "the same question once a day $0.002100, batch or flex $0.001400" in said
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="no chromium")

@@ -1,5 +1,6 @@
 """What has no known price is told as unknown wherever a sum of costs is shown: never as 0."""
 
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -83,8 +84,18 @@ def test_sql_has_null_for_what_has_no_price(
     assert dict(priced.rows(asked, {"tenant": tenant})) == known
 
 
+def test_a_page_has_no_zero_for_what_has_no_price(api: TestClient) -> None:
+    for path in ("/", "/explore?by=team", "/models", "/runs", "/agents", "/explore?by=model"):
+        rows = re.findall(r"<tr[^>]*>.*?</tr>", api.get(path).text, re.DOTALL)
+        unknown = [row for row in rows if re.search(r">(unknown|of-nobody)<", row)]
+        assert unknown, path
+        for row in unknown:
+            assert re.search(r">\d unpriced<", row), path
+            assert re.search(r'data-v="" [^>]*title="\N{EN DASH}"', row), path
+            # Before there was nothing, which is 0.
+            assert "$0" not in row.replace("$0</td>", ""), path
+
+
 def test_a_run_whose_cost_is_unknown_says_so_on_its_page(api: TestClient) -> None:
     assert "an unknown amount" in api.get("/runs/unknown").text
     assert "and what has no price" in api.get("/runs/mixed").text
-    assert "+ ?" in api.get("/runs").text
-    assert "+ ?" in api.get("/agents").text

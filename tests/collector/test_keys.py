@@ -167,6 +167,16 @@ def test_who_guesses_has_to_wait_and_a_right_key_behind_the_same_address_does_no
     assert ring.check(token, INGEST, "10.0.0.1") == key
 
 
+def test_who_brings_no_key_guesses_at_none() -> None:
+    ring = ring_of(new_key(PEPPER, "acme", (INGEST,))[0])
+
+    for _ in range(FAILURES_MAX + 1):
+        with pytest.raises(NotLetIn):
+            ring.check("", INGEST, "10.0.0.1")
+
+    assert ring.refused() == {"none": FAILURES_MAX + 1}
+
+
 def test_the_canary_has_a_key_that_no_list_shows() -> None:
     key, _ = new_key(PEPPER, "acme", (INGEST,))
     ring = ring_of(key)

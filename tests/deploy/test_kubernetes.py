@@ -69,6 +69,24 @@ def test_no_pod_runs_as_root_or_may_become_it(path: Any) -> None:
             assert not container["image"].endswith(":latest")
 
 
+def test_the_servers_of_manifests_have_the_configuration_of_deploy_clickhouse() -> None:
+    config = (DEPLOY / "clickhouse/config.d/tollbook.xml").read_text()
+    users = (DEPLOY / "clickhouse/users.d/tollbook.xml").read_text()
+    [plain] = [
+        document["data"]
+        for document in documents((DEPLOY / "kubernetes/clickhouse.yaml").read_text())
+        if document["kind"] == "ConfigMap"
+    ]
+    [operated] = [
+        document["spec"]["configuration"]["files"]
+        for document in documents((DEPLOY / "kubernetes/clickhouse-altinity.yaml").read_text())
+        if document["kind"] == "ClickHouseInstallation"
+    ]
+
+    assert plain["tollbook.xml"] == config == operated["config.d/tollbook.xml"]
+    assert plain["users.xml"] == users
+
+
 def test_the_collector_has_a_read_only_root_and_time_to_drain() -> None:
     [pod] = pod_specs(documents(RENDERED.read_text()))
     [container] = pod["containers"]

@@ -117,10 +117,21 @@ def test_services_have_no_rights_and_listen_on_this_machine_only(path: Path) -> 
         assert re.search(r":[0-9][0-9.]*$", service["image"]), name
         for mount in service["volumes"]:
             source = mount.split(":")[0]
-            assert source in content["volumes"] or (DEPLOY / source).is_file(), mount
+            assert source in content["volumes"] or (DEPLOY / source).exists(), mount
     collector = content["services"]["tollbook"]
     assert collector["read_only"] is True
     assert int(collector["stop_grace_period"].removesuffix("s")) > 20
+
+
+def test_grafana_finds_its_dashboards_where_their_provisioning_looks() -> None:
+    content = yaml.safe_load((DEPLOY / "compose.clickhouse.yml").read_text())
+    mounts = dict(mount.split(":")[:2] for mount in content["services"]["grafana"]["volumes"])
+    [provider] = yaml.safe_load((ROOT / "dashboards/provisioning/dashboards.yml").read_text())[
+        "providers"
+    ]
+
+    assert mounts["../dashboards"] == provider["options"]["path"]
+    assert list((DEPLOY / "../dashboards").glob("*.json"))
 
 
 @pytest.mark.parametrize("path", COMPOSE, ids=lambda path: path.name)

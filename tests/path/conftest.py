@@ -1,5 +1,6 @@
 """A collector as its users run it: a process, on free ports, with its own directory."""
 
+import fcntl
 import json
 import os
 import re
@@ -93,15 +94,24 @@ StartCollector = Callable[..., RunningCollector]
 
 @pytest.fixture(scope="session")
 def made_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The files of a store with all tables and prices: making them anew takes 4 s of CPU."""
-    directory = tmp_path_factory.mktemp("made")
-    with EmbeddedStore(directory) as store:
-        address = store.address
-        database = ClickHouse(StoreAddress(address.url, address.user, address.password))
-        sql.migrate(database)
-        put_in_force(database, read_book())
-        database.close()
-    return directory / "data"
+    """The files of a store with all tables and prices: making them anew takes 4 s of CPU.
+
+    The first worker makes them, and the others wait for it.
+    """
+    base = tmp_path_factory.getbasetemp()
+    directory = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "made"
+    with directory.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        done = directory / "done"
+        if not done.exists():
+            with EmbeddedStore(directory / "store") as store:
+                address = store.address
+                database = ClickHouse(StoreAddress(address.url, address.user, address.password))
+                sql.migrate(database)
+                put_in_force(database, read_book())
+                database.close()
+            done.touch()
+    return directory / "store" / "data"
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,12 @@ def exporters_python() -> str:
     return sys.executable
 
 
+@pytest.fixture(scope="module", name="collector")
+def _collector(module_collector: Callable[..., Any]) -> Any:
+    """One collector for all senders: each test counts what is added."""
+    return module_collector()
+
+
 def count(collector: Any, table: str) -> int:
     # Users ask about spans; of the other signals the loader says what it has stored.
     if table == "spans":
@@ -45,6 +52,7 @@ def count(collector: Any, table: str) -> int:
 @pytest.mark.parametrize("protocol", ["http", "grpc"])
 def test_the_exporters_of_python_deliver_all_three_signals(collector: Any, protocol: str) -> None:
     url = collector.otlp_http if protocol == "http" else collector.otlp_grpc
+    before = {table: count(collector, table) for table in ("spans", "logs", "metrics")}
 
     sent = subprocess.run(
         [exporters_python(), str(FOLDER / "export.py"), protocol, url],
@@ -56,9 +64,9 @@ def test_the_exporters_of_python_deliver_all_three_signals(collector: Any, proto
     )
 
     assert "Failed" not in sent.stderr
-    wait_until(lambda: count(collector, "spans") == 5)
-    wait_until(lambda: count(collector, "logs") == 3)
-    wait_until(lambda: count(collector, "metrics") >= 1)
+    wait_until(lambda: count(collector, "spans") == before["spans"] + 5)
+    wait_until(lambda: count(collector, "logs") == before["logs"] + 3)
+    wait_until(lambda: count(collector, "metrics") > before["metrics"])
 
 
 @pytest.mark.parametrize("protocol", ["http", "proto", "grpc"])
@@ -67,6 +75,7 @@ def test_the_exporters_of_node_deliver_spans(collector: Any, protocol: str) -> N
     if not folder or shutil.which("node") is None:
         pytest.skip("the OpenTelemetry exporters for Node are not installed")
     url = collector.otlp_grpc if protocol == "grpc" else collector.otlp_http
+    before = count(collector, "spans")
 
     subprocess.run(
         ["node", str(FOLDER / "export.cjs"), protocol, url],
@@ -75,7 +84,7 @@ def test_the_exporters_of_node_deliver_spans(collector: Any, protocol: str) -> N
         env={**os.environ, "NODE_PATH": f"{folder}/node_modules"},
     )
 
-    wait_until(lambda: count(collector, "spans") == 5)
+    wait_until(lambda: count(collector, "spans") == before + 5)
 
 
 def curl(collector: Any, body: bytes, *headers: str) -> tuple[int, bytes]:
@@ -97,6 +106,7 @@ def test_curl_sends_json_and_protobuf(collector: Any) -> None:
     protobuf = "content-type: application/x-protobuf"
     body = request([Span(), Span(trace_id=b"short")])
     span = {"traceId": "5b8efff798038103d269b633813fc60c", "spanId": "eee19b7ec3c1b174"}
+    before = count(collector, "spans")
     document = {"resourceSpans": [{"scopeSpans": [{"spans": [span]}]}]}
 
     plain = curl(collector, body, protobuf)
@@ -109,5 +119,5 @@ def test_curl_sends_json_and_protobuf(collector: Any) -> None:
     assert [status for status, _ in (plain, zipped, as_json, large)] == [200] * 4
     assert b"1 invalid_trace_id" in plain[1]
     assert as_json[1] == b"{}"
-    wait_until(lambda: count(collector, "spans") == 1 + 1 + 1 + 8)
+    wait_until(lambda: count(collector, "spans") == before + 1 + 1 + 1 + 8)
     assert collector.get("/health")["rejected"] == {"traces:invalid_trace_id": 2}

@@ -1,7 +1,9 @@
 """How a collector listens and ends: TLS, certificates of senders, its log, SIGTERM."""
 
 import json
+import queue
 import signal
+import socket
 import ssl
 import urllib.error
 import urllib.request
@@ -14,9 +16,11 @@ import pytest
 from certificates import Authority
 from otlp_requests import call, request
 
-from tollbook_collector import app, serve
+from tollbook_collector import ending, serve
 from tollbook_collector.serve import TlsUnusable
 from tollbook_collector.settings import Settings
+from tollbook_collector.store import client
+from tollbook_collector.store.client import StoreUnavailable
 
 EXPORT = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
 
@@ -67,9 +71,65 @@ def test_senders_need_a_certificate_and_people_need_none(
     assert any(event["message"].startswith("stopping") for event in events)
 
 
-def test_the_times_that_an_end_may_take_are_20_seconds_together() -> None:
-    assert serve.LISTENING_ENDS_S + app.DRAIN_S <= 20
-    assert app.DUTIES_END_S < app.INSERTS_END_S < app.DRAIN_S
+def test_the_steps_of_an_end_follow_each_other_and_all_of_it_takes_less_than_20_seconds() -> None:
+    steps = [
+        ending.LISTENING_ENDS_S,
+        ending.LEASE_ENDS_S,
+        ending.INSERTS_END_S,
+        ending.STORE_ENDS_S,
+        ending.END_S,
+        20.0,
+    ]
+
+    assert steps == sorted(set(steps))
+
+
+def test_an_end_in_which_something_hangs_is_cut_off_and_says_what_hung(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    left: queue.Queue[int] = queue.Queue()
+    end = ending.Ending(0.01, left.put)
+
+    with end.step("loading"):
+        end.begin()
+        status = left.get(timeout=120)
+
+    assert status == 0
+    assert "while loading was under way" in caplog.text
+
+
+def test_a_step_gets_what_those_before_it_have_left_and_never_nothing() -> None:
+    end = ending.Ending(leave=lambda _: None)
+    first = end.left(1_000.0)
+
+    assert end.left(1_000.0) <= first <= 1_000.0
+    assert end.left(-1.0) == ending.STEP_S_MIN
+
+
+def test_a_collector_whose_store_is_away_takes_spans_and_leaves_them_on_its_disk(
+    tmp_path: Path, start_collector: Callable[..., Any]
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        away = f"http://127.0.0.1:{taken.getsockname()[1]}"
+    collector = start_collector(None, "--clickhouse-url", away)
+
+    status = collector.export(request([call("openai", "gpt-4o", 1, 1)]))
+    collector.process.send_signal(signal.SIGTERM)
+
+    assert (status, collector.stop()) == (200, 0)
+    assert "1 spans in 1 segments of traces wait in the spool" in collector.log.read_text()
+    assert len(list(tmp_path.rglob("*.segment"))) == 1
+
+
+def test_a_store_that_takes_connections_and_says_nothing_counts_as_away(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(client, "GREETING_TIMEOUT_S", 1)
+
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        with pytest.raises(StoreUnavailable, match="timed out"):
+            client.ClickHouse(client.StoreAddress(url, "default", ""))
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,12 @@
 """Chat completions as OpenAI shaped them, and what others who speak the shape count otherwise."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
 
 from tollbook.clients.field import (
+    as_one,
     decimal_text,
     field,
     first_count,
@@ -83,7 +84,7 @@ class Completions:
 
     def usage(self, usages: Sequence[Any], provider: str) -> Usage:
         """Return the tokens, with totals made inclusive; every detail is part of a total."""
-        usages = [plain(said) for said in usages]  # much is asked of each
+        usages = as_one(usages)  # much is asked of it
         inputs = plain(latest(usages, "prompt_tokens_details"))
         outputs = plain(latest(usages, "completion_tokens_details"))
         reasoning = token_count(field(outputs, "reasoning_tokens"))
@@ -111,19 +112,17 @@ def made_inclusive(usage: Usage, usages: Sequence[Any], provider: str) -> Usage:
     if provider == "x_ai" and usage.reasoning_tokens and usage.output_tokens is not None:
         counted = together(usage.input_tokens, usage.output_tokens)
         if latest(usages, "total_tokens") != counted:  # else the reasoning is in there already
-            return replace(usage, output_tokens=usage.output_tokens + usage.reasoning_tokens)
+            return usage._replace(output_tokens=usage.output_tokens + usage.reasoning_tokens)
     if provider == "perplexity":
         context = latest(usages, "search_context_size")
-        usage = replace(
-            usage,
+        usage = usage._replace(
             web_search_requests=token_count(latest(usages, "num_search_queries")),
             search_context_size=context if type(context) is str else None,
         )
         reasoning = token_count(latest(usages, "reasoning_tokens"))
         citations = token_count(latest(usages, "citation_tokens"))
         if usage.output_tokens is not None and usage.input_tokens is not None:
-            return replace(
-                usage,
+            return usage._replace(
                 input_tokens=usage.input_tokens + (citations or 0),
                 output_tokens=usage.output_tokens + (reasoning or 0),
                 reasoning_tokens=reasoning,

@@ -43,6 +43,17 @@ def plain(value: Any) -> Any:
     return {**(getattr(value, "__pydantic_extra__", None) or {}), **value.__dict__}
 
 
+def as_one(usages: Sequence[Any]) -> Sequence[Any]:
+    """Return the usages of a call as one dict: the last of each field, where they show theirs."""
+    shown = [plain(usage) for usage in usages]
+    if len(shown) == 1 or any(type(usage) is not dict for usage in shown):
+        return shown
+    together: dict[str, Any] = {}
+    for usage in shown:
+        together.update((name, value) for name, value in usage.items() if value is not None)
+    return [together]
+
+
 @lru_cache(TYPES_MAX)
 def keeps_fields(kind: Any) -> bool:
     """Return whether objects of a type are models of pydantic, which keep fields in `__dict__`."""

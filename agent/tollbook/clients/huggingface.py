@@ -54,7 +54,9 @@ class HuggingFaceLibrary:
         if api is None:
             return None
         asked = api.asked(request.json if type(request.json) is dict else {})
-        asked = asked._replace(model=request.model, stream=bool(kwargs.get("stream")))
+        # A server of one's own is asked by its address, and the body names the model if any does.
+        named = request.model if "://" not in (request.model or "") else asked.model
+        asked = asked._replace(model=named, stream=bool(kwargs.get("stream")))
         return Observation(api, asked, request.url, exporter)
 
     def with_model(

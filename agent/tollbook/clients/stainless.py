@@ -20,6 +20,8 @@ from tollbook.process import Process
 from tollbook.stream import tap_events, tap_events_async
 
 TYPES_MAX: Final = 256  # types of clients and of results that are remembered
+# What is called before a request is sent again, in newer and in older versions.
+AGAIN: Final = ("_sleep_for_retry", "_retry_request")
 Apis = Mapping[str, Api]
 NO_VARIANTS: Final[Mapping[str, Apis]] = MappingProxyType({})
 
@@ -130,6 +132,6 @@ def patch_requests(module: ModuleType, library: Library, process: Process) -> No
     sync_client.request = meter.wrap(sync_client.request)
     async_client.request = meter.wrap_async(async_client.request)
     for client in (sync_client, async_client):
-        pause = getattr(client, "_sleep_for_retry", None)
-        if pause is not None:  # older versions have none
-            client._sleep_for_retry = sent_again(pause)
+        for name in AGAIN:
+            if (again := getattr(client, name, None)) is not None:
+                setattr(client, name, sent_again(again))

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 from fastapi import FastAPI
 
@@ -14,6 +14,9 @@ from tollbook_collector.answer.questions import Answerer, Period, known_usd
 from tollbook_collector.answer.tenant import Tenant
 from tollbook_collector.store import sql
 
+# Up to so many calls of a period each one's time is read; of more, histograms are.
+EXACT_CALLS_MAX: Final = 300_000
+
 
 @dataclass(frozen=True)
 class Model:
@@ -22,7 +25,8 @@ class Model:
     Args:
         errors: Calls that failed.
         unpriced_calls: Calls that used tokens at an unknown cost.
-        p50_ms, p95_ms, first_chunk_p50_ms: Of the successful calls; None: there are none.
+        p50_ms, p95_ms, first_chunk_p50_ms: Of the successful calls; None: there are none. Of more
+            than EXACT_CALLS_MAX calls in all they come from bins a fifth of a doubling wide.
         output_tokens_per_s: Of the successful calls, by their whole duration.
     """
 
@@ -39,6 +43,11 @@ class Model:
     p95_ms: float | None
     first_chunk_p50_ms: float | None
     output_tokens_per_s: float | None
+
+    @property
+    def known_usd(self) -> Decimal | None:
+        """What its calls cost; None: a call has no price, and the others cost nothing."""
+        return known_usd(self.cost_usd, self.unpriced_calls)
 
 
 @dataclass(frozen=True)
@@ -67,7 +76,8 @@ class RateUsed:
 
 def models(store: Answerer, tenant: str, period: Period) -> list[Model]:
     """Return the models that were called, dearest first."""
-    rows = store.rows(sql.read("queries/models"), period.parameters(tenant))
+    parameters = {**period.parameters(tenant), "exact_max": EXACT_CALLS_MAX}
+    rows = store.rows(sql.read("queries/models"), parameters)
     return [_model(row) for row in rows]
 
 

@@ -91,6 +91,11 @@ class Change:
     cost_usd_before: Decimal
 
     @property
+    def known_usd(self) -> Decimal | None:
+        """What it cost; None: a call has no price, and the others cost nothing."""
+        return known_usd(self.cost_usd, self.unpriced_calls)
+
+    @property
     def delta_usd(self) -> Decimal:
         """How much more it cost than before."""
         return self.cost_usd - self.cost_usd_before

@@ -201,10 +201,8 @@ def _let_in(request: Request, scope: str) -> Key:
         allowance.take_request(key)
     except NotLetIn as error:
         if is_browsing(request):
-            asked = request.url.path + (f"?{request.url.query}" if request.url.query else "")
-            raise HTTPException(
-                303, str(error), {"location": f"/login?next={quote(asked, safe='')}"}
-            ) from error
+            to = f"/login?next={quote(_page_asked(request), safe='')}"
+            raise HTTPException(303, str(error), {"location": to}) from error
         challenge = {"www-authenticate": 'Bearer realm="tollbook"'}
         raise HTTPException(401, str(error), challenge) from error
     except ScopeMissing as error:
@@ -216,6 +214,14 @@ def _let_in(request: Request, scope: str) -> Key:
         raise HTTPException(429, str(error), after) from error
     request.state.key, request.state.session = key, session
     return key
+
+
+def _page_asked(request: Request) -> str:
+    """Return the page that somebody wants to see: of a form that was sent, the one it is on."""
+    url = urlsplit(str(request.url))
+    if request.method not in READING:
+        url = urlsplit(request.headers.get("referer", ""))
+    return (url.path or "/") + (f"?{url.query}" if url.query else "")
 
 
 def _token_of_program(request: Request) -> str:

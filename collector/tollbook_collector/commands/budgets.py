@@ -23,7 +23,9 @@ def budgets(as_json: AsJson = False, api: Api = DEFAULT_API) -> None:
         typer.echo(json.dumps(answer))
         return
     if not answer["rows"]:
-        console.print("No budget is in force. Write one into tollbook.toml and start anew:")
+        console.print(
+            "No budget is in force. Write one into tollbook.toml, which is read within seconds:"
+        )
         console.print(Text('    [[budgets]]\n    name = "all"\n    usd = 500', style="bold"))
         return
     screens.show(console, _table(answer["rows"]), _notes(answer["rows"]))

@@ -48,9 +48,11 @@ def savings(as_json: AsJson = False, api: Api = DEFAULT_API) -> None:
 
 def _table(rows: list[dict[str, Any]]) -> Table:
     table = Table(box=None)
+    # In a narrow terminal models are whole, and what they would have cost is left to be worked out.
+    would = ("would cost",) if console.width >= screens.WIDE_COLUMNS else ()
     for name in ("way", "feature", "model", "instead"):
         table.add_column(name, overflow="fold")
-    for name in ("calls", "cost", "would cost", "saved"):
+    for name in ("calls", "cost", *would, "saved"):
         table.add_column(name, justify="right", no_wrap=True)
     for row in rows[: screens.TERMINAL_ROWS_MAX]:
         table.add_row(
@@ -60,7 +62,7 @@ def _table(rows: list[dict[str, Any]]) -> Table:
             Text(row["instead"] or "—"),
             screens.count(row["calls"]),
             screens.money(row["cost_usd"]),
-            screens.money(row["would_usd"]),
+            *([screens.money(row["would_usd"])] if would else []),
             screens.money(row["saved_usd"]),
         )
     return table

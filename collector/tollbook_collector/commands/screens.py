@@ -10,6 +10,13 @@ from rich.text import Text
 
 # Rows that a terminal shows; the rest is counted, and there in JSON or CSV.
 TERMINAL_ROWS_MAX: Final = 200
+# Below it a terminal is narrow, and tables of several dimensions are without their tokens.
+WIDE_COLUMNS: Final = 100
+TOKENS: Final = {
+    "input": "input_tokens",
+    "cached": "cache_read_tokens",
+    "output": "output_tokens",
+}
 
 
 def money(cost_usd: str | Decimal | None) -> str:
@@ -39,20 +46,23 @@ def milliseconds(value: float | None) -> str:
     return f"{value:.0f} ms" if value < 10_000 else f"{value / 1000:.1f} s"
 
 
-def spend_table(answer: dict[str, Any], by: Sequence[str], title: str) -> Table:
-    """Return spend by dimensions as a table with its total."""
+def spend_table(
+    answer: dict[str, Any], by: Sequence[str], title: str, columns: int = WIDE_COLUMNS
+) -> Table:
+    """Return spend by dimensions as a table with its total; `columns`: of the terminal."""
     table = _table(title)
+    tokens = tuple(TOKENS) if columns >= WIDE_COLUMNS or len(by) == 1 else ()
     for dimension in by:
         table.add_column(dimension, overflow="fold")
-    for name in ("calls", "errors", "input", "cached", "output", "cost", "share"):
+    for name in ("calls", "errors", *tokens, "cost", "share"):
         table.add_column(name, justify="right", no_wrap=True)
     total = answer["total"]
     rows = answer["rows"][:TERMINAL_ROWS_MAX]
     for row in rows:
         values = [row["dimensions"][dimension] or "—" for dimension in by]
-        table.add_row(*values, *_numbers(row, Decimal(total["cost_usd"] or 0)))
+        table.add_row(*values, *_numbers(row, Decimal(total["cost_usd"] or 0), tokens))
     table.add_section()
-    table.add_row("total", *[""] * (len(by) - 1), *_numbers(total, None), style="bold")
+    table.add_row("total", *[""] * (len(by) - 1), *_numbers(total, None, tokens), style="bold")
     return table
 
 
@@ -111,7 +121,9 @@ def _table(title: str) -> Table:
     return Table(title=title or None, title_justify="left", title_style="bold", box=None)
 
 
-def _numbers(row: dict[str, Any], total_usd: Decimal | None) -> list[str | Text]:
+def _numbers(
+    row: dict[str, Any], total_usd: Decimal | None, tokens: Sequence[str]
+) -> list[str | Text]:
     errors = Text(count(row["errors"]), style="red" if row["errors"] else "dim")
     cost = row["cost_usd"]
     shown = money(cost) if row["calls"] else "—"
@@ -121,9 +133,7 @@ def _numbers(row: dict[str, Any], total_usd: Decimal | None) -> list[str | Text]
     return [
         count(row["calls"]),
         errors,
-        count(row["input_tokens"]),
-        count(row["cache_read_tokens"]),
-        count(row["output_tokens"]),
+        *[count(row[TOKENS[name]]) for name in tokens],
         shown,
         share,
     ]

@@ -44,7 +44,7 @@ Format = Annotated[str, typer.Option("--format", help="table, csv, parquet, html
 
 @commands.command()
 def showback(month: MonthName, format_name: Format = "table", api: Api = DEFAULT_API) -> None:
-    """Show what each cost centre is charged in a month, by the rules of [allocation]."""
+    """Show what each cost centre is charged in a month, by the rules of `allocation`."""
     _write(_month(api, month, format_name), format_name, "Showback")
 
 

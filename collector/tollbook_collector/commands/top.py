@@ -34,8 +34,6 @@ KEYS: Final = {
 BARS: Final = " ▁▂▃▄▅▆▇█"
 BUDGETS_MAX: Final = 8
 BAR_WIDTH: Final = 30
-# Below it a terminal is narrow.
-WIDE_COLUMNS: Final = 100
 LATENCY_SLOW_MS: Final = 10_000
 
 commands = typer.Typer()
@@ -80,10 +78,11 @@ def _look(api: str, by: str, minutes: int) -> dict[str, Any]:
 
 def _screen(answer: dict[str, Any]) -> RenderableType:
     rows, minutes = answer["rows"], answer["minutes"]
-    spent = sum((Decimal(row["cost_usd"] or 0) for row in rows), Decimal(0))
+    known = [Decimal(row["cost_usd"]) for row in rows if row["cost_usd"] is not None]
+    an_hour = sum(known, Decimal(0)) * 60 / minutes if known or not rows else None
     calls, errors = (sum(row[name] for row in rows) for name in ("calls", "errors"))
     head = Text.assemble(
-        (f"{screens.money(spent * 60 / minutes)}/h", "bold"),
+        (f"{screens.money(an_hour)}/h", "bold"),
         f"  {screens.count(round(calls / minutes))} calls/min  ",
         (f"{errors / calls:.1%} errors" if calls else "no calls", "red" if errors else "dim"),
         f"  last {minutes} min  {time.strftime('%H:%M:%S', time.gmtime())} UTC",
@@ -110,7 +109,7 @@ def _spark(answer: dict[str, Any]) -> str:
 
 def _table(answer: dict[str, Any]) -> Table:
     table = Table(box=None, pad_edge=False)
-    wide = console.width >= WIDE_COLUMNS
+    wide = console.width >= screens.WIDE_COLUMNS
     table.add_column(answer["by"], overflow="fold", min_width=16)
     tokens = ("in", "out", "p50") if wide else ()
     for name in ("$/h", "spent", "calls", "errors", *tokens, "p95"):

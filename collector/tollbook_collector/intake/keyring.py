@@ -140,6 +140,9 @@ class Keyring:
 
     def _failure(self, reason: str, source: str) -> NotLetIn | TooManyFailures:
         self._count(reason)
+        if reason == "none":
+            # Nothing was guessed: a browser opens all its tabs again when its session is over.
+            return NotLetIn(REFUSED)
         now = time.monotonic()
         with self._lock:
             since, failures = self._failures.pop(source, (now, 0))

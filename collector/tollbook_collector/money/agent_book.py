@@ -16,6 +16,7 @@ from tollbook_collector.money.seed import read_book
 PROVIDERS: Final = (
     "anthropic",
     "aws.bedrock",
+    "azure.ai.inference",
     "azure.ai.openai",
     "cohere",
     "deepseek",
@@ -23,6 +24,7 @@ PROVIDERS: Final = (
     "gcp.vertex_ai",
     "groq",
     "mistral_ai",
+    "moonshot_ai",
     "openai",
     "perplexity",
     "together_ai",

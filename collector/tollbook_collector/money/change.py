@@ -34,12 +34,14 @@ class Use:
     Args:
         calls: Model calls, each response once.
         tokens: Of each of CLASSES.
-        cost_usd: As recorded.
+        cost_usd: As recorded, of the priced ones.
+        unpriced_calls: Those that used tokens at an unknown cost.
     """
 
     calls: int
     tokens: tuple[int, int, int, int]
     cost_usd: Decimal
+    unpriced_calls: int = 0
 
 
 NOTHING: Final = Use(0, (0, 0, 0, 0), Decimal(0))
@@ -159,5 +161,6 @@ def _segment(row: Sequence[Any]) -> Segment:
 
 
 def _use(values: Sequence[Any]) -> Use:
-    calls, uncached, read, written, output, cost_usd = values
-    return Use(int(calls), (int(uncached), int(read), int(written), int(output)), Decimal(cost_usd))
+    calls, uncached, read, written, output, cost_usd, unpriced_calls = values
+    tokens = (int(uncached), int(read), int(written), int(output))
+    return Use(int(calls), tokens, Decimal(cost_usd), int(unpriced_calls))

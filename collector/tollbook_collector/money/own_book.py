@@ -2,9 +2,9 @@
 
 A file has `source_url`, `verified_at` and `confidence`, and any number of
 
-    [[model]]     provider, model, optionally match (a regular expression for the whole name), and
-                  [[model.card]] with per_million, and per_unit for what is billed beside tokens, by
-                  meter; they replace all its cards before
+    [[model]]     provider (or providers), model, optionally match (a regular expression for the
+                  whole name), and [[model.card]] with per_million, and per_unit for what is billed
+                  beside tokens, by meter; they replace all its cards before
     [[factor]]    providers, models and a factor upon their standard cards, for a service_tier, or
                   for a variant: region:us, or window:peak with weekdays and hours_utc
     [[meter]]     what cards of others have not: a unit beside tokens, a cache write; see meter.py
@@ -189,8 +189,19 @@ def _read(path: Path) -> PriceFile:
 
 
 def _with_model(book: Book, table: Table, source: str, exchange: ExchangeRates) -> Book:
-    refuse_unknown(table, frozenset({"provider", "model", "match", "card"}))
-    provider, model = word(table, "provider"), word(table, "model")
+    refuse_unknown(table, frozenset({"provider", "providers", "model", "match", "card"}))
+    if ("provider" in table) == ("providers" in table):
+        raise WrongTable("needs either provider or providers")
+    names = words(table, "providers") if "providers" in table else (word(table, "provider"),)
+    for provider in names:
+        book = _with_model_of(book, provider, table, source, exchange)
+    return book
+
+
+def _with_model_of(
+    book: Book, provider: str, table: Table, source: str, exchange: ExchangeRates
+) -> Book:
+    model = word(table, "model")
     cards = [rate for card in table["card"] for rate in _card(provider, model, card, source)]
     _check_overlaps([rate for rate, _ in cards])
     rates = dict.fromkeys(piece for rate, name in cards for piece in in_usd(rate, name, exchange))

@@ -84,6 +84,14 @@ TIERS: Final = {
     ("speed", "fast"): "fast",
 }
 
+# What may stand before the name of a model: the resource that it is there.
+BEFORE_NAMES: Final = {
+    "aws.bedrock": "(?:arn:aws[a-z-]*:bedrock:[^/]*/)?",
+    "gcp.gemini": "(?:(?:.*/)?models/)?",
+    "gcp.vertex_ai": "(?:(?:.*/)?models/)?",
+    "gcp.gen_ai": "(?:(?:.*/)?models/)?",
+}
+
 NEGATIVE_LOOKAHEAD: Final = re.compile(r"^\^\(\?!(?P<body>.*)\)$")
 
 
@@ -152,11 +160,12 @@ def _patterns(provider: str, models: list[Any]) -> Iterator[ModelPattern]:
     which then matched already, or no model's at all.
     """
     with_exclusion: list[ModelPattern] = []
+    before = BEFORE_NAMES.get(provider, "")
     for model in models:
         wanted, unwanted = _alternatives(model.match)
-        rule = ModelPattern(provider, f"^(?:{'|'.join(wanted)})$", model.id)
+        rule = ModelPattern(provider, f"^{before}(?:{'|'.join(wanted)})$", model.id)
         if unwanted:
-            excluded = f"^(?:{'|'.join(unwanted)})$"
+            excluded = f"^{before}(?:{'|'.join(unwanted)})$"
             with_exclusion += [ModelPattern(provider, excluded, ""), rule]
         else:
             yield rule

@@ -22,6 +22,8 @@ from tollbook_collector.store.embedded.handover import HANDED_HEADER, Handover
 from tollbook_collector.store.sql.cluster import Cluster, everywhere
 
 CONNECT_TIMEOUT_S: Final = 10
+# Who does not say within this who he is counts as away: spans are taken meanwhile.
+GREETING_TIMEOUT_S: Final = 15
 # A statement of ours that takes longer than this is given up; the loader then tries again.
 ANSWER_TIMEOUT_S: Final = 300
 CONNECTIONS_MAX: Final = 16
@@ -152,7 +154,7 @@ class ClickHouse:
         self._address = address
         self._pool = get_pool_manager(maxsize=CONNECTIONS_MAX, block=True)
         try:
-            self._client = self._connect("default")
+            self._client = self._connect("default", GREETING_TIMEOUT_S)
             _refuse_older(str(self._client.server_version))
             self._client.command(
                 self._everywhere(sql.read("database")), parameters={"database": address.database}
@@ -349,7 +351,7 @@ class ClickHouse:
     def _everywhere(self, statement: str) -> str:
         return everywhere(self.cluster, statement) if self.cluster else statement
 
-    def _connect(self, database: str) -> Client:
+    def _connect(self, database: str, answer_s: int = ANSWER_TIMEOUT_S) -> Client:
         parts = urlsplit(self._address.url)
         return clickhouse_connect.get_client(
             interface=parts.scheme,
@@ -360,7 +362,7 @@ class ClickHouse:
             database=database,
             autogenerate_session_id=False,
             connect_timeout=CONNECT_TIMEOUT_S,
-            send_receive_timeout=ANSWER_TIMEOUT_S,
+            send_receive_timeout=answer_s,
             pool_mgr=self._pool,
             client_name="tollbook",
             settings=dict(CLUSTER_SETTINGS) if self._address.cluster else {},

@@ -1,16 +1,22 @@
 """Calls: the list with its filters, and one call with the arithmetic of its cost and its trace."""
 
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from decimal import Decimal
+
 from fastapi import FastAPI, Request
 from fastapi.responses import Response
 
 from tollbook_collector.answer.calls import Wanted, call, calls, trace
 from tollbook_collector.answer.collected import Collected
-from tollbook_collector.answer.pages.render import page
+from tollbook_collector.answer.pages.render import QUESTIONS_AT_ONCE, page
 from tollbook_collector.answer.pages.waterfall import waterfall
 from tollbook_collector.answer.parts import parts_of
-from tollbook_collector.answer.questions import Period
+from tollbook_collector.answer.questions import Answerer, Period, Spend
 from tollbook_collector.answer.runs import run_of
+from tollbook_collector.answer.series import spend_series
 from tollbook_collector.answer.tenant import Tenant
+from tollbook_collector.store.dimensions import FILTERS_MAX, Filter
 
 
 def add_calls(api: FastAPI, collector: Collected) -> None:
@@ -40,21 +46,26 @@ def add_calls(api: FastAPI, collector: Collected) -> None:
             order=order,
             after=after,
         )
-        found = calls(collector.store, tenant, Period.back(since), wanted)
+        period = Period.back(since)
+        filters = {
+            "model": model,
+            "service": service,
+            "team": team,
+            "feature": feature,
+            "customer": customer,
+        }
+        with ThreadPoolExecutor(QUESTIONS_AT_ONCE) as asking:
+            listed = asking.submit(calls, collector.store, tenant, period, wanted)
+            summed = asking.submit(_all, collector.store, tenant, period, filters)
         return page(
             request,
             "calls",
             {
                 "title": "Calls",
                 "since": since,
-                "page": found,
-                "filters": {
-                    "model": model,
-                    "service": service,
-                    "team": team,
-                    "feature": feature,
-                    "customer": customer,
-                },
+                "page": listed.result(),
+                "all": summed.result(),
+                "filters": filters,
                 "only": only,
                 "order": order,
                 "after": after,
@@ -84,6 +95,24 @@ def add_call(api: FastAPI, collector: Collected) -> None:
                 "trace_ns": trace_ns,
             },
         )
+
+
+def _all(store: Answerer, tenant: str, period: Period, filters: Mapping[str, str]) -> Spend | None:
+    """Return all calls that the filters let through as one sum; None: they are too many to ask."""
+    chosen = [Filter(name, only=(value,)) for name, value in filters.items() if value]
+    if len(chosen) > FILTERS_MAX:
+        return None
+    points = spend_series(store, tenant, period, filters=chosen).points
+    return Spend(
+        dimensions={},
+        calls=sum(point.calls for point in points),
+        errors=sum(point.errors for point in points),
+        unpriced_calls=sum(point.unpriced_calls for point in points),
+        input_tokens=0,
+        cache_read_tokens=0,
+        output_tokens=0,
+        cost_usd=sum((point.cost_usd for point in points), Decimal(0)),
+    )
 
 
 def _one(value: str) -> list[str]:

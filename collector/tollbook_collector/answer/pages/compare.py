@@ -8,9 +8,11 @@ from fastapi.responses import Response
 from tollbook_collector.answer.collected import Collected
 from tollbook_collector.answer.compare import BY, Difference, compare, differences, values
 from tollbook_collector.answer.pages.render import page
-from tollbook_collector.answer.questions import Period
+from tollbook_collector.answer.questions import Answerer, Period, spend_total
 from tollbook_collector.answer.tenant import Tenant
 
+# More calls of a day than these make no interval narrower that people would look at.
+CALLS_ENOUGH: Final = 100_000
 MEASURES: Final = {
     "cost": "cost of a call",
     "failed": "failed calls",
@@ -31,8 +33,9 @@ def add_compare(api: FastAPI, collector: Collected) -> None:
         a: str = "",
         b: str = "",
         feature: str = "",
-        since: str = "7d",
+        since: str = "",
     ) -> Response:
+        since = since or _usual(collector.store, tenant)
         period = Period.back(since)
         known = values(collector.store, tenant, period, by)
         a = a or next((value for value in known if value != b), "")
@@ -62,6 +65,12 @@ def add_compare(api: FastAPI, collector: Collected) -> None:
                 "time_said": _said(found, "duration", "takes", "less time", "longer"),
             },
         )
+
+
+def _usual(store: Answerer, tenant: str) -> str:
+    """Return the time that is compared by itself: a day where it has calls enough to tell."""
+    day = spend_total(store, tenant, Period.back("24h"))
+    return "24h" if day.calls >= CALLS_ENOUGH else "7d"
 
 
 def _said(found: list[Difference], measure: str, verb: str, less: str, more: str) -> str:

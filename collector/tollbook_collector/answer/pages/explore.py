@@ -177,6 +177,7 @@ def _total(uses: list[Use]) -> Use:
         sum(use.calls for use in uses),
         NOTHING.tokens,
         sum((use.cost_usd for use in uses), Decimal(0)),
+        sum(use.unpriced_calls for use in uses),
     )
 
 

@@ -4,7 +4,7 @@ from fastapi import FastAPI, Request
 from fastapi.responses import Response
 
 from tollbook_collector.answer.collected import Collected
-from tollbook_collector.answer.models import models
+from tollbook_collector.answer.models import EXACT_CALLS_MAX, models
 from tollbook_collector.answer.pages.render import page
 from tollbook_collector.answer.questions import Period
 from tollbook_collector.answer.tenant import Tenant
@@ -25,6 +25,7 @@ def add_models(api: FastAPI, collector: Collected) -> None:
                 "title": "Models",
                 "since": since,
                 "rows": rows,
+                "binned": sum(row.calls for row in rows) > EXACT_CALLS_MAX,
                 "dearest": max(
                     priced,
                     key=lambda row: row.cost_usd / (row.input_tokens + row.output_tokens),

@@ -1,6 +1,7 @@
 """The overview: what was spent, how that compares, where it will end, and what it went to."""
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -15,8 +16,8 @@ from tollbook_collector.answer.forecast import forecasts
 from tollbook_collector.answer.incidents import incidents
 from tollbook_collector.answer.pages.budgets import shown
 from tollbook_collector.answer.pages.chart import spend_chart
-from tollbook_collector.answer.pages.render import page
-from tollbook_collector.answer.questions import Period
+from tollbook_collector.answer.pages.render import QUESTIONS_AT_ONCE, page
+from tollbook_collector.answer.questions import Period, known_usd
 from tollbook_collector.answer.series import Change, spend_change, spend_series
 from tollbook_collector.answer.tenant import Tenant
 
@@ -38,6 +39,11 @@ class Totals:
     cost_usd: Decimal
     cost_usd_before: Decimal
     calls_before: int
+
+    @property
+    def known_usd(self) -> Decimal | None:
+        """What all calls cost; None: none of them has a price."""
+        return known_usd(self.cost_usd, self.unpriced_calls)
 
     @property
     def delta_usd(self) -> Decimal:
@@ -69,9 +75,18 @@ def add_overview(api: FastAPI, collector: Collected) -> None:
     def overview(request: Request, tenant: Tenant, since: str = "24h") -> Response:
         period, now = Period.back(since), datetime.now(UTC)
         store = collector.store
-        models = spend_change(store, tenant, period, ["provider", "model"])
-        month = forecasts(store, tenant, "", "month", "UTC", now)
-        found = incidents(store, tenant)
+        with ThreadPoolExecutor(QUESTIONS_AT_ONCE) as asking:
+            by_model = asking.submit(spend_change, store, tenant, period, ["provider", "model"])
+            drawn = asking.submit(spend_series, store, tenant, period, "model")
+            expected = asking.submit(forecasts, store, tenant, "", "month", "UTC", now)
+            told = asking.submit(incidents, store, tenant, "all")
+            set_ones = asking.submit(budgets, store, tenant, now)
+            tables = {
+                name: asking.submit(spend_change, store, tenant, period, [name]) for name in TABLES
+            }
+        models, month, known = by_model.result(), expected.result(), told.result()
+        # Those that are resolved come last.
+        found = [one for one in known if one["status"] != "resolved"]
         return page(
             request,
             "overview",
@@ -81,17 +96,13 @@ def add_overview(api: FastAPI, collector: Collected) -> None:
                 "models": by_cost(models),
                 "totals": totals(models),
                 "month": month[0] if month else None,
-                "budgets": [shown(row) for row in budgets(store, tenant, now)][:BUDGETS_SHOWN],
+                "budgets": [shown(row) for row in set_ones.result()][:BUDGETS_SHOWN],
                 "incidents": found[:INCIDENTS_SHOWN],
                 "incidents_open": len(found),
-                "tables": [
-                    (name, by_cost(spend_change(store, tenant, period, [name]))) for name in TABLES
-                ],
+                "tables": [(name, by_cost(asked.result())) for name, asked in tables.items()],
                 "chart_data": {
-                    **spend_chart(
-                        spend_series(store, tenant, period, "model"), period, "(no model)"
-                    ),
-                    "marks": _marks(incidents(store, tenant, "all"), period),
+                    **spend_chart(drawn.result(), period, "(no model)"),
+                    "marks": _marks(known, period),
                 },
             },
         )

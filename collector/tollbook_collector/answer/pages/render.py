@@ -16,6 +16,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.staticfiles import StaticFiles
 
 from tollbook_collector.answer.pages import words
+from tollbook_collector.answer.questions import known_usd
 from tollbook_collector.answer.tenant import csrf_of, name_of, role_of, who
 
 POLICY: Final = "; ".join(
@@ -57,6 +58,8 @@ NAVIGATION: Final = (
         ("/settings", "Settings, keys", "k"),
     ),
 )
+# Questions of one page that the store is asked beside each other.
+QUESTIONS_AT_ONCE: Final = 3
 PERIODS: Final = ("1h", "24h", "7d", "30d", "90d")
 
 
@@ -77,6 +80,8 @@ _environment.filters.update(
     usd=words.usd,
     usd_change=words.usd_change,
     exact=words.exact,
+    cell=words.cell,
+    known=lambda use: known_usd(use.cost_usd, use.unpriced_calls),
     count=words.count,
     duration=words.duration,
     duration_ns=words.duration_ns,

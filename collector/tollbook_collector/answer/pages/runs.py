@@ -1,10 +1,12 @@
 """Runs of agents: the dear ones, and one run step by step with the cost of each step."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 from fastapi import FastAPI, Request
 from fastapi.responses import Response
 
 from tollbook_collector.answer.collected import Collected
-from tollbook_collector.answer.pages.render import page
+from tollbook_collector.answer.pages.render import QUESTIONS_AT_ONCE, page
 from tollbook_collector.answer.pages.waterfall import waterfall
 from tollbook_collector.answer.questions import Period
 from tollbook_collector.answer.runs import run, runs, steps, tasks
@@ -28,8 +30,10 @@ def add_runs(api: FastAPI, collector: Collected) -> None:
         after: str = "",
     ) -> Response:
         period = Period.back(since)
-        found = runs(collector.store, tenant, period, run, order, after)
-        by_name = tasks(collector.store, tenant, period)
+        with ThreadPoolExecutor(QUESTIONS_AT_ONCE) as asking:
+            listed = asking.submit(runs, collector.store, tenant, period, run, order, after)
+            by_task = asking.submit(tasks, collector.store, tenant, period)
+        found, by_name = listed.result(), by_task.result()
         return page(
             request,
             "runs",

@@ -38,6 +38,11 @@ def usd_change(amount: Decimal) -> str:
     return usd(amount) if amount <= 0 else f"+{usd(amount)}"
 
 
+def cell(number: object) -> object:
+    """Return what a cell of a table sorts and is saved by: nothing where it is not known."""
+    return "" if number is None else number
+
+
 def exact(amount: Decimal | None) -> str:
     """Return an amount with all its digits."""
     return UNKNOWN if amount is None else f"{amount.normalize():f} USD"

@@ -98,8 +98,8 @@
       tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), "UTC"),
       legend: { show: false },
       cursor: { y: false, points: { show: false }, drag: { x: true, y: false } },
-      // A bar stands to the right of its start: the last one needs its width.
-      scales: { x: { range: (_, low, high) => [low, lines ? high : high + chart.bucket_s] }, y: { range: (_, low, high) => [0, high > 0 ? high * 1.05 : 1] } },
+      // A bar stands to the right of its start: the last one needs its width. A single point stands between its neighbours to be.
+      scales: { x: { range: (_, low, high) => [lines && low === high ? low - chart.bucket_s : low, lines && low < high ? high : high + chart.bucket_s] }, y: { range: (_, low, high) => [0, high > 0 ? high * 1.05 : 1] } },
       axes: [{ ...axis, values: instants }, { ...axis, size: 64, values: (_, ticks) => ticks.map(format) }],
       series: [{}, ...order.map((index) => ({
         label: chart.series[index].label,

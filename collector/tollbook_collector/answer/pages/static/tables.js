@@ -9,7 +9,9 @@
   };
   const value = (row, column) => {
     const cell = row.cells[column];
-    return cell.dataset.v === undefined ? words(cell) : Number(cell.dataset.v);
+    if (cell.dataset.v === undefined) return words(cell);
+    // What is not known is no 0: it comes below all numbers.
+    return cell.dataset.v === "" ? -Infinity : Number(cell.dataset.v);
   };
 
   function sort(table, heading) {
@@ -22,7 +24,7 @@
     const descending = before ? before === "ascending" : numbers;
     rows.sort((a, b) => {
       const [x, y] = [value(a, column), value(b, column)];
-      return (descending ? -1 : 1) * (numbers ? x - y : x.localeCompare(y, "en"));
+      return (descending ? -1 : 1) * (numbers ? (x > y) - (x < y) : x.localeCompare(y, "en"));
     });
     body.append(...rows);
     for (const other of table.tHead.rows[0].cells) other.removeAttribute("aria-sort");

@@ -1,7 +1,8 @@
 -- One row for each model call from since to until that the filters let through, newest first (or dearest, slowest: order); a copy of another call has no cost.
 -- models, services, teams, features, customers: values wanted, empty for all; only: failed, unpriced or empty; order: time, cost or duration;
 -- after_ns, after_span: the last row of the page before, for order time; skip: rows before the page, for the other orders; limit: rows at most.
-WITH tollbook_copy_key(tenant, spans.trace_id, spans.span_id, received_at) IN (SELECT copies.copy_key FROM copies) AS is_copy
+-- Where no copy is known, no key of one is made: the first condition is a constant by then.
+WITH (SELECT count() > 0 FROM copies WHERE tenant = {tenant:String}) AND tollbook_copy_key(tenant, spans.trace_id, spans.span_id, received_at) IN (SELECT copies.copy_key FROM copies) AS is_copy
 SELECT
     lower(hex(trace_id)) AS trace,
     lower(hex(span_id)) AS span,

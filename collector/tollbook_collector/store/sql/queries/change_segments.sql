@@ -1,6 +1,6 @@
 -- One row for each combination of the dimensions asked for, in either of two periods of whole hours: what it used in each, and rates.
 -- service to service_tier: the column itself where by has it, else tenant. filter_1 to filter_4: dimensions that are filtered, else tenant; only_1, but_1, …: values that count, and that do not; empty: any.
--- A use is calls, uncached input, cache reads, cache writes, output and cost. The rates, USD per token, are the mean of the standard ones of its models in the book in force, each as often as it was called in the first period; 0: of models without a price.
+-- A use is calls, uncached input, cache reads, cache writes, output, cost, and calls without a price. The rates, USD per token, are the mean of the standard ones of its models in the book in force, each as often as it was called in the first period; 0: of models without a price.
 SELECT
     arrayMap(
         dimension -> multiIf(
@@ -21,14 +21,16 @@ SELECT
         sumIf(used.cache_read_tokens, is_before),
         sumIf(used.cache_write_tokens, is_before),
         sumIf(used.output_tokens, is_before),
-        sumIf(used.cost_usd, is_before)) AS use_before,
+        sumIf(used.cost_usd, is_before),
+        sumIf(used.unpriced_calls, is_before)) AS use_before,
     tuple(
         sumIf(used.calls, is_after),
         sumIf(used.input_tokens - used.cache_read_tokens - used.cache_write_tokens, is_after),
         sumIf(used.cache_read_tokens, is_after),
         sumIf(used.cache_write_tokens, is_after),
         sumIf(used.output_tokens, is_after),
-        sumIf(used.cost_usd, is_after)) AS use_after,
+        sumIf(used.cost_usd, is_after),
+        sumIf(used.unpriced_calls, is_after)) AS use_after,
     [
         sumIf(used.calls * rates.input_usd, is_before),
         sumIf(used.calls * rates.cache_read_usd, is_before),
@@ -56,7 +58,8 @@ FROM
         sum(spend_hourly.cache_read_tokens) AS cache_read_tokens,
         sum(spend_hourly.cache_write_tokens) AS cache_write_tokens,
         sum(spend_hourly.output_tokens) AS output_tokens,
-        sum(spend_hourly.cost_usd) AS cost_usd
+        sum(spend_hourly.cost_usd) AS cost_usd,
+        sum(spend_hourly.unpriced_calls) AS unpriced_calls
     FROM spend_hourly
     WHERE tenant = {tenant:String}
         AND hour >= toStartOfHour(least({before_since:DateTime('UTC')}, {after_since:DateTime('UTC')}))

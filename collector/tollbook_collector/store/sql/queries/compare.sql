@@ -24,8 +24,8 @@ FROM
 (
     SELECT
         *,
-        -- Written with if, so that the maps are read only where they are asked for.
-        if({by:String} = 'version', resource['service.version'], if({by:String} = 'prompt', tags['prompt'], toString({column:Identifier}))) AS value
+        -- Written with if, so that the maps are read only where they are asked for, and a column of few values stays one.
+        if({by:String} = 'version', toLowCardinality(resource['service.version']), if({by:String} = 'prompt', toLowCardinality(tags['prompt']), {column:Identifier})) AS value
     FROM spans
     WHERE tenant = {tenant:String}
         AND is_call

@@ -22,6 +22,8 @@ WHERE (rate_cards.provider, rate_cards.model) IN (
     WHERE tenant = {tenant:String}
         AND hour >= toStartOfHour({since:DateTime('UTC')})
         AND hour < {until:DateTime('UTC')}
+    GROUP BY provider, model
+    HAVING sum(spend_hourly.calls) > 0
     )
     AND valid_to > now()
 ORDER BY provider, model, context_over, service_tier, variant
