@@ -188,6 +188,34 @@ def test_a_diff_names_every_rate_that_changes(
     ]
 
 
+def test_a_diff_says_a_unit_s_price_for_one_and_takes_the_file_in_place_of_its_older_self(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    own = tmp_path / "own"
+    contract = '[[contract]]\nproviders = ["cohere"]\nmodels = ["rerank-v4.0-pro"]\n'
+    path = written(tmp_path, HEAD + contract + 'discount = "0.5"\n')
+
+    assert cli.run(["prices", "import", str(path), "--prices", str(own), "--json"]) == 0
+    assert cli.run(["prices", "diff", str(path), "--prices", str(own), "--json"]) == 0
+
+    imported, again = map(json.loads, capsys.readouterr().out.splitlines())
+    # Half of 0.0025 for a search, and not half of a half.
+    told = {line.split(": ")[1] for line in imported["changes"]}
+    assert told == {"0.0025 -> none", "none -> 0.00125"}
+    assert again == {"changes": []}
+
+
+def test_the_book_is_shown_as_json(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run(["prices", "show", "cohere", "rerank-v4.0-pro", "--json"]) == 0
+    assert cli.run(["prices", "find", "rerank-v4.0-pro", "--json"]) == 0
+    assert cli.run(["prices", "check", "--json"]) == 0
+
+    shown, found, checked = map(json.loads, capsys.readouterr().out.splitlines())
+    assert [row["usd_per_unit"] for row in shown["rows"]] == [{"search_unit": "0.0025"}]
+    assert found == {"rows": [{"provider": "cohere", "model": "rerank-v4.0-pro"}]}
+    assert checked["rates"] > 10_000
+
+
 def test_show_find_and_check_read_the_book(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.run(["prices", "show", "deepseek", "deepseek-v4-pro"]) == 0
     assert cli.run(["prices", "find", "argon"]) == 0

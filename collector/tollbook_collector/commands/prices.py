@@ -7,7 +7,7 @@ import tempfile
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Final, NoReturn
+from typing import Annotated, Any, Final, NoReturn
 
 import typer
 
@@ -16,17 +16,24 @@ from tollbook_collector.commands.options import DEFAULT_API, EXIT_FAILED, EXIT_U
 from tollbook_collector.money.changes import JUMP_MAX, accept, changes, jumps
 from tollbook_collector.money.cost import Asked, ImpossibleUsage, cost
 from tollbook_collector.money.own_book import UnreadablePrices, completed
-from tollbook_collector.money.rate import Book, Rate, is_unit
+from tollbook_collector.money.rate import END, Book, Rate, is_unit
 from tollbook_collector.money.seed import SNAPSHOT, read_book
+from tollbook_collector.settings import Settings
 
 FOUND_MAX: Final = 50
+# Within the data directory; a collector reads it there.
+PRICES: Final = "prices"
 
 app = typer.Typer(
     help="Look into the price book, check a price file, and price a call.", no_args_is_help=True
 )
 
-Own = Annotated[Path, typer.Option("--prices", help="Directory of your own price files.")]
-DEFAULT_OWN: Final = Path("tollbook-data/prices")
+Own = Annotated[
+    Path | None,
+    typer.Option(
+        "--prices", help="Directory of your own price files. [prices in the data directory]"
+    ),
+]
 Provider = Annotated[str, typer.Argument(help="As openai, anthropic, gcp.gemini, aws.bedrock.")]
 At = Annotated[str | None, typer.Option(help="When, as 2026-11-20T12:00Z. [now]")]
 
@@ -48,7 +55,7 @@ def cost_command(
     duration_ms: Annotated[
         int, typer.Option(min=0, help="How long it took, for models that are priced by time.")
     ] = 0,
-    prices: Own = DEFAULT_OWN,
+    prices: Own = None,
 ) -> None:
     """Price one call and print one JSON object."""
     try:
@@ -87,7 +94,8 @@ def show(
     provider: Provider,
     model: Annotated[str, typer.Argument(help="Name in the price book; see find.")],
     at: At = None,
-    prices: Own = DEFAULT_OWN,
+    prices: Own = None,
+    as_json: AsJson = False,
 ) -> None:
     """Print the rates of a model, USD per million tokens or for one unit, with their source."""
     instant = _instant(at) if at else None
@@ -99,11 +107,33 @@ def show(
     ]
     if not rates:
         _leave(f"the book has no rates of {provider} {model}; try: tollbook prices find", 1)
-    for price_id in dict.fromkeys(rate.price_id for rate in rates):
-        card = [rate for rate in rates if rate.price_id == price_id]
+    names = dict.fromkeys(rate.price_id for rate in rates)
+    cards = [[rate for rate in rates if rate.price_id == name] for name in names]
+    if as_json:
+        typer.echo(json.dumps({"rows": [_card(card) for card in cards]}))
+        return
+    for card in cards:
         amounts = " ".join(_amount(rate) for rate in card)
         until = "" if card[0].valid_to.year > 2100 else f" until {card[0].valid_to:%Y-%m-%d}"
-        typer.echo(f"{price_id}{until}\n  {amounts}\n  {card[0].source}")
+        typer.echo(f"{card[0].price_id}{until}\n  {amounts}\n  {card[0].source}")
+
+
+def _card(card: list[Rate]) -> dict[str, Any]:
+    first = card[0]
+    tokens = [rate for rate in card if not is_unit(rate.meter)]
+    return {
+        "price_id": first.price_id,
+        "provider": first.provider,
+        "model": first.model,
+        "service_tier": first.service_tier,
+        "context_over": first.context_over,
+        "variant": first.variant,
+        "valid_from": first.valid_from.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "valid_to": None if first.valid_to == END else f"{first.valid_to:%Y-%m-%dT%H:%M:%SZ}",
+        "usd_per_million": {rate.meter: _plain(rate.rate_usd * 1_000_000) for rate in tokens},
+        "usd_per_unit": {r.meter: _plain(r.rate_usd) for r in card if r not in tokens},
+        "source": first.source,
+    }
 
 
 def _amount(rate: Rate) -> str:
@@ -115,12 +145,17 @@ def _amount(rate: Rate) -> str:
 @app.command()
 def find(
     text: Annotated[str, typer.Argument(help="Part of a provider's or model's name.")],
-    prices: Own = DEFAULT_OWN,
+    prices: Own = None,
+    as_json: AsJson = False,
 ) -> None:
     """List the models of the book whose name contains a text."""
     book = _book(prices)
     names = sorted({(rate.provider, rate.model) for rate in book.rates})
-    found = [f"{p} {m}" for p, m in names if text.lower() in f"{p}/{m}".lower()]
+    models = [(p, m) for p, m in names if text.lower() in f"{p}/{m}".lower()]
+    if as_json:
+        typer.echo(json.dumps({"rows": [{"provider": p, "model": m} for p, m in models]}))
+        return
+    found = [f"{p} {m}" for p, m in models]
     typer.echo("\n".join(found[:FOUND_MAX]) if found else f"no model of the book contains {text}")
     if len(found) > FOUND_MAX:
         typer.echo(f"and {len(found) - FOUND_MAX} more")
@@ -146,22 +181,31 @@ def missing(
 @app.command()
 def check(
     files: Annotated[list[Path] | None, typer.Argument(help="Price files. [ours]")] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Read price files and say what is wrong with them."""
     try:
         book = completed(read_book(), files or [])
     except UnreadablePrices as wrong:
         _leave(str(wrong), EXIT_FAILED)
+    if as_json:
+        typer.echo(json.dumps({"rates": len(book.rates), "windows": len(book.windows)}))
+        return
     typer.echo(f"{len(book.rates)} rates, {len(book.windows)} windows: nothing is wrong")
 
 
 @app.command()
 def diff(
-    file: Annotated[Path, typer.Argument(help="A price file.")], prices: Own = DEFAULT_OWN
+    file: Annotated[Path, typer.Argument(help="A price file.")],
+    prices: Own = None,
+    as_json: AsJson = False,
 ) -> None:
-    """Print what a price file would change."""
-    before = _book(prices)
-    for line in changes(before, _completed(before, file)):
+    """Print what a price file would change, USD per million tokens or for one unit."""
+    lines = list(changes(_book(prices), _with_file(_own(prices), file)))
+    if as_json:
+        typer.echo(json.dumps({"changes": lines}))
+        return
+    for line in lines or ["nothing changes"]:
         typer.echo(line)
 
 
@@ -171,18 +215,24 @@ def import_file(
     force: Annotated[
         bool, typer.Option("--force", help=f"Also with rates that change over {JUMP_MAX} times.")
     ] = False,
-    prices: Own = DEFAULT_OWN,
+    prices: Own = None,
+    as_json: AsJson = False,
 ) -> None:
-    """Check a price file and put it among your own; a collector reads them when it starts."""
-    before = _book(prices)
-    after = _completed(before, file)
+    """Check a price file and put it among your own; a collector reads it within seconds."""
+    own = _own(prices)
+    before, after = _book(own), _with_file(own, file)
     _refuse_slips(before, after, force)
-    prices.mkdir(parents=True, exist_ok=True)
-    if (prices / file.name).resolve() != file.resolve():
-        shutil.copyfile(file, prices / file.name)
+    own.mkdir(parents=True, exist_ok=True)
+    target = own / file.name
+    if target.resolve() != file.resolve():
+        shutil.copyfile(file, target)
     if force:
-        accept(prices / file.name)
-    typer.echo(f"{len(list(changes(before, after)))} changes; {prices / file.name}")
+        accept(target)
+    lines = list(changes(before, after))
+    if as_json:
+        typer.echo(json.dumps({"file": str(target), "changes": lines}))
+        return
+    typer.echo(f"{len(lines)} changes; {target}")
 
 
 @app.command()
@@ -196,29 +246,32 @@ def update(
     ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what changes.")] = False,
     as_json: AsJson = False,
-    prices: Own = DEFAULT_OWN,
+    prices: Own = None,
 ) -> None:
     """Take the list prices from a file, or again from the installed genai-prices; show the diff.
 
     Nothing is fetched: bring the file yourself. A collector that runs reads it within seconds.
     """
-    before = _book(prices)
+    own = _own(prices)
+    before = _book(own)
     with tempfile.TemporaryDirectory() as directory:
         trial = Path(directory)
-        for own in prices.glob("*.toml") if prices.is_dir() else ():
-            shutil.copyfile(own, trial / own.name)
+        _copy_files(own, trial)
         if file is not None:
             if not file.is_file():
                 _leave(f"{file} is not a file", EXIT_USAGE)
             shutil.copyfile(file, trial / SNAPSHOT)
-        after = _book(trial)
+        try:
+            after = read_book(trial)
+        except UnreadablePrices as wrong:
+            _leave(str(wrong).replace(SNAPSHOT, str(file or SNAPSHOT)), EXIT_FAILED)
     lines = list(changes(before, after))
     if not as_json:
         for line in lines:
             typer.echo(line)
     if not dry_run:
         _refuse_slips(before, after, force)
-        _replace_snapshot(prices, file, force)
+        _replace_snapshot(own, file, force)
     source = after.source
     if as_json:
         typer.echo(json.dumps({"source": source, "changes": lines, "applied": not dry_run}))
@@ -254,18 +307,34 @@ def _plain(amount: Decimal | None) -> str | None:
     return None if amount is None else format(amount.normalize(), "f")
 
 
-def _book(own: Path) -> Book:
+def _own(prices: Path | None) -> Path:
+    """Return the directory that a collector with the same settings reads."""
+    return prices if prices is not None else Settings().data / PRICES
+
+
+def _book(prices: Path | None) -> Book:
     try:
-        return read_book(own)
+        return read_book(_own(prices))
     except UnreadablePrices as wrong:
         _leave(str(wrong), EXIT_FAILED)
 
 
-def _completed(book: Book, file: Path) -> Book:
-    try:
-        return completed(book, [file])
-    except UnreadablePrices as wrong:
-        _leave(str(wrong), EXIT_FAILED)
+def _with_file(own: Path, file: Path) -> Book:
+    """Return the book as it will be with a file among the others, in place of one of its name."""
+    if not file.is_file():
+        _leave(f"{file} is not a file", EXIT_USAGE)
+    with tempfile.TemporaryDirectory() as directory:
+        trial = Path(directory)
+        _copy_files(own, trial)
+        if (own / SNAPSHOT).is_file():
+            shutil.copyfile(own / SNAPSHOT, trial / SNAPSHOT)
+        shutil.copyfile(file, trial / file.name)
+        return _book(trial)
+
+
+def _copy_files(own: Path, trial: Path) -> None:
+    for path in own.glob("*.toml") if own.is_dir() else ():
+        shutil.copyfile(path, trial / path.name)
 
 
 def _instant(text: str | None) -> datetime:

@@ -6,20 +6,20 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Final
 
-from tollbook_collector.money.rate import Book, Rate
+from tollbook_collector.money.rate import Book, Rate, is_unit
 
 # A rate that changes by more than this is taken for a slip of the decimal point.
 JUMP_MAX: Final = 100
 
 
 def changes(before: Book, after: Book) -> Iterator[str]:
-    """Yield a line for each rate that is added, changed or gone, in USD per million."""
+    """Yield a line for each rate that is added, changed or gone, USD per million or for a unit."""
     old, new = _by_key(before), _by_key(after)
     for key in sorted(old.keys() | new.keys()):
         was, now = old.get(key), new.get(key)
         if was != now:
             name = "/".join(key)
-            yield f"{name}: {_per_million(was)} -> {_per_million(now)}"
+            yield f"{name}: {_shown(was, key[1])} -> {_shown(now, key[1])}"
 
 
 def jumps(before: Book, after: Book, allowed: Collection[str] = ()) -> list[str]:
@@ -42,10 +42,8 @@ def jumps(before: Book, after: Book, allowed: Collection[str] = ()) -> list[str]
         if any(rate.source.startswith(f"{name} ") for name in allowed):
             continue
         if rate.rate_usd > JUMP_MAX * max(others) or rate.rate_usd * JUMP_MAX < min(others):
-            known_rate = _per_million(max(others))
-            lines.append(
-                f"{rate.price_id} {rate.meter}: {known_rate} -> {_per_million(rate.rate_usd)}"
-            )
+            was, now = _shown(max(others), rate.meter), _shown(rate.rate_usd, rate.meter)
+            lines.append(f"{rate.price_id} {rate.meter}: {was} -> {now}")
     return lines
 
 
@@ -57,8 +55,11 @@ def _by_key(book: Book) -> dict[tuple[str, ...], Decimal]:
     return {(rate.price_id, rate.meter): rate.rate_usd for rate in book.rates}
 
 
-def _per_million(amount: Decimal | None) -> str:
-    return "none" if amount is None else format((amount * 1_000_000).normalize(), "f")
+def _shown(amount: Decimal | None, meter: str) -> str:
+    """Return USD for one unit, or per million tokens."""
+    if amount is None:
+        return "none"
+    return format((amount if is_unit(meter) else amount * 1_000_000).normalize(), "f")
 
 
 def accept(file: Path) -> None:
