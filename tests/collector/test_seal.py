@@ -54,3 +54,23 @@ def test_a_segment_that_nobody_waits_for_is_due_by_its_bytes_or_its_spans(
     content = Scan(size_bytes, 0, requests=1, spans=spans, sequence_last=1, received_first=1)
 
     assert seal.is_due(content) is due
+
+
+@pytest.mark.parametrize(
+    ("waiting", "inserting", "due"), [(1, 1, True), (1, 2, False), (0, 1, False)]
+)
+def test_beside_two_inserts_a_third_is_begun_only_for_a_segment_that_is_full(
+    waiting: int, inserting: int, due: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 100.0
+    monkeypatch.setattr("tollbook_collector.spool.seal.time.monotonic", lambda: now)
+    seal = Seal(100_000, SEGMENT_AGE_MAX_S, lambda: inserting)
+    seal.loaders_waiting = waiting
+    seal.begin()
+    old = Scan(1_000, 0, requests=1, spans=1, sequence_last=1, received_first=1)
+    full = Scan(100_000, 0, requests=1, spans=1, sequence_last=1, received_first=1)
+
+    now += SEGMENT_AGE_MAX_S
+
+    assert seal.is_due(old) is due
+    assert seal.is_due(full)

@@ -8,6 +8,7 @@ from detect.series import (
     REQUESTS,
     SPEND,
     TOKENS_CACHED,
+    priced,
     scaled_calls,
     traffic,
     with_extra_calls,
@@ -81,7 +82,28 @@ def test_a_drop_to_zero_is_found_within_three_hours() -> None:
     found = alarm_rows(rows)
 
     assert start <= found[0] <= start + 2
-    assert strongest_at(rows, found[0]) in {"gap", "requests_missing"}
+    assert strongest_at(rows, found[0]) in {"gap", "silence", "requests_missing"}
+
+
+def test_a_bursty_series_that_never_paused_is_missed_after_hours_of_silence() -> None:
+    generator = np.random.default_rng(3)
+    bursts = generator.poisson(60 * generator.gamma(0.5, 2.0, 42 * DAY) + 12)[None].astype(float)
+    start = JUDGED + 4 * DAY + 10
+    rows = scaled_calls(priced(bursts, generator), slice(start, start + 8), 0.0)
+
+    found = alarm_rows(rows)
+
+    assert start <= found[0] < start + 6
+    assert strongest_at(rows, found[0]) == "silence"
+
+
+def test_a_series_that_is_used_by_day_only_is_not_missed_at_night() -> None:
+    rows = traffic(days=56)
+    hours = np.arange(rows.shape[-1])
+    rows[..., (hours % DAY < 8) | (hours % DAY >= 17) | (hours // DAY % 7 >= 5)] = 0.0
+
+    assert [row for row in alarm_rows(rows) if row >= JUDGED] == []
+    assert scores_of(rows)[0, SCORED.index("silence")].max() == 0.0
 
 
 def test_a_job_that_runs_each_week_raises_no_alarm_in_its_fifth_week() -> None:

@@ -178,7 +178,7 @@ def test_a_team_that_falls_silent_while_others_call_is_told(
 
     silent = [one for one in told if one.dimensions.get("team") == "search"]
     assert silent
-    assert silent[0].channel in ("gap", "requests_missing")
+    assert silent[0].channel in ("gap", "silence", "requests_missing")
     assert "where" in silent[0].explanation
 
 

@@ -1,11 +1,12 @@
-"""An insert that is repeated too late, when its token is forgotten: the books say so."""
+"""An insert that is repeated: after an upgrade it changes nothing, too late the books say so."""
 
 import uuid
 from typing import Any
 
-from otlp_requests import Span, request
+from otlp_requests import Span, call, request
 
 from tollbook_collector.spool.segment import Envelope, header, record
+from tollbook_collector.store import sql
 from tollbook_collector.store.client import ClickHouse
 
 RECEIVED_NS = 1_780_000_000 * 1_000_000_000
@@ -40,3 +41,28 @@ def test_an_insert_that_is_repeated_too_late_is_doubled_and_the_books_say_so(
     found: list[Any] = [tuple(row) for row in priced.rows(statement, {"tenant": tenant})]
     # Two spans came, and the last of three inserts doubled them; the second did nothing.
     assert found == [(2, 4, -2)]
+
+
+def test_an_insert_that_is_repeated_after_an_upgrade_made_its_views_anew_is_there_once(
+    priced: ClickHouse, tenant: str
+) -> None:
+    body = request([call("openai", "gpt-4o", 1_000, 10), call("openai", "gpt-4o", 1_000, 10)])
+    content = header() + record(Envelope(tenant, "key1", RECEIVED_NS, 1, 2, body))
+    token = uuid.uuid4().hex
+    views = [
+        text for name in sql.names("views") if " MATERIALIZED VIEW " in (text := sql.read(name))
+    ]
+
+    priced.insert_segment(content, token)
+    for view in views:
+        priced.command(view)
+    priced.insert_segment(content, token)
+
+    assert len(views) > 10
+    for count in (
+        "SELECT count() FROM spans WHERE tenant = {tenant:String}",
+        "SELECT sum(calls) FROM spend_hourly WHERE tenant = {tenant:String}",
+        "SELECT sum(calls) FROM spend_minutely WHERE tenant = {tenant:String}",
+        "SELECT stored FROM books WHERE tenant = {tenant:String}",
+    ):
+        assert [int(row[0]) for row in priced.rows(count, {"tenant": tenant})] == [2], count

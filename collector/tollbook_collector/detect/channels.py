@@ -71,9 +71,11 @@ BURSTING = (2, 4)
 MISSING = 1
 # Where their recurrence is in SCORED.
 RETURNING = tuple(range(len(CHANNELS), len(CHANNELS) + len(RECURRING)))
-# Everything that has a score, in order: the channels, what recurs, and silence.
+# Everything that has a score, in order: the channels, what recurs, and silence by the calls that it
+# swallowed and by its length.
 SCORED = (
     *(channel.name for channel in CHANNELS),
     *(f"{CHANNELS[k].name}_again" for k in RECURRING),
     "gap",
+    "silence",
 )

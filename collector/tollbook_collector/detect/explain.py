@@ -204,7 +204,7 @@ def _sentence(
 
 
 def _what(anomaly: Anomaly, before: Side, after: Side, parts: dict[str, Decimal]) -> str:
-    if anomaly.channel in ("gap", "requests_missing"):
+    if anomaly.channel in ("gap", "silence", "requests_missing"):
         usual = float(before.calls)
         return f"{after.calls:.0f} calls where {usual:.0f} are usual"
     if anomaly.channel == "error_share":

@@ -23,9 +23,11 @@ from tollbook_collector.detect.watch import DAYS_MIN, replay
 
 # Channels that say that less came than was expected.
 MISSING_CHANNELS: Final = tuple(
-    SCORED.index(name) for name in ("requests_missing", "gap", "cache_share")
+    SCORED.index(name) for name in ("requests_missing", "gap", "silence", "cache_share")
 )
-SILENT_CHANNELS: Final = tuple(SCORED.index(name) for name in ("requests_missing", "gap"))
+SILENT_CHANNELS: Final = tuple(
+    SCORED.index(name) for name in ("requests_missing", "gap", "silence")
+)
 # Stretches nearer than this share of a day are one.
 MERGED_DAYS: Final = 0.25
 # It is over when so many rows added nothing to it.
@@ -161,7 +163,7 @@ def _added(rows: Floats, expected: Floats, scored: int, first: int) -> Floats:
         first: First row of the alarm: what was before it is usual.
     """
     if scored >= len(CHANNELS):
-        if SCORED[scored] == "gap":
+        if SCORED[scored] in ("gap", "silence"):
             return np.asarray(expected[REQUESTS] - rows[REQUESTS])
         channel = CHANNELS[RECURRING[scored - len(CHANNELS)]]
     else:

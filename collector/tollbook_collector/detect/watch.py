@@ -24,7 +24,7 @@ from tollbook_collector.detect.channels import (
     VOLUME_COLUMNS,
     VOLUMES,
 )
-from tollbook_collector.detect.gap import swallowed
+from tollbook_collector.detect.gap import SPARE_HOURS, beyond_silences, swallowed
 from tollbook_collector.detect.grid import Floats, Grid
 from tollbook_collector.detect.shares import expected_ratios
 from tollbook_collector.detect.state import SPARE_DAYS, State, begin, pushed
@@ -172,7 +172,7 @@ def score_rows(state: State, rows: Floats) -> Scored:
     floors = np.array([SCALE_MIN] * len(pairs) + [SILENCE_MIN])
     held = held / np.maximum(state.recurring_records.max(-1), floors)[..., None]
     both = held[:, :-1].reshape(len(rows), len(RECURRING), -1, count).max(2)
-    every = np.concatenate([scores.max(2), both, held[:, -1:]], axis=1)
+    every = np.concatenate([scores.max(2), both, held[:, -1:], _silences(state, rows)], axis=1)
     stretches = trailing_sums(
         state.tail_total[:, RECURRING], total[:, RECURRING], grid.burst_windows or (1,)
     )
@@ -194,6 +194,15 @@ def score_rows(state: State, rows: Floats) -> Scored:
         stretches=stretches,
         again=strange,
     )
+
+
+def _silences(state: State, rows: Floats) -> Floats:
+    """Return how long a series is silent beside its record, shape (N, 1, R); 0 in minutes."""
+    if state.grid.burst_windows:
+        # A week has too few silences to be a record.
+        return np.zeros_like(rows[:, :1])
+    spare = max(1, SPARE_HOURS * state.grid.rows_per_day // 24)
+    return beyond_silences(state.past[:, REQUESTS], rows[:, REQUESTS], spare)[:, None]
 
 
 def _bursts(state: State, stretches: Floats) -> tuple[Floats, Floats]:

@@ -106,7 +106,7 @@ class Spool:
         sync: Callable[[int], None] = os.fdatasync,
     ) -> None:
         self._directory = directory
-        self._due = Seal(segment_bytes_max, segment_age_max_s)
+        self._due = Seal(segment_bytes_max, segment_age_max_s, lambda: len(self._claimed))
         self._age_max_s = age_max_s
         self._sync = sync
         self._lock_descriptor = lock(directory)

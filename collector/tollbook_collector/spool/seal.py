@@ -7,6 +7,7 @@ seen: a trickle of spans does not keep a core busy with planning.
 """
 
 import time
+from collections.abc import Callable
 from typing import Final
 
 from tollbook_collector.spool.segment import Scan
@@ -19,6 +20,9 @@ SPAN_BYTES_MIN: Final = 640
 # and so many times as long while nobody is free to load it.
 SEGMENT_AGE_MAX_S: Final = 0.5
 BEHIND: Final = 60
+# While so many are inserted, a further one is begun only for a segment that is full: it takes up
+# what the others leave of the cores, and planning one more would cost more than that.
+SOON_MAX: Final = 2
 # A segment waits so many times as long as an insert takes: of a trickle, a third of a core at most.
 PACE: Final = 3.0
 # But only so that its wait and its insert stay within this, and spans are queryable within 1.5 s.
@@ -32,9 +36,13 @@ class Seal:
         bytes_max: Bytes at which it is, each span counted as SPAN_BYTES_MIN at least.
         age_max_s: Seconds after which it is, when a loader waits for it and inserts are quick; when
             none waits BEHIND times that more.
+        inserting: Says how many segments are being loaded.
     """
 
-    def __init__(self, bytes_max: int, age_max_s: float) -> None:
+    def __init__(
+        self, bytes_max: int, age_max_s: float, inserting: Callable[[], int] = lambda: 0
+    ) -> None:
+        self._inserting = inserting
         self._bytes_max = bytes_max
         self._age_max_s = age_max_s
         self._age_s = age_max_s
@@ -61,7 +69,8 @@ class Seal:
             return False
         if max(content.intact_bytes, SPAN_BYTES_MIN * content.spans) >= self._bytes_max:
             return True
-        behind_s = 0.0 if self.loaders_waiting else (BEHIND - 1) * self._age_max_s
+        wanted = self.loaders_waiting and self._inserting() < SOON_MAX
+        behind_s = 0.0 if wanted else (BEHIND - 1) * self._age_max_s
         return time.monotonic() >= self._wanted_at + behind_s
 
     def due_in_s(self, content: Scan) -> float | None:

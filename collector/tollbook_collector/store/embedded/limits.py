@@ -13,8 +13,8 @@ MEMORY_FRACTION: Final = 0.5
 MEMORY_BYTES_MIN: Final = 512 * MEBIBYTE
 # One query may take this much of the engine's memory: the inserts go on beside the greediest.
 QUERY_MEMORY_FRACTION: Final = 0.6
-# An insert of a segment takes seven times its bytes; two of them must fit beside each other.
-SEGMENT_MEMORY_FRACTION: Final = 1 / 16
+# An insert of a segment takes seven times its bytes; three of them must fit beside each other.
+SEGMENT_MEMORY_FRACTION: Final = 1 / 24
 # A cache that holds the marks of the recent parts; the default of 5 GiB is a server's.
 MARK_CACHE_FRACTION: Final = 0.04
 CACHE_BYTES_MIN: Final = 16 * MEBIBYTE
@@ -40,7 +40,7 @@ class EngineLimits:
 
     @property
     def segment_bytes(self) -> int:
-        """How large a segment may be, in bytes, that two of them find memory at a time."""
+        """How large a segment may be, in bytes, that three of them find memory at a time."""
         return int(self.memory * SEGMENT_MEMORY_FRACTION)
 
     def server_settings(self) -> dict[str, int]:
