@@ -401,6 +401,25 @@ def test_our_own_focus_file_agrees_with_the_meter(
     assert found.causes == ()
 
 
+def test_our_own_focus_file_tells_the_lifetimes_of_cache_writes_apart(
+    priced: ClickHouse, insert: Any, tenant: str
+) -> None:
+    written = {
+        "gen_ai__usage__cache_write__input_tokens": 8_000,
+        "anthropic__usage__cache_creation__ephemeral_1h_input_tokens": 3_000,
+    }
+    insert(priced, [call("anthropic", "claude-opus-5-5", 20_000, 10, at=DAYS[0], **written)])
+    export = Export.of("1.4", "2026-11", "day", "csv")
+    pieces = priced.streamed(
+        export.statement, FORMATS["csv"], export.parameters(tenant, Focus()), ENGINE_SETTINGS
+    )
+
+    found = compared(priced, tenant, b"".join(pieces))
+
+    assert [(day.coverage, day.variance_usd) for day in found.days] == [(1, 0)]
+    assert found.causes == ()
+
+
 def test_searches_that_were_metered_are_taken_off_what_was_not(
     priced: ClickHouse, insert: Any, tenant: str
 ) -> None:

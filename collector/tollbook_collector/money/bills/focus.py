@@ -24,11 +24,15 @@ PROVIDERS = {
     "google cloud": "gcp.vertex_ai",
     "xai": "x_ai",
     "mistral ai": "mistral_ai",
+    "together ai": "together_ai",
+    "fireworks ai": "fireworks_ai",
+    "moonshot ai": "moonshot_ai",
 }
 # The first that a meter's name begins with, or has in it.
 METERS = (
     ("cache read", "cache_read"),
     ("cache write 1h", "cache_write_1h"),
+    ("long cache write", "cache_write_1h"),
     ("cache write", "cache_write"),
     ("audio input", "input_audio"),
     ("image input", "input_image"),
