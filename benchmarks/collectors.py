@@ -13,7 +13,11 @@ are taken back, and the tables are held against what was acknowledged:
 
 Exit status 1 when any of them is not as promised. The seed is printed.
 
+With --older all begin with the code of another checkout, and what ends is replaced by this one: a
+rolling upgrade under load, whose migrations run while older collectors still store.
+
     python benchmarks/collectors.py [--seconds 300] [--collectors 3] [--seed 1] [--twice 0.02]
+                                    [--older DIRECTORY]
 """
 
 import argparse
@@ -57,6 +61,8 @@ class Fleet:
     password: str
     directory: Path
     pepper: str
+    older: Path | None = None
+    upgraded: set[int] = field(default_factory=set)
     processes: dict[int, "subprocess.Popen[str]"] = field(default_factory=dict)
     otlp: dict[int, str] = field(default_factory=dict)
     slowest: tuple[float, str] = (0.0, "")
@@ -78,6 +84,9 @@ class Fleet:
             "TOLLBOOK_CANARY_EVERY_S": "0",
             "TOLLBOOK_LOG_LEVEL": "INFO",
         }
+        if self.older and number not in self.upgraded:
+            parts = ("agent", "collector")
+            environment["PYTHONPATH"] = os.pathsep.join(str(self.older / part) for part in parts)
         log = (self.directory / f"collector-{number}.log").open("a")
         process = subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=log, text=True, env=environment
@@ -108,6 +117,7 @@ class Fleet:
     def end(self, number: int, sign: signal.Signals) -> float:
         """End a collector and return the seconds it took."""
         self.otlp.pop(number)
+        self.upgraded.add(number)
         log = self.directory / f"collector-{number}.log"
         before, began = log.stat().st_size, time.monotonic()
         self.processes[number].send_signal(sign)
@@ -211,13 +221,15 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=300)
     parser.add_argument("--collectors", type=int, default=3)
     parser.add_argument("--twice", type=float, default=0.02, help="share of requests sent twice")
+    parser.add_argument("--older", type=Path, help="checkout whose code the collectors begin with")
     parser.add_argument("--seed", type=int, default=int(time.time()))
     options = parser.parse_args()
     print(f"seed {options.seed}: {options.collectors} collectors, {options.seconds:g} s")
     draw = random.Random(options.seed)
     with tempfile.TemporaryDirectory() as name, EmbeddedStore(Path(name) / "store") as embedded:
         address = embedded.address
-        fleet = Fleet(address.url, address.password, Path(name), draw.randbytes(32).hex())
+        pepper = draw.randbytes(32).hex()
+        fleet = Fleet(address.url, address.password, Path(name), pepper, options.older)
         for number in range(options.collectors):
             fleet.start(number)
         sent = Sent()
@@ -246,6 +258,8 @@ def main() -> int:
         settle(store, fleet)
         drains += [fleet.end(number, signal.SIGTERM) for number in list(fleet.otlp)]
         print(f"the slowest end said:\n{fleet.slowest[1]}")
+        if options.older:
+            print(f"{len(fleet.upgraded)} of {options.collectors} collectors were upgraded")
         return judge(store, sent, kills, drains)
 
 
