@@ -5,12 +5,13 @@ are slices of one long stream of words, a few of them frequent, so that they com
 does. The same seed gives the same bytes.
 """
 
-import gzip
 import json
 import random
+import re
 from collections.abc import Iterator
 from typing import Any
 
+from isal import igzip
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 DIALECTS = ("opentelemetry", "older", "openinference", "openllmetry", "vercel", "langfuse")
@@ -26,6 +27,9 @@ TEAMS = ["search", "support", "platform", "growth"]
 TEXT_CHARS = 400
 WORDS = 4_000
 STREAM_WORDS = 300_000
+# Of an id, replaced by the number of the request.
+MARK_BYTES = 4
+GZIP_LEVEL = 1
 # 2026-11-20 12:00 UTC.
 STARTED_NS = 1_795_176_000_000_000_000
 
@@ -41,16 +45,42 @@ def requests(draw: random.Random, count: int, spans: int) -> Iterator[bytes]:
         yield message.SerializeToString()
 
 
-def stamped(body: bytes, number: int) -> bytes:
-    """Return a gzipped request with one more resource, without spans, that names its number.
+class Endless:
+    """Requests without end, compressed, no span twice: few are made, others get new ids.
 
-    So a benchmark sends the same spans again and again in requests that are no resends: a second
-    member of gzip costs the client nothing.
+    A span that is sent again is a copy, and copies are work of another kind: what is sent round and
+    round measures that.
+
+    Args:
+        seed: The same gives the same bytes.
+        distinct: Requests that are made.
+        spans: In each.
     """
-    message = ExportTraceServiceRequest()
-    resource = message.resource_spans.add().resource
-    resource.attributes.add(key="number").value.int_value = number
-    return body + gzip.compress(message.SerializeToString(), 1)
+
+    def __init__(self, seed: int, distinct: int, spans: int) -> None:
+        bodies = list(requests(random.Random(seed), distinct, spans))
+        self._templates = [(body, _places(body)) for body in bodies]
+
+    def __call__(self, number: int) -> bytes:
+        """Return the request of that number, from 0 on."""
+        body, places = self._templates[number % len(self._templates)]
+        renumbered, mark = bytearray(body), number.to_bytes(MARK_BYTES, "big")
+        for place in places:
+            renumbered[place : place + MARK_BYTES] = mark
+        return igzip.compress(renumbered, GZIP_LEVEL)
+
+
+def _places(body: bytes) -> list[int]:
+    """Return where ids of traces and spans begin in a request."""
+    message = ExportTraceServiceRequest.FromString(body)
+    spans = [
+        span
+        for resource in message.resource_spans
+        for scope in resource.scope_spans
+        for span in scope.spans
+    ]
+    ids = {span.trace_id for span in spans} | {span.span_id for span in spans}
+    return [found.start() for each in ids for found in re.finditer(re.escape(each), body)]
 
 
 def _stream(draw: random.Random) -> str:

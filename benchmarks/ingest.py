@@ -9,8 +9,6 @@ answer to a row. Last it prints what each step of an insert costs, see stages.py
 """
 
 import argparse
-import gzip
-import random
 import subprocess
 import sys
 import tempfile
@@ -18,12 +16,14 @@ import threading
 import time
 from pathlib import Path
 
-from corpus import requests
+from corpus import Endless
 from running import Running, cpu_seconds, start
 from soak import Load, drain
 
-# Requests with spans of their own; the others repeat these under other numbers.
+# Requests with texts of their own; the others repeat these as other spans.
 DISTINCT_REQUESTS = 100
+# Requests are made before the clock starts, so many more than the full load takes.
+STEADY_REQUESTS = 1_200
 STEADY_S = 10.0
 STEADY_SHARE = 0.5
 QUERYABLE_WITHIN_S = 30.0
@@ -70,9 +70,8 @@ def stored(running: Running) -> int:
 
 
 def doubled(running: Running) -> int:
-    """Return how many rows there are more than once; the corpus is sent round and round."""
-    row = "tenant, trace_id, span_id, received_at"
-    statement = f"SELECT count() - uniqExact({row}) AS n FROM spans WHERE {SENT}"
+    """Return how many spans there are more than once."""
+    statement = f"SELECT count() - uniqExact(trace_id, span_id) AS n FROM spans WHERE {SENT}"
     return int(running.rows(statement)[0]["n"])
 
 
@@ -137,13 +136,12 @@ def main() -> None:
     arguments.add_argument("--connections", type=int, default=4)
     arguments.add_argument("--no-stages", dest="stages", action="store_false")
     options, _ = arguments.parse_known_args()
-    bodies = [
-        gzip.compress(body, 5)
-        for body in requests(random.Random(1), DISTINCT_REQUESTS, options.per_request)
-    ]
+    made = Endless(1, DISTINCT_REQUESTS, options.per_request)
+    count = options.spans // options.per_request + STEADY_REQUESTS
+    bodies = [made(number) for number in range(count)]
     with tempfile.TemporaryDirectory(prefix="tollbook-ingest-") as directory:
         running = start(Path(directory) / "data", Path(directory) / "collector.log")
-        load = Load(running.otlp, bodies, options.per_request, options.connections)
+        load = Load(running.otlp, bodies.__getitem__, options.per_request, options.connections)
         try:
             rate = full_load(running, load, options)
             steady(running, load, STEADY_SHARE * rate)

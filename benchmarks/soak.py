@@ -8,22 +8,22 @@ Exit status 1 when something grew beyond its bound, or a span is missing.
 """
 
 import argparse
-import gzip
 import http.client
 import queue
-import random
 import statistics
 import sys
 import tempfile
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from corpus import requests, stamped
+from corpus import Endless
 from running import Running, open_files, resident_bytes, start
 
+DISTINCT_REQUESTS = 60
 SAMPLE_S = 5.0
 MEASURE_S = 20.0
 SHARE = 0.8
@@ -63,14 +63,16 @@ class Load:
 
     Args:
         otlp: Where to.
-        bodies: Requests, compressed; sent round and round, each time as another request.
+        made: Returns the request of a number, compressed.
         spans: In each.
         connections: How many.
     """
 
-    def __init__(self, otlp: str, bodies: list[bytes], spans: int, connections: int = 4) -> None:
+    def __init__(
+        self, otlp: str, made: Callable[[int], bytes], spans: int, connections: int = 4
+    ) -> None:
         self._otlp = urlsplit(otlp)
-        self._bodies = bodies
+        self._made = made
         self._spans = spans
         self._queue: queue.Queue[bytes | None] = queue.Queue(2 * connections)
         self._lock = threading.Lock()
@@ -101,8 +103,8 @@ class Load:
         self._queue.join()
 
     def _put(self) -> None:
+        self._queue.put(self._made(self._sent))
         self._sent += 1
-        self._queue.put(stamped(self._bodies[self._sent % len(self._bodies)], self._sent))
 
     def latencies(self) -> list[float]:
         """Return the seconds of the answers since the last time, sorted."""
@@ -179,12 +181,10 @@ def main() -> int:
     arguments.add_argument("--rate", type=float, default=0.0, help="spans a second; 0: measured")
     arguments.add_argument("--per-request", type=int, default=512)
     options = arguments.parse_args()
-    bodies = [
-        gzip.compress(body, 5) for body in requests(random.Random(1), 60, options.per_request)
-    ]
+    made = Endless(1, DISTINCT_REQUESTS, options.per_request)
     with tempfile.TemporaryDirectory(prefix="tollbook-soak-") as directory:
         running = start(Path(directory) / "data", Path(directory) / "collector.log")
-        load = Load(running.otlp, bodies, options.per_request)
+        load = Load(running.otlp, made, options.per_request)
         try:
             rate = options.rate or SHARE * measured(running, load)
             return soak(running, load, rate, options.minutes * 60)
