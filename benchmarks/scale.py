@@ -20,7 +20,7 @@ GB = 10**9
 class Inputs:
     """What a span costs, and what machines are and cost."""
 
-    bytes_per_span: float = 90.0  # on disk; 600 characters of content add some 90
+    bytes_per_span: float = 90.0  # on disk; 600 characters of content add some 70
     wire_bytes_per_span: float = 200.0  # compressed, with 400 characters of content
     store_us: float = 27.0  # CPU of the store for a span: decode to roll-up, merges too
     collector_us: float = 9.0  # CPU of the collector for a span: check, spool, hand over
