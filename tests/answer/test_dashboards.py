@@ -104,3 +104,14 @@ def test_the_rules_for_prometheus_are_about_metrics_that_there_are() -> None:
     assert len(rules) >= 10
     assert used <= known
     assert all(rule["annotations"]["summary"] and rule["labels"]["severity"] for rule in rules)
+
+
+def test_every_alert_on_the_collector_names_its_runbook() -> None:
+    root = FOLDER.parent
+    rules = yaml.safe_load((FOLDER / "prometheus-rules.yml").read_text())["groups"][0]["rules"]
+    listed = (root / "docs/runbooks/README.md").read_text()
+
+    for rule in rules:
+        page = root / rule["annotations"]["runbook"]
+        assert page.is_file(), rule["alert"]
+        assert page.name == "README.md" or f"({page.name})" in listed
