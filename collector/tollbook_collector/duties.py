@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, TypeVar
 
+from opentelemetry import trace
+
 from tollbook_collector.store.client import StoreUnavailable
 
 # A duty is told to end and then waited for so long; what it writes is safe to be cut off.
@@ -26,6 +28,8 @@ TROUBLE_AFTER: Final = 3
 PATIENCE_S: Final = 60.0
 
 log = logging.getLogger(__name__)
+# OpenTelemetry's API alone records nothing: only who runs the collector under an SDK has spans.
+TRACER = trace.get_tracer("tollbook_collector")
 
 T = TypeVar("T")
 
@@ -197,7 +201,8 @@ class Duties:
         before = self._counts[duty.name]
         started = time.monotonic()
         try:
-            duty.run()
+            with TRACER.start_as_current_span(duty.name):
+                duty.run()
         except Exception as error:  # the head of a background task; counted as a failure
             away = isinstance(error, StoreUnavailable)
             if not before.last_error:

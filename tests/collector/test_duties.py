@@ -4,7 +4,12 @@ import itertools
 import threading
 
 import pytest
+from opentelemetry import trace
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
+from tollbook_collector import duties as module
 from tollbook_collector.duties import Duties, Duty
 
 TIMEOUT_S = 10
@@ -109,3 +114,27 @@ def test_the_patience_of_a_duty_has_an_end(monkeypatch: pytest.MonkeyPatch) -> N
 
     assert ran.wait(TIMEOUT_S)
     duties.stop()
+
+
+def test_a_round_is_a_span_of_the_sdk_that_the_collector_runs_under(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert isinstance(module.TRACER, trace.ProxyTracer), "it sets up no SDK of its own"
+    exporter, provider = InMemorySpanExporter(), TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    monkeypatch.setattr(module, "TRACER", provider.get_tracer("test"))
+    failed = threading.Event()
+
+    def fail() -> None:
+        failed.set()
+        raise ValueError("no luck")
+
+    duties = Duties([Duty("try luck", 1000.0, fail)])
+    duties.start()
+    assert failed.wait(TIMEOUT_S)
+    assert duties.stop(TIMEOUT_S)
+    (span,) = exporter.get_finished_spans()
+
+    assert span.name == "try luck"
+    assert span.status.description == "ValueError: no luck"
+    assert duties.counts()["try luck"].failures == 1

@@ -18,6 +18,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, Protocol
 
+from opentelemetry import trace
+
 from tollbook_collector.spool.append import Spool
 from tollbook_collector.spool.files import LARGE, Segment
 from tollbook_collector.spool.quarantine import QUARANTINED
@@ -45,6 +47,8 @@ MEMORY_REFUSALS_MAX: Final = 3
 LARGE_PIECE_BYTES: Final = 1024 * 1024
 
 log = logging.getLogger(__name__)
+# Nothing without an SDK, see duties.py.
+TRACER = trace.get_tracer("tollbook_collector")
 
 
 class SegmentStore(Protocol):
@@ -169,7 +173,9 @@ class Loader:
             try:
                 if self._memory_refusals[segment.path] >= MEMORY_REFUSALS_MAX:
                     segment = self._spool.mark_large(segment)
-                with self._inserting:
+                with self._inserting, TRACER.start_as_current_span("load segment") as span:
+                    span.set_attribute("tollbook.signal", self._signal)
+                    span.set_attribute("tollbook.items", segment.spans)
                     self._load(segment)
             except (StoreUnavailable, StoreRefused, OSError) as failure:
                 self._count_retry(failure)
