@@ -1,5 +1,6 @@
 """What a statement cannot do to the machine, whatever it says."""
 
+import os
 import socket
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import pytest
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import DatabaseError
 
+from tollbook_collector.store.embedded.__main__ import MODULE
 from tollbook_collector.store.embedded.limits import limits_of_this_machine
 from tollbook_collector.store.embedded.process import EmbeddedStore
 from tollbook_collector.store.embedded.sandbox import clean_environment
@@ -188,6 +190,30 @@ print(page_size == library.getauxval(6))
     assert clean_environment(environment, tmp_path).keys() == {
         *("TZ", "TMPDIR", "PYTHONCOERCECLOCALE")
     }
+
+
+def test_a_folder_whose_code_runs_at_each_start_is_not_in_the_stores_path(tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").touch()
+    environment = {"PYTHONPATH": f"{tmp_path}:/opt/libraries"}
+
+    assert clean_environment(environment, tmp_path)["PYTHONPATH"] == "/opt/libraries"
+    assert "PYTHONPATH" not in clean_environment({"PYTHONPATH": str(tmp_path)}, tmp_path)
+
+
+def test_an_environment_that_changes_at_each_start_is_refused_by_its_name(tmp_path: Path) -> None:
+    """It started anew without end."""
+    environment = {**clean_environment(os.environ, tmp_path / "tmp"), "RESTLESS": "1"}
+
+    said = subprocess.run(
+        [*(sys.executable, "-P", "-m", MODULE), "--path", str(tmp_path), "--anew"],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert said.returncode == 2
+    assert "changes RESTLESS" in said.stderr
 
 
 def test_the_directory_and_its_secret_are_the_owners_alone(embedded_store: EmbeddedStore) -> None:

@@ -33,6 +33,7 @@ from typing import Final
 ENVIRONMENT_KEPT: Final = frozenset(
     {"LANG", "LC_ALL", "LD_LIBRARY_PATH", "PYTHONHOME", "PYTHONPATH", "TZ"}
 )
+CUSTOMIZED: Final = ("sitecustomize.py", "usercustomize.py")
 # A merge opens every column of every part it reads.
 OPEN_FILES_MAX: Final = 65_536
 UMASK: Final = 0o077
@@ -119,6 +120,11 @@ def clean_environment(environment: Mapping[str, str], temporary: Path) -> dict[s
         temporary: Where temporary files go.
     """
     kept = {name: environment[name] for name in ENVIRONMENT_KEPT & environment.keys()}
+    # Such a file runs whenever Python starts; that of opentelemetry-instrument sets variables.
+    entries = kept.pop("PYTHONPATH", "").split(os.pathsep)
+    ours = (each for each in entries if not any(Path(each, name).exists() for name in CUSTOMIZED))
+    if path := os.pathsep.join(filter(None, ours)):
+        kept["PYTHONPATH"] = path
     # Without the last one the interpreter sets a variable of its own where no locale is set.
     return {**kept, "TMPDIR": str(temporary), "PYTHONCOERCECLOCALE": "0"}
 
