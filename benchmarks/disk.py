@@ -20,6 +20,7 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
     ExportMetricsServiceRequest,
 )
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.logs.v1.logs_pb2 import SeverityNumber
 
 from tollbook_collector.money.book import put_in_force
 from tollbook_collector.money.seed import read_book
@@ -90,7 +91,10 @@ def logs(draw: random.Random, at: int) -> bytes:
     kept.resource.attributes.add(key="service.name").value.string_value = "checkout"
     records = kept.scope_logs.add().log_records
     for _ in range(ITEMS):
-        one = records.add(time_unix_nano=at + draw.randrange(10**10), severity_number=9)  # type: ignore[arg-type]
+        one = records.add(
+            time_unix_nano=at + draw.randrange(10**10),
+            severity_number=SeverityNumber.SEVERITY_NUMBER_INFO,
+        )
         one.body.string_value = " ".join(draw.choices(corpus.DIALECTS, k=11))
         for key in ("request", "user", "path"):
             one.attributes.add(key=key).value.string_value = f"{key}-{draw.randrange(5000)}"

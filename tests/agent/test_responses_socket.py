@@ -202,6 +202,31 @@ def test_a_connection_that_is_closed_early_records_what_was_seen(
     assert "gen_ai.usage.input_tokens" not in span.attributes
 
 
+def test_a_response_beyond_the_limit_of_a_connection_ends_the_record_of_the_oldest(
+    socket: Socket,
+    client: openai.OpenAI,
+    delivered: Delivered,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("tollbook.clients.responses_socket.WAITING_MAX", 1)
+    socket.answers = [[], [begun("r-1")], [begun("r-2"), done("r-2")]]
+
+    with client.responses.connect() as connection:
+        for _ in range(2):  # the first is not answered
+            connection.response.create(model="gpt-4o", input="hi")
+        connection.recv()
+        connection.response.create(model="gpt-4o", input="hi")
+        for _ in range(2):
+            connection.recv()
+        spans = delivered()
+
+    whole = {
+        span.attributes.get("gen_ai.response.id"): "tollbook.usage.complete" not in span.attributes
+        for span in spans
+    }
+    assert whole == {None: False, "r-1": False, "r-2": True}
+
+
 def test_an_error_of_a_connection_is_that_of_the_response_that_was_asked_for(
     socket: Socket, client: openai.OpenAI, delivered: Delivered
 ) -> None:

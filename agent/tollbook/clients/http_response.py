@@ -5,7 +5,7 @@ The caller reads the response and has it unchanged; the export thread decodes a 
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from tollbook.meter import Observation
@@ -64,6 +64,19 @@ def request_with_model(request: Any, model: str) -> Any | None:
         content=json.dumps({**body, "model": model}).encode(),
         extensions=request.extensions,
     )
+
+
+def arguments_with_model(
+    args: tuple[Any, ...], kwargs: Mapping[str, Any], model: str
+) -> tuple[tuple[Any, ...], dict[str, Any]] | None:
+    """Return the arguments of `do_request`, its request the second, that ask another model."""
+    given = args[1] if len(args) > 1 else kwargs["request"]
+    request = request_with_model(given, model)
+    if request is None:
+        return None
+    if len(args) > 1:
+        return (args[0], request, *args[2:]), dict(kwargs)
+    return args, {**kwargs, "request": request}
 
 
 def decoder(response_class: type, encoding: str) -> Callable[[list[bytes]], bytes]:

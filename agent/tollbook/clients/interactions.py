@@ -12,7 +12,7 @@ from types import ModuleType
 from typing import Any, Final
 
 from tollbook.clients.field import field, latest, together, token_count
-from tollbook.clients.http_response import request_with_model, settle_response
+from tollbook.clients.http_response import arguments_with_model, settle_response
 from tollbook.clients.results import Seen
 from tollbook.export import Exporter
 from tollbook.meter import Asked, Facts, Meter, Observation
@@ -153,13 +153,7 @@ class InteractionsLibrary:
         self, args: tuple[Any, ...], kwargs: Mapping[str, Any], model: str
     ) -> tuple[tuple[Any, ...], dict[str, Any]] | None:
         """Return the arguments that ask another model, None where the request names none."""
-        given = args[1] if len(args) > 1 else kwargs["request"]
-        request = request_with_model(given, model)
-        if request is None:
-            return None
-        if len(args) > 1:
-            return (args[0], request, *args[2:]), dict(kwargs)
-        return args, {**kwargs, "request": request}
+        return arguments_with_model(args, kwargs, model)
 
     def settle(self, observation: Observation, result: Any) -> Any:
         """Learn from the HTTP response, which the library is still to read."""

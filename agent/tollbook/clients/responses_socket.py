@@ -19,7 +19,8 @@ from tollbook.tally import FAULT
 API: Final = Responses()
 CREATE: Final = "response.create"
 CREATED: Final = "response.created"
-WAITING_MAX: Final = 256  # responses of one connection, asked for or under way
+# Responses of one connection, asked for or under way; beyond it the oldest is recorded as it is.
+WAITING_MAX: Final = 256
 
 
 class Conversation:
@@ -35,10 +36,11 @@ class Conversation:
 
     def ask(self, stream_id: object, observation: Observation) -> None:
         """Take a response that was asked for."""
-        if len(self._asked) < WAITING_MAX:
-            observation.streamed = True
-            # Where none is chosen, the library passes a mark of its own for that.
-            self._asked.append((stream_id if type(stream_id) is str else None, observation))
+        observation.streamed = True
+        if len(self._asked) >= WAITING_MAX:
+            self._asked.pop(0)[1].finish()
+        # Where none is chosen, the library passes a mark of its own for that.
+        self._asked.append((stream_id if type(stream_id) is str else None, observation))
 
     def saw(self, event: Any, connection: Any, exporter: Exporter) -> None:
         """Take an event that the server sent."""
@@ -70,11 +72,12 @@ class Conversation:
             asked = Asked(field(response, "model"), True)
             observation = Observation(API, asked, url_of(connection._connection), exporter)
             observation.streamed = True
-        if len(self._under_way) < WAITING_MAX:
-            exporter.open.add(observation)
-            self._under_way[field(response, "id")] = observation
-            observation.saw_first_chunk()
-            observation.saw(event)
+        if len(self._under_way) >= WAITING_MAX:
+            self._under_way.pop(next(iter(self._under_way))).finish()
+        exporter.open.add(observation)
+        self._under_way[field(response, "id")] = observation
+        observation.saw_first_chunk()
+        observation.saw(event)
 
     def _next(self, stream_id: object) -> Observation | None:
         """Return the oldest response that was asked for on a stream, without those refused."""
