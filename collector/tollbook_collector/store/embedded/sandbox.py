@@ -122,8 +122,12 @@ def clean_environment(environment: Mapping[str, str], temporary: Path) -> dict[s
     kept = {name: environment[name] for name in ENVIRONMENT_KEPT & environment.keys()}
     # Such a file runs whenever Python starts; that of opentelemetry-instrument sets variables.
     entries = kept.pop("PYTHONPATH", "").split(os.pathsep)
-    ours = (each for each in entries if not any(Path(each, name).exists() for name in CUSTOMIZED))
-    if path := os.pathsep.join(filter(None, ours)):
+    kept_entries = (
+        each
+        for each in entries
+        if each and not any(Path(each, name).exists() for name in CUSTOMIZED)
+    )
+    if path := os.pathsep.join(kept_entries):
         kept["PYTHONPATH"] = path
     # Without the last one the interpreter sets a variable of its own where no locale is set.
     return {**kept, "TMPDIR": str(temporary), "PYTHONCOERCECLOCALE": "0"}
