@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from tollbook_collector.detect import burst, noise, record, season
+from tollbook_collector.detect import burst, growth, noise, record, season
 from tollbook_collector.detect.channels import (
     BURSTING,
     CHANNELS,
@@ -73,6 +73,7 @@ class Scored:
         stretches: Sums over the grid's burst windows, shape (N, recurring channels, windows, R).
         again: How strange those of the last window are for their time, shape (N, recurring
             channels, R).
+        growth: Of what a call reads.
     """
 
     scores: Floats
@@ -87,6 +88,7 @@ class Scored:
     recurrence: Floats
     stretches: Floats
     again: Floats
+    growth: growth.Growth
 
 
 def _expect(state: State, rows: Floats) -> tuple[Floats, Floats, Floats, Floats]:
@@ -172,7 +174,10 @@ def score_rows(state: State, rows: Floats) -> Scored:
     floors = np.array([SCALE_MIN] * len(pairs) + [SILENCE_MIN])
     held = held / np.maximum(state.recurring_records.max(-1), floors)[..., None]
     both = held[:, :-1].reshape(len(rows), len(RECURRING), -1, count).max(2)
-    every = np.concatenate([scores.max(2), both, held[:, -1:], _silences(state, rows)], axis=1)
+    grows = growth.grown(state.growth, rows, grid, state.days)
+    every = np.concatenate(
+        [scores.max(2), both, held[:, -1:], _silences(state, rows), grows.scores], axis=1
+    )
     stretches = trailing_sums(
         state.tail_total[:, RECURRING], total[:, RECURRING], grid.burst_windows or (1,)
     )
@@ -193,6 +198,7 @@ def score_rows(state: State, rows: Floats) -> Scored:
         recurrence=np.concatenate([again, silences[1][:, None, -count:]], axis=1),
         stretches=stretches,
         again=strange,
+        growth=grows,
     )
 
 
@@ -281,6 +287,7 @@ def close_day(
         again=scored.again,
         peaks=peaks,
         stretches=stretches,
+        growth=growth.closed(state.growth, rows, scored.growth, state.days, known),
     )
 
 
