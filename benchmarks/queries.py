@@ -38,6 +38,7 @@ from playwright.sync_api import sync_playwright
 from tollbook_collector.answer.api import create_api
 from tollbook_collector.answer.questions import Period
 from tollbook_collector.app import Collector
+from tollbook_collector.ending import Ending
 from tollbook_collector.settings import OPEN_TENANT, Settings
 from tollbook_collector.spool.segment import Envelope, header, record
 from tollbook_collector.store import sql
@@ -325,7 +326,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as temporary:
         collector = Measured(Settings(data=options.data or Path(temporary), canary_every_s=0))
         run(collector, options)
-        collector.close()
+        collector.close(Ending())
 
 
 def run(collector: Measured, options: argparse.Namespace) -> None:

@@ -34,9 +34,9 @@ ENVIRONMENT_KEPT: Final = frozenset(
     {"LANG", "LC_ALL", "LD_LIBRARY_PATH", "PYTHONHOME", "PYTHONPATH", "TZ"}
 )
 # How the engine's allocator gives memory back, which its library reads at its start. By default it
-# does within seconds, and at once what is 64 MiB or more, while the next insert wants the same again:
-# a quarter of an insert's time went to pages that the kernel cleared anew (measured: 16 against 12 us
-# of CPU a span, for 0.2 GB more of memory). The engine gives all back where memory gets short.
+# does within seconds, and at once what is 64 MiB or more, while the next insert wants the same
+# again: a quarter of its time went to pages that the kernel cleared anew (measured: 16 against
+# 12 us of CPU a span, for 0.2 GB more). The engine gives all back where memory gets short.
 ALLOCATOR: Final = "dirty_decay_ms:30000,oversize_threshold:0"
 CUSTOMIZED: Final = ("sitecustomize.py", "usercustomize.py")
 # A merge opens every column of every part it reads.
