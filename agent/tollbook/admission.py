@@ -9,6 +9,7 @@ import inspect
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any, Final, Protocol, runtime_checkable
@@ -42,27 +43,43 @@ class Adjustable(Protocol):
         """
 
 
-class Limits:
+class Limits(AbstractContextManager[bool]):
     """What all limits of a process share: the lock, the prices, and the ends to be noted.
+
+    A block of it holds the lock. Its value is False in a block inside of another one of the same
+    thread: a finalizer, a signal's handler or a `repr` of the program's may make a call in the
+    middle of a decision, and neither may it wait for itself nor change what is half changed.
 
     Args:
         losses: Where faults are counted.
     """
 
     def __init__(self, losses: Losses) -> None:
-        self.lock = threading.Lock()
         self.losses = losses
+        self._lock = threading.RLock()
+        self._depth = 0
         self._prices = PriceBook(RATES_PATH, losses)
         self._ended: deque[tuple[Reservation, Observation | Call]] = deque()
+
+    def __enter__(self) -> bool:
+        self._lock.acquire()
+        self._depth += 1
+        return self._depth == 1
+
+    def __exit__(self, *_: object) -> None:
+        self._depth -= 1
+        self._lock.release()
 
     def note(self, reservation: "Reservation", ended: "Observation | Call") -> None:
         """Take the end of a call. Never waits, never raises."""
         self._ended.append((reservation, ended))
-        if self.lock.acquire(blocking=False):
+        if self._lock.acquire(blocking=False):
             try:
-                self.settle_all()
+                with self as alone:
+                    if alone:
+                        self.settle_all()
             finally:
-                self.lock.release()
+                self._lock.release()
 
     def settle_all(self) -> None:
         """Settle the calls that ended. With the lock held."""
@@ -223,7 +240,10 @@ class Admission:
 
     def _try(self) -> tuple[Reservation | None, Refused | None]:
         holds: list[Hold] = []
-        with self._limits.lock:
+        with self._limits as alone:
+            if not alone:
+                self._limits.losses.count(FAULT)
+                return Reservation(self._limits, self._attempt, ()), None
             self._limits.settle_all()
             attempt = self._limits.estimate(self._attempt, self._start_time_ns)
             try:

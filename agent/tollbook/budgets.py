@@ -252,8 +252,9 @@ class Budget(AbstractContextManager["Budget"]):
 
     def _now(self) -> Spending:
         limits = PROCESS.shared_limits()
-        with limits.lock:
-            limits.settle_all()
+        with limits as alone:
+            if alone:
+                limits.settle_all()
             spending = self._spending()
             return Spending(spending.usd, spending.tokens, spending.calls, spending.held_usd)
 

@@ -174,6 +174,8 @@ class Observation:
 
     def fail(self, error: BaseException) -> None:
         """Record that the call ended with an exception, of which only the class is kept."""
+        if RESENT.get():
+            self.count_resends()
         self.finish(type(error).__qualname__)
 
     def finish(self, error_type: str | None = None) -> None:
@@ -197,6 +199,8 @@ class Observation:
 
     def saw_first_chunk(self) -> None:
         """Record that the first chunk of a stream is here."""
+        if RESENT.get():  # of a request that is sent when it is first read
+            self.count_resends()
         self.first_chunk_ns = perf_counter_ns() - self.started_ns
 
     def saw(self, event: Any) -> None:
@@ -273,8 +277,6 @@ class Meter:
             try:
                 result = request(client, *args, **kwargs)
             except BaseException as error:
-                if RESENT.get():
-                    observation.count_resends()
                 observation.fail(error)
                 raise
             return self._settle(observation, result)
@@ -296,8 +298,6 @@ class Meter:
             try:
                 result = await request(client, *args, **kwargs)
             except BaseException as error:
-                if RESENT.get():
-                    observation.count_resends()
                 observation.fail(error)
                 raise
             return self._settle(observation, result)

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Context, Decimal
-from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
@@ -144,10 +143,18 @@ class PriceBook:
     path: Path
     losses: Losses
     _remembered: dict[tuple[str, str], Model | None] = field(default_factory=dict)
+    # Not a `cached_property`: before Python 3.12 that has a lock, one for all instances, and a
+    # child that is forked while a thread reads the file would wait for that thread without an end.
+    _models: Mapping[str, list[Model]] | None = None
 
-    @cached_property
+    @property
     def models(self) -> Mapping[str, list[Model]]:
         """Models by provider, in the order of the file."""
+        if self._models is None:
+            self._models = self._read()
+        return self._models
+
+    def _read(self) -> Mapping[str, list[Model]]:
         models: dict[str, list[Model]] = {}
         try:
             book = json.loads(self.path.read_bytes())

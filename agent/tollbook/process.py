@@ -4,7 +4,6 @@ import atexit
 import importlib
 import os
 import sys
-import threading
 from typing import TYPE_CHECKING, Final
 
 from tollbook.tally import FAULT, SPAN_REASONS, Losses
@@ -19,7 +18,6 @@ if TYPE_CHECKING:  # imported when they are needed: `import tollbook` is to cost
 
 EXIT_TIMEOUT_S: Final = 0.8  # how long the end of the process may wait for the collector
 REPORT_TIMEOUT_S: Final = 0.5  # and then for a report of what was lost, if all else was taken
-MAKING: Final = threading.Lock()  # held while what is made once is made
 FLUSH_TIMEOUT_S_MAX: Final = 3600.0
 # Among multiprocessing's finalizers: after those of the program, which have a higher priority.
 FINALIZER_PRIORITY: Final = -100
@@ -34,6 +32,7 @@ IMPORTED_LATE: Final = (
     "tollbook.budgets",
     "tollbook.circuit",
     "tollbook.decoration",
+    "tollbook.disclose",
     "tollbook.evaluation",
     "tollbook.flushed",
     "tollbook.hand_over",
@@ -55,7 +54,7 @@ class Process:
     __slots__ = (
         "__weakref__",
         "_ledgers",
-        "_limits",
+        "_made",
         "exporter",
         "guards",
         "hooked",
@@ -67,18 +66,19 @@ class Process:
         self.exporter: Exporter | None = None
         self.hooked = False
         self.guards: tuple[Guard, ...] = ()  # limits of every call, whatever its scope
-        self._limits: Limits | None = None
+        self._made: dict[str, Limits] = {}  # "limits", once there are some
         self._ledgers: Ledgers | None = None
 
     def shared_limits(self) -> "Limits":
         """Return what all limits share, made when the first limit is met."""
-        if self._limits is None:
+        limits = self._made.get("limits")
+        if limits is None:
             from tollbook.admission import Limits
 
-            with MAKING:
-                if self._limits is None:
-                    self._limits = Limits(self.losses)
-        return self._limits
+            # One step, so that of several threads one wins, and no lock: a child that is forked
+            # while another thread holds one could never take it.
+            limits = self._made.setdefault("limits", Limits(self.losses))
+        return limits
 
     def ledgers(self) -> "Ledgers":
         """Return the spending of budgets that outlive a block. With the lock of the limits held."""
@@ -127,7 +127,7 @@ class Process:
         from tollbook.served import Served
 
         program = os.urandom(16).hex()
-        served = Served(self.shared_limits().lock, self.losses, program, settings)
+        served = Served(self.shared_limits(), self.losses, program, settings)
         exporter.served = served
         self.guards = (*self.guards, served)
         if settings.limits == "closed":
@@ -207,7 +207,7 @@ class Process:
         """Import what would be imported late, so that no thread is in the middle of that now."""
         try:
             if self.exporter is not None and self.exporter.enabled:
-                for name in IMPORTED_LATE:
+                for name in (*IMPORTED_LATE, *_being_imported()):
                     importlib.import_module(name)
         except Exception:
             self.losses.count(FAULT)
@@ -226,10 +226,10 @@ class Process:
                 if before.span_file is not None:
                     before.span_file.disown()
                 self._keep_spans(before.settings)
-            self._limits = None  # another thread of the parent may have held its lock
+            self._made = {}  # another thread of the parent may have held the lock of its limits
             if before is not None and before.served is not None and self.exporter is not None:
                 # The lease is the parent's; the child asks for one of its own.
-                child = before.served.in_child(self.shared_limits().lock, self.losses)
+                child = before.served.in_child(self.shared_limits(), self.losses)
                 self.guards = tuple(child if g is before.served else g for g in self.guards)
                 self.exporter.served = child
             self._flush_at_end_of_worker()
@@ -247,6 +247,16 @@ class Process:
         process = sys.modules.get("multiprocessing.process")
         if process is not None and process.parent_process() is not None:
             _register_finalizers(self)
+
+
+def _being_imported() -> list[str]:
+    """Return the modules that a thread of ours may be in the middle of, as those of `clients`."""
+    return [
+        name
+        for name, module in tuple(sys.modules.items())
+        if (name.startswith("tollbook.") or name == "logging")
+        and getattr(getattr(module, "__spec__", None), "_initializing", False)
+    ]
 
 
 def _register_finalizers(process: Process) -> None:

@@ -7,8 +7,8 @@ collector cannot be asked, calls are made (`open`) or refused (`closed`), as the
 
 import json
 import os
-import threading
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import ROUND_UP, Decimal, InvalidOperation
@@ -136,14 +136,18 @@ class Served:
     """The limits of the collector, as far as they are known.
 
     Args:
-        lock: Held while limits are looked at and replaced.
+        lock: Its block is held while limits are looked at and replaced.
         losses: Where answers that cannot be read are counted.
         program: Names this process to the collector.
         settings: Which calls these are, and what holds while nothing is known.
     """
 
     def __init__(
-        self, lock: threading.Lock, losses: Losses, program: str, settings: Settings
+        self,
+        lock: AbstractContextManager[bool],
+        losses: Losses,
+        program: str,
+        settings: Settings,
     ) -> None:
         self.known_at: float | None = None  # monotonic seconds
         self._lock = lock
@@ -155,7 +159,7 @@ class Served:
         self._next_at = 0.0
         self._settings = settings
 
-    def in_child(self, lock: threading.Lock, losses: Losses) -> "Served":
+    def in_child(self, lock: AbstractContextManager[bool], losses: Losses) -> "Served":
         """Return the same for a forked child, which knows nothing yet."""
         return Served(lock, losses, os.urandom(16).hex(), self._settings)
 

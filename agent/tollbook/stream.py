@@ -12,7 +12,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, 
 from types import AsyncGeneratorType
 from typing import Any, Final, cast
 
-from tollbook.meter import Observation
+from tollbook.meter import RESENT, Observation
 from tollbook.tally import FAULT
 
 BODY_KINDS: Final = ("SyncByteStream", "AsyncByteStream")
@@ -105,6 +105,7 @@ def tapped_when_read(source: Iterator[Any], observation: Observation) -> Iterato
     """
     observation.begin_now()
     observation.streamed = True
+    RESENT.set(-1)  # each time that it is sent is counted, the first one too
     yield from tapped(source, Watch(observation))
 
 

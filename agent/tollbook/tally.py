@@ -1,7 +1,6 @@
 """Counts that threads, signal handlers and finalizers add to without taking a lock."""
 
 import itertools
-import threading
 from collections.abc import Mapping
 from typing import Final
 
@@ -44,29 +43,25 @@ SPAN_REASONS: Final = REASONS[:4]
 
 
 class Tally:
-    """A number that only grows, exact without a lock on the adding side.
+    """A number that only grows, exact without a lock.
 
-    A finalizer may run while its own thread is inside any of our functions, so adding must not
-    lock; `itertools.count` advances atomically. Reading advances it too and subtracts the reads.
+    A finalizer or a signal handler may run while its own thread is inside any of our functions, and
+    a child be forked while another is, so nothing locks: `itertools.count` advances atomically.
     """
 
-    __slots__ = ("_count", "_lock", "_reads")
+    __slots__ = ("_count",)
 
     def __init__(self) -> None:
         self._count = itertools.count()
-        self._reads = 0
-        self._lock = threading.Lock()
 
     def add(self) -> None:
         """Add one."""
         next(self._count)
 
     def value(self) -> int:
-        """Return how often `add` was called. Not for finalizers: it locks."""
-        with self._lock:
-            number = next(self._count) - self._reads
-            self._reads += 1
-            return number
+        """Return how often `add` was called."""
+        # "count(7)": its repr is the one look at it that does not advance it.
+        return int(repr(self._count)[len("count(") : -1])
 
 
 class Losses:

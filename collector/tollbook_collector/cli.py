@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import sys
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
@@ -124,6 +126,7 @@ def up(
     api: ApiAddress = None,
     clickhouse_url: ClickHouseUrl = None,
     log_format: Annotated[str | None, typer.Option(help="text or json. [text]")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Say where it listens in JSON.")] = False,
 ) -> None:
     """Start a collector, with its embedded store unless a ClickHouse is named."""
     settings = _settings(
@@ -153,7 +156,7 @@ def up(
 
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(serve(settings, partial(_show_start, settings.data)))
+            runner.run(serve(settings, partial(show_start, settings.data, as_json)))
     except (
         AddressInUse,
         AlreadyOwned,
@@ -184,13 +187,18 @@ def demo(
     otlp_http: OtlpHttp = None,
     otlp_grpc: OtlpGrpc = None,
     api: ApiAddress = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print only JSON, and end when done as with --exit.")
+    ] = False,
 ) -> None:
     """Replay a real trace through real clients and show what it cost."""
     from tollbook_collector.demo.run import run_demo
 
     # Made-up calls have a directory of their own, so that they never mix with real ones.
     settings = _settings(data=data or DEMO_DATA, otlp_http=otlp_http, otlp_grpc=otlp_grpc, api=api)
-    raise typer.Exit(run_demo(settings, calls, leave, console))
+    # The last line is the JSON: with --json what comes before it is for eyes, and goes to stderr.
+    shown = errors if as_json else console
+    raise typer.Exit(run_demo(settings, calls, leave or as_json, shown, as_json))
 
 
 @app.command()
@@ -236,14 +244,20 @@ def doctor(data: Data = None, api: Api = DEFAULT_API, as_json: AsJson = False) -
 
 
 @app.command()
-def version() -> None:
+def version(as_json: AsJson = False) -> None:
     """Print the version."""
     from importlib.metadata import version as distribution_version
 
-    typer.echo(distribution_version("tollbook"))
+    said = distribution_version("tollbook")
+    typer.echo(json.dumps({"version": said}) if as_json else said)
 
 
-def _show_start(data: Path, addresses: "Addresses") -> None:
+def show_start(data: Path, as_json: bool, addresses: "Addresses") -> None:
+    """Say where a collector listens, for people or as one line of JSON."""
+    if as_json:
+        typer.echo(json.dumps({**asdict(addresses), "data": str(data.resolve())}))
+        sys.stdout.flush()
+        return
     console.print(Text("tollbook takes spans and answers questions", style="bold green"))
     rows = {
         "OTLP/HTTP": f"{addresses.otlp_http}/v1/traces",

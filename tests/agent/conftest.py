@@ -490,7 +490,7 @@ def collector(monkeypatch: pytest.MonkeyPatch) -> Iterator[Collector]:
     """A collector that this process sends to, with nothing left over from other tests."""
     monkeypatch.setattr(PROCESS, "exporter", None)
     monkeypatch.setattr(PROCESS, "losses", Losses())
-    monkeypatch.setattr(PROCESS, "_limits", None)
+    monkeypatch.setattr(PROCESS, "_made", {})
     monkeypatch.setattr(PROCESS, "_ledgers", None)
     for name in [name for name in os.environ if name.startswith(("OTEL_", "TOLLBOOK_"))]:
         monkeypatch.delenv(name)

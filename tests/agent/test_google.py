@@ -318,6 +318,55 @@ def test_the_librarys_retries_are_one_span(wire: Any, delivered: Delivered) -> N
     assert span.attributes["http.request.resend_count"] == 1
 
 
+def test_the_librarys_retries_of_a_stream_are_one_span(wire: Any, delivered: Delivered) -> None:
+    for _ in range(2):
+        wire.say({"error": {"code": 503, "message": SECRET, "status": "X"}}, 503)
+    wire.events(chunks())
+    again = {"attempts": 3, "initial_delay": 0.01, "max_delay": 0.01}
+    options = {"base_url": wire.url, "retry_options": again}
+
+    with genai.Client(api_key="k", http_options=options) as client:
+        list(client.models.generate_content_stream(**ASK))
+        list(client.models.generate_content_stream(**ASK))
+
+    repeated, straight = delivered()
+    assert len(wire.requests) == 4
+    assert_content(repeated, streamed=True)
+    assert repeated.attributes["http.request.resend_count"] == 2
+    assert "http.request.resend_count" not in straight.attributes
+
+
+async def test_the_librarys_retries_of_an_async_stream_are_one_span(
+    wire: Any, delivered: Delivered
+) -> None:
+    wire.say({"error": {"code": 503, "message": SECRET, "status": "X"}}, 503)
+    wire.events(chunks())
+    again = {"attempts": 2, "initial_delay": 0.01, "max_delay": 0.01}
+    options = {"base_url": wire.url, "retry_options": again}
+
+    async with genai.Client(api_key="k", http_options=options).aio as client:
+        assert [_ async for _ in await client.models.generate_content_stream(**ASK)]
+
+    (span,) = delivered()
+    assert span.attributes["http.request.resend_count"] == 1
+
+
+def test_a_stream_that_is_refused_each_time_says_how_often(wire: Any, delivered: Delivered) -> None:
+    wire.say({"error": {"code": 503, "message": SECRET, "status": "X"}}, 503)
+    again = {"attempts": 3, "initial_delay": 0.01, "max_delay": 0.01}
+    options = {"base_url": wire.url, "retry_options": again}
+
+    with (
+        genai.Client(api_key="k", http_options=options) as client,
+        pytest.raises(genai.errors.ServerError),
+    ):
+        list(client.models.generate_content_stream(**ASK))
+
+    (span,) = delivered()
+    assert span.attributes["error.type"] == "ServerError"
+    assert span.attributes["http.request.resend_count"] == 2
+
+
 def test_another_model_is_asked_where_a_limit_says_so(
     client: Any, wire: Any, delivered: Delivered
 ) -> None:

@@ -109,6 +109,22 @@ def test_a_stream_that_ends_early_says_that_it_is_not_all(
     assert span.attributes["gen_ai.response.id"] == "c-1"
 
 
+def test_the_library_has_no_retries_so_each_is_a_call_of_the_programs(
+    client: Any, wire: Any, delivered: Delivered
+) -> None:
+    wire.say({"error": SECRET}, 503)
+    wire.say(answer())
+
+    with pytest.raises(hub.errors.HfHubHTTPError):
+        client.chat_completion(**ASK)
+    client.chat_completion(**ASK)
+
+    refused, answered = delivered()
+    assert len(wire.requests) == 2
+    assert "gen_ai.usage.output_tokens" not in refused.attributes
+    assert_chat(answered)
+
+
 @pytest.mark.parametrize("streamed", [False, True])
 def test_an_error_reaches_the_caller_unchanged_and_is_recorded(
     streamed: bool, client: Any, wire: Any, delivered: Delivered

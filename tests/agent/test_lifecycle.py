@@ -75,7 +75,7 @@ def test_sigterm_ends_a_process_whose_main_thread_holds_our_locks(run_python: An
     program = """
 call("main")
 exporter = tollbook.process.PROCESS.exporter
-with exporter._cycle, exporter._accepted._lock:
+with exporter._cycle, exporter._progress:
     os.kill(os.getpid(), signal.SIGTERM)
     signal.pause()
 """

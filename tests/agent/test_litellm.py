@@ -205,3 +205,25 @@ def test_a_stream_of_its_own_that_ends_early_says_that_it_is_not_all(
     (span,) = delivered()
     assert span.attributes["tollbook.usage.complete"] is False
     assert "tollbook.cost_usd" not in span.attributes
+
+
+def test_a_call_that_it_makes_again_is_billed_once_and_each_request_is_seen(
+    wire: Any, delivered: Delivered
+) -> None:
+    wire.say({"error": {"type": "api_error", "message": SECRET}}, 500)
+    wire.say(MESSAGE)
+
+    litellm.completion(
+        "anthropic/claude-sonnet-4-6",
+        MESSAGES,
+        api_base=wire.url,
+        api_key="k",
+        max_tokens=256,
+        num_retries=1,
+    )
+
+    refused, answered = delivered()
+    assert len(wire.requests) == 2
+    assert refused.status_code == 2
+    assert "gen_ai.usage.output_tokens" not in refused.attributes
+    assert_message(answered)

@@ -176,16 +176,36 @@ def test_embeddings_are_one_span(client: Any, wire: Any, delivered: Delivered) -
     assert span.attributes["gen_ai.usage.input_tokens"] == 19
 
 
+RETRIES: Any = RetryConfig("backoff", BackoffStrategy(1, 2, 1.0, 5000), True)
+
+
 def test_a_call_that_is_repeated_is_one_span(wire: Any, delivered: Delivered) -> None:
     wire.say({"error": SECRET}, 503)
+    wire.say({"error": SECRET}, 429)
     wire.say(answer())
-    retries = RetryConfig("backoff", BackoffStrategy(1, 2, 1.0, 5000), True)
-    with mistralai.Mistral(api_key="k", server_url=wire.url, retry_config=retries) as client:
+    with mistralai.Mistral(api_key="k", server_url=wire.url, retry_config=RETRIES) as client:
+        client.chat.complete(**ASK)
         client.chat.complete(**ASK)
 
+    repeated, straight = delivered()
+    assert len(wire.requests) == 4
+    assert_chat(repeated)
+    assert repeated.attributes["http.request.resend_count"] == 2
+    assert "http.request.resend_count" not in straight.attributes
+
+
+async def test_an_async_stream_that_is_repeated_is_one_span(
+    wire: Any, delivered: Delivered
+) -> None:
+    wire.say({"error": SECRET}, 500)
+    wire.events(chunks(), done=True)
+    async with mistralai.Mistral(api_key="k", server_url=wire.url, retry_config=RETRIES) as client:
+        stream = await client.chat.stream_async(**ASK)
+        assert [_ async for _ in stream]
+
     (span,) = delivered()
-    assert len(wire.requests) == 2
-    assert_chat(span)
+    assert_chat(span, streamed=True)
+    assert span.attributes["http.request.resend_count"] == 1
 
 
 def test_another_model_is_asked_where_a_limit_says_so(

@@ -147,6 +147,21 @@ def test_a_stream_that_is_never_read_is_no_call(
     assert wire.requests == []
 
 
+def test_the_library_has_no_retries_so_each_is_a_call_of_the_programs(
+    client: Any, wire: Any, delivered: Delivered
+) -> None:
+    wire.say({"error": SECRET}, 503)
+    wire.say(END)
+
+    with pytest.raises(ollama.ResponseError):
+        client.chat(**ASK)
+    client.chat(**ASK)
+
+    refused, answered = delivered()
+    assert refused.attributes["error.type"] == "ResponseError"
+    assert "error.type" not in answered.attributes
+
+
 @pytest.mark.parametrize("streamed", [False, True])
 def test_an_error_reaches_the_caller_unchanged_and_is_recorded(
     streamed: bool, client: Any, wire: Any, delivered: Delivered

@@ -229,7 +229,7 @@ def test_processes_together_spend_no_more_than_the_budget_has(lending: Lending) 
         from tollbook.admission import Admission
         from tollbook.guard import Attempt, Outcome
 
-        one = Served(threading.Lock(), Losses(), name, settings)
+        one = Served(limits, Losses(), name, settings)
         attempt = Attempt("openai", "chat", "gpt-4o", 1000, 1000, 1000, 1000)
         for _ in range(40):
             one.ask(settings)

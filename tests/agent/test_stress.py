@@ -1,14 +1,22 @@
 """Forks, signals, collections and log lines in the middle of things: no hang, no double."""
 
+import ast
 import os
 import random
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+import tollbook
+from tollbook.process import IMPORTED_LATE
+
+AGENT = Path(tollbook.__file__).parent
+# What `instrument()` itself imports in the thread that calls it, and what only a command does.
+IMPORTED_BY_INSTRUMENT = {"tollbook.export", "tollbook.settings", "tollbook.termination"}
 FORKS = int(os.environ.get("STRESS_FORKS", "30"))
 STRESS = """
-import gc, os, random, signal, sys, threading, tollbook
+import faulthandler, gc, os, random, signal, sys, threading, tollbook
 seed, forks = int(sys.argv[1]), int(sys.argv[2])
 chance = random.Random(seed)
 tollbook.instrument(endpoint=os.environ["COLLECTOR"])
@@ -37,7 +45,8 @@ for number in range(forks):
         tollbook.flush(0.01)
     child = os.fork()
     if child == 0:
-        signal.alarm(120)  # a child that hangs dies of it
+        faulthandler.dump_traceback_later(110)  # says where a child hangs that then dies of it
+        signal.alarm(120)
         call(f"child {number}")
         with tollbook.budget(calls=1):
             call(f"budget {number}")
@@ -68,6 +77,49 @@ def test_children_that_are_forked_at_any_moment_deliver_once_and_never_hang(
     children = sorted(name for name in who if name != "thread")
     assert children == sorted(f"{kind} {n}" for kind in ("child", "budget") for n in range(FORKS))
     assert len({span.span_id for span in collector.spans}) == len(collector.spans)
+
+
+FORKED_WHILE_PRICES_ARE_READ = """
+import faulthandler, json, os, signal, threading, tollbook
+
+def slow(content):
+    if threading.current_thread() is not threading.main_thread() and not reading.is_set():
+        reading.set()
+        go_on.wait(60)
+    return loads(content)
+
+reading, go_on, loads = threading.Event(), threading.Event(), json.loads
+tollbook.instrument(endpoint=os.environ["COLLECTOR"])
+{before}
+
+def call():
+    with tollbook.budget(usd=1), tollbook.call(provider="openai", model="gpt-4o") as one:
+        one.usage(input_tokens=1, output_tokens=1)
+
+json.loads = slow
+threading.Thread(target=call, daemon=True).start()
+assert reading.wait(60)
+child = os.fork()
+if child == 0:
+    faulthandler.dump_traceback_later(50)  # says where a child hangs that then dies of it
+    signal.alarm(60)
+    call()
+    os._exit(0 if tollbook.flush(50).delivered == 1 else 1)
+assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+go_on.set()
+"""
+
+
+@pytest.mark.parametrize("before", ["", "tollbook.budget(calls=1)"])
+def test_a_child_that_is_forked_while_a_thread_reads_the_prices_reads_them_itself(
+    before: str, run_python: Any, collector: Any
+) -> None:
+    program = FORKED_WHILE_PRICES_ARE_READ.format(before=before)
+
+    ended = run_python(program, PYTHONWARNINGS="ignore")
+
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert "gpt-4o" in [span.attributes["gen_ai.request.model"] for span in collector.spans]
 
 
 FORKED_IN_AN_IMPORT = """
@@ -109,6 +161,89 @@ def test_a_child_that_is_forked_while_a_module_of_ours_is_imported_can_import_it
 
     assert (ended.returncode, ended.stderr) == (0, "")
     assert len(collector.spans) == 2
+
+
+def imports_in_functions(path: Path) -> set[str]:
+    """Return the modules of ours that functions of a module import, those for types left out."""
+    functions = [
+        node
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    ]
+    return {
+        node.module if node.module != "tollbook" else f"tollbook.{node.names[0].name}"
+        for function in functions
+        for node in ast.walk(function)
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("tollbook")
+    }
+
+
+def test_all_that_a_thread_may_import_is_imported_before_a_fork(run_python: Any) -> None:
+    paths = [path for path in AGENT.rglob("*.py") if path.parent.name != "startup"]
+    late = set().union(*(imports_in_functions(path) for path in paths)) - IMPORTED_BY_INSTRUMENT
+    program = f"""
+import os, sys, tollbook
+tollbook.instrument()
+os.waitpid(os.fork() or os._exit(0), 0)
+print(sorted({late} - set(sys.modules)))
+"""
+
+    ended = run_python(program)
+
+    assert late
+    assert (ended.stdout, ended.stderr) == ("[]\n", "")
+    assert late & set(IMPORTED_LATE)
+
+
+def test_no_lock_is_shared_by_all_of_a_process_or_a_class() -> None:
+    """A fork in the middle of what it guards would leave it locked in the child for good."""
+    found = [
+        f"{path.name}:{getattr(node, 'lineno', 1)}"
+        for path in AGENT.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if (isinstance(node, ast.ImportFrom) and "cached_property" in ast.unparse(node))
+        or (
+            isinstance(node, ast.Module | ast.ClassDef)
+            and any(
+                isinstance(line, ast.Assign | ast.AnnAssign)
+                and any(name in ast.unparse(line) for name in ("Lock(", "Condition(", "Event("))
+                for line in node.body
+            )
+        )
+    ]
+
+    assert found == []
+
+
+CALL_IN_A_DECISION = """
+import faulthandler, os, openai, tollbook
+faulthandler.dump_traceback_later(60, exit=True)
+tollbook.instrument(endpoint=os.environ["COLLECTOR"])
+
+class Odd:
+    def __repr__(self):  # of a request that is compared with others, under the lock
+        with tollbook.call(provider="local", model="llama"):
+            return "odd"
+
+with openai.OpenAI(api_key="k", base_url=os.environ["PROVIDER"] + "/v1") as client:
+    with tollbook.run("agent", repeats_max=3), tollbook.budget(usd=1) as budget:
+        try:
+            client.chat.completions.create(model="gpt-4o", messages=[], extra_body={"odd": Odd()})
+        except TypeError:
+            pass
+        assert (budget.spent_calls, budget.held_usd) == (1, 0), budget.spent_calls
+flushed = tollbook.flush(60)
+print(flushed.delivered, flushed.lost["fault"])
+faulthandler.cancel_dump_traceback_later()
+"""
+
+
+def test_a_call_in_the_middle_of_the_decision_about_another_one_waits_for_nothing(
+    run_python: Any,
+) -> None:
+    ended = run_python(CALL_IN_A_DECISION)
+
+    assert (ended.stdout, ended.stderr) == ("3 1\n", "")
 
 
 RECURSION = """

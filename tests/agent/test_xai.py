@@ -32,8 +32,13 @@ class Service(chat_pb2_grpc.ChatServicer):
     """Answers chats; with a status it refuses them."""
 
     status: Any = None
+    refusals = 0  # that come before the first answer
+    asked = 0
 
     def GetCompletion(self, request: Any, context: Any) -> Any:  # noqa: N802
+        self.asked += 1
+        if self.asked <= self.refusals:
+            context.abort(grpc.StatusCode.UNAVAILABLE, SECRET)
         if self.status is not None:
             context.abort(self.status, SECRET)
         message = chat_pb2.CompletionMessage(role="ROLE_ASSISTANT", content=SECRET)
@@ -168,6 +173,18 @@ def test_the_librarys_own_tracing_does_not_record_the_call_again(
     monkeypatch.setattr(PROCESS, "exporter", None)
     with pytest.raises(AssertionError, match="own span"):
         chat.sample()
+
+
+def test_what_grpc_sends_again_by_itself_is_one_span(
+    chat: Any, service: Any, delivered: Delivered
+) -> None:
+    service.refusals = 1
+
+    chat.sample()
+
+    (span,) = delivered()
+    assert service.asked == 2
+    assert_chat(span)
 
 
 @pytest.mark.parametrize("streamed", [False, True])

@@ -23,7 +23,7 @@ from tollbook_collector.intake.allowance import Allowance
 from tollbook_collector.intake.key_desk import KeyDesk
 from tollbook_collector.intake.key_file import KeyFile
 from tollbook_collector.intake.keyring import OPEN_KEY, Keyring
-from tollbook_collector.intake.keys import Key
+from tollbook_collector.intake.keys import ADMIN, INGEST, QUERY, VIEW, Key, new_key
 from tollbook_collector.money.allocation import Allocation
 from tollbook_collector.policy import Policy
 from tollbook_collector.store.client import ClickHouse
@@ -73,6 +73,24 @@ class Reading:
 
     def faults(self) -> list[str]:
         return []
+
+
+class Keyed(Reading):
+    """A collector of one tenant with a key of each scope."""
+
+    def __init__(self, store: ClickHouse, tenant: str, directory: Path) -> None:
+        super().__init__(store, tenant)
+        self.keyring = Keyring(PEPPER)
+        self.key_desk = KeyDesk(KeyFile(directory))
+        made = {scope: new_key(PEPPER, tenant, (scope,)) for scope in (VIEW, QUERY, ADMIN, INGEST)}
+        self.keys = {scope: key for scope, (key, _) in made.items()}
+        self.tokens = {scope: token for scope, (_, token) in made.items()}
+        self.keyring.put({key.id: key for key in self.keys.values()})
+
+
+@pytest.fixture(name="keyed")
+def _keyed(priced: ClickHouse, tenant: str, tmp_path: Path) -> Keyed:
+    return Keyed(priced, tenant, tmp_path)
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from urllib.parse import quote
 
 import pytest
@@ -15,34 +14,12 @@ from tollbook_collector.answer.api import create_api
 from tollbook_collector.answer.login import own_path
 from tollbook_collector.answer.pages.render import NAVIGATION
 from tollbook_collector.answer.session import Session
-from tollbook_collector.intake.key_desk import KeyDesk
-from tollbook_collector.intake.key_file import KeyFile
-from tollbook_collector.intake.keyring import Keyring
-from tollbook_collector.intake.keys import ADMIN, INGEST, QUERY, VIEW, Pepper, changed, new_key
-from tollbook_collector.store.client import ClickHouse
+from tollbook_collector.intake.keys import ADMIN, INGEST, QUERY, VIEW, Pepper, changed
 
-from .conftest import Reading
+from .conftest import Keyed
 
 HTML = {"accept": "text/html"}
 Browser = Callable[[str], TestClient]
-
-
-class Keyed(Reading):
-    """A collector of one tenant with a key of each scope."""
-
-    def __init__(self, store: ClickHouse, tenant: str, directory: Path) -> None:
-        super().__init__(store, tenant)
-        self.keyring = Keyring(PEPPER)
-        self.key_desk = KeyDesk(KeyFile(directory))
-        made = {scope: new_key(PEPPER, tenant, (scope,)) for scope in (VIEW, QUERY, ADMIN, INGEST)}
-        self.keys = {scope: key for scope, (key, _) in made.items()}
-        self.tokens = {scope: token for scope, (_, token) in made.items()}
-        self.keyring.put({key.id: key for key in self.keys.values()})
-
-
-@pytest.fixture(name="keyed")
-def _keyed(priced: ClickHouse, tenant: str, tmp_path: Path) -> Keyed:
-    return Keyed(priced, tenant, tmp_path)
 
 
 @pytest.fixture(name="browser")

@@ -169,7 +169,7 @@ def test_the_demo_stores_every_call_at_its_published_price_and_leaves_nothing_be
 ) -> None:
     expected_usd = sum((cost_usd(call) for call in plan_calls(CALLS)), Decimal(0))
 
-    demo = start("--exit", "--calls", str(CALLS))
+    demo = start("--json", "--calls", str(CALLS))
     screen, _ = demo.process.communicate(timeout=WAIT_S)
 
     assert demo.process.returncode == 0, screen

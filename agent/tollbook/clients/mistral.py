@@ -1,8 +1,9 @@
 """The Mistral library, and its clients for Azure and Google Cloud."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import wraps
 from types import MappingProxyType, ModuleType
 from typing import Any, Final
 
@@ -10,7 +11,7 @@ from tollbook.clients.completions import Completions
 from tollbook.clients.field import field, latest, token_count
 from tollbook.clients.http_response import arguments_with_model, settle_response
 from tollbook.export import Exporter
-from tollbook.meter import Api, Asked, Facts, Meter, Observation
+from tollbook.meter import RESENT, Api, Asked, Facts, Meter, Observation, sent_again
 from tollbook.model_call import Usage
 from tollbook.process import Process
 
@@ -68,6 +69,7 @@ class MistralLibrary:
         api = next((api for end, api in APIS.items() if path.endswith(end)), None)
         if api is None:
             return None
+        RESENT.set(-1)  # as each time that it is sent is counted, the first one too
         body = json.loads(request.content)
         stream = bool(args[3] if len(args) > 3 else kwargs.get("stream"))
         asked = api.asked(body)._replace(stream=stream, seed=body.get("random_seed"))
@@ -90,3 +92,20 @@ def patch(module: ModuleType, process: Process) -> None:
     meter, client = Meter(MistralLibrary(), process), module.BaseSDK
     client.do_request = meter.wrap(client.do_request)
     client.do_request_async = meter.wrap_async(client.do_request_async)
+    for name in ("retry", "retry_async"):
+        again = getattr(module.utils, name)
+        if not hasattr(again, "__wrapped__"):
+            setattr(module.utils, name, counted(again))
+
+
+def counted(retry: Callable[..., Any]) -> Callable[..., Any]:
+    """Return the library's function that sends a request until it succeeds, with its sends counted.
+
+    It returns what `retry` does, which is a coroutine where the request is one.
+    """
+
+    @wraps(retry)
+    def counting(send: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        return retry(sent_again(send), *args, **kwargs)
+
+    return counting

@@ -8,8 +8,8 @@ import functools
 import json
 import re
 import threading
-from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from time import perf_counter_ns, sleep, time
 from types import ModuleType
@@ -41,11 +41,13 @@ RESULT_LINE: Final = re.compile(rb'^\s*\{(?=[^\n]*"custom_id")(?=[^\n]*"response
 
 
 class Seen:
-    """Ids of the answers that were recorded, so that one that is read twice is billed once."""
+    """Ids of the answers that were recorded, so that one that is read twice is billed once.
+
+    It has no lock, which a child could be forked with while another thread holds it.
+    """
 
     def __init__(self) -> None:
-        self._ids: OrderedDict[str, None] = OrderedDict()
-        self._lock = threading.Lock()
+        self._ids: dict[str, object] = {}
 
     def __contains__(self, name: object) -> bool:
         return name in self._ids
@@ -58,13 +60,13 @@ class Seen:
         """Return whether an id is new; what is no id always is."""
         if not isinstance(name, str):
             return True
-        with self._lock:
-            if name in self._ids:
-                return False
-            self._ids[name] = None
-            if len(self._ids) > IDS_MAX:
-                self._ids.popitem(last=False)
-            return True
+        mine = object()
+        if self._ids.setdefault(name, mine) is not mine:  # one step: one of several threads wins
+            return False
+        if len(self._ids) > IDS_MAX:
+            with suppress(StopIteration, RuntimeError):  # another thread is at it
+                self._ids.pop(next(iter(self._ids)), None)
+        return True
 
 
 @dataclass(frozen=True)

@@ -56,8 +56,9 @@ def cost_command(
         int, typer.Option(min=0, help="How long it took, for models that are priced by time.")
     ] = 0,
     prices: Own = None,
+    as_json: AsJson = False,
 ) -> None:
-    """Price one call and print one JSON object."""
+    """Price one call and print one JSON object; --json changes nothing."""
     try:
         asked = Asked(
             provider.lower(),

@@ -17,7 +17,7 @@ from rich.text import Text
 
 from tollbook_collector.commands import screens
 from tollbook_collector.commands.ask import ask
-from tollbook_collector.commands.options import DEFAULT_API, EXIT_USAGE, Api
+from tollbook_collector.commands.options import DEFAULT_API, EXIT_USAGE, Api, AsJson
 
 FORMATS: Final = ("table", "csv", "parquet", "html", "json")
 COLUMNS: Final = (
@@ -43,14 +43,26 @@ Format = Annotated[str, typer.Option("--format", help="table, csv, parquet, html
 
 
 @commands.command()
-def showback(month: MonthName, format_name: Format = "table", api: Api = DEFAULT_API) -> None:
+def showback(
+    month: MonthName,
+    format_name: Format = "table",
+    api: Api = DEFAULT_API,
+    as_json: AsJson = False,
+) -> None:
     """Show what each cost centre is charged in a month, by the rules of `allocation`."""
+    format_name = "json" if as_json else format_name
     _write(_month(api, month, format_name), format_name, "Showback")
 
 
 @commands.command()
-def chargeback(month: MonthName, format_name: Format = "table", api: Api = DEFAULT_API) -> None:
+def chargeback(
+    month: MonthName,
+    format_name: Format = "table",
+    api: Api = DEFAULT_API,
+    as_json: AsJson = False,
+) -> None:
     """Write what each cost centre is charged for a closed month: it never changes again."""
+    format_name = "json" if as_json else format_name
     answer = _month(api, month, format_name)
     if not answer["closed_at"]:
         _leave(f"{month} is open, and what is charged may change: tollbook close {month}", 1)

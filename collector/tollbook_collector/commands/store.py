@@ -32,6 +32,7 @@ def alone(
     context: typer.Context,
     path: Annotated[Path | None, typer.Option(help="Directory of the embedded store.")] = None,
     listen: Annotated[str, typer.Option(help="HOST:PORT.")] = "127.0.0.1:8123",
+    as_json: AsJson = False,
 ) -> None:
     """Run the embedded store alone, for any tool that speaks to ClickHouse."""
     if context.invoked_subcommand is not None:
@@ -42,7 +43,7 @@ def alone(
     from tollbook_collector.store.embedded.standalone import serve
 
     log_to()
-    raise typer.Exit(serve(path, listen))
+    raise typer.Exit(serve(path, listen, as_json))
 
 
 @commands.command()

@@ -76,7 +76,9 @@ class Held:
         )
 
 
-def run_demo(settings: Settings, calls: int, leave: bool, console: Console) -> int:
+def run_demo(
+    settings: Settings, calls: int, leave: bool, console: Console, as_json: bool = False
+) -> int:
     """Replay the trace and show what it cost; from the main thread, which gets the signals.
 
     Args:
@@ -87,6 +89,7 @@ def run_demo(settings: Settings, calls: int, leave: bool, console: Console) -> i
         leave: Whether to end when done, with a JSON object as the last line, on free ports and in
             a directory that is removed; else everything goes on until Ctrl-C.
         console: Where everything is shown.
+        as_json: Whether that object goes to standard output by itself.
 
     Returns:
         The exit status: 0, 1 for a failure, 2 if it cannot be run here, 130 after Ctrl-C before
@@ -110,7 +113,7 @@ def run_demo(settings: Settings, calls: int, leave: bool, console: Console) -> i
         settings = settings.model_copy(update={"clickhouse_url": ""})
         if leave:
             settings = stack.enter_context(_throwaway(settings))
-        demo = Demo(settings, calls, leave, console)
+        demo = Demo(settings, calls, leave, console, as_json)
         stack.callback(demo.stop)
         try:
             return demo.run()
@@ -130,13 +133,17 @@ class Demo:
         calls: How many calls to replay.
         leave: Whether to end when done.
         console: Where everything is shown.
+        as_json: Whether what came of it goes to standard output by itself.
     """
 
-    def __init__(self, settings: Settings, calls: int, leave: bool, console: Console) -> None:
+    def __init__(
+        self, settings: Settings, calls: int, leave: bool, console: Console, as_json: bool = False
+    ) -> None:
         self._settings = settings
         self._calls = calls
         self._leave = leave
         self._console = console
+        self._as_json = as_json
         self._log = settings.data / "demo.log"
         self._children: list[Child] = []
         self.serving = False
@@ -157,7 +164,8 @@ class Demo:
         seconds = time.monotonic() - started
         show_findings(console, api, held.rows, held.cost_usd, seconds, before.calls)
         if self._leave:
-            console.print(Text(self._summary(held, seconds)), soft_wrap=True)
+            told = Console(soft_wrap=True) if self._as_json else console
+            told.print(Text(self._summary(held, seconds)), soft_wrap=True)
             return 0
         show_next(console, addresses, provider, self._settings.data)
         self._serve()

@@ -18,6 +18,7 @@ from starlette.staticfiles import StaticFiles
 from tollbook_collector.answer.pages import words
 from tollbook_collector.answer.questions import known_usd
 from tollbook_collector.answer.tenant import csrf_of, name_of, role_of, who
+from tollbook_collector.intake.keys import ADMIN, QUERY
 
 POLICY: Final = "; ".join(
     [
@@ -119,6 +120,8 @@ def page(
         csrf=csrf_of(request),
         person=name_of(key) if key and key.id else "",
         role=role_of(key) if key else "",
+        acts=key is None or key.allows(QUERY),
+        manages=key is None or key.allows(ADMIN),
         path=request.url.path,
         query=dict(request.query_params),
         navigation=NAVIGATION,

@@ -1,5 +1,6 @@
 """The embedded store run alone: `tollbook store --path DIR`."""
 
+import json
 import signal
 import sys
 import threading
@@ -28,8 +29,13 @@ Stop it with Ctrl-C: running inserts are finished first.
 """
 
 
-def serve(path: Path, listen: str) -> int:
+def serve(path: Path, listen: str, as_json: bool = False) -> int:
     """Serve the store in `path` on HOST:PORT until SIGINT or SIGTERM.
+
+    Args:
+        path: Its directory.
+        listen: HOST:PORT.
+        as_json: Whether its address is said in JSON.
 
     Returns:
         The exit status: 0 after a clean stop, 3 if another process owns the directory, 2 if the
@@ -52,15 +58,13 @@ def serve(path: Path, listen: str) -> int:
     else:
         directory = StoreDirectory(path.resolve())
         address = store.address
-        sys.stdout.write(
-            SCREEN.format(
-                path=directory.path,
-                url=address.url,
-                user=address.user,
-                secret=directory.secret_file,
-                sandbox="on" if address.sandboxed else "OFF: SQL of users stays off",
-            )
-        )
+        said = {"path": str(directory.path), "url": address.url, "user": address.user}
+        said["secret"] = str(directory.secret_file)
+        if as_json:
+            sys.stdout.write(json.dumps({**said, "sandboxed": address.sandboxed}) + "\n")
+        else:
+            sandbox = "on" if address.sandboxed else "OFF: SQL of users stays off"
+            sys.stdout.write(SCREEN.format(**said, sandbox=sandbox))
         sys.stdout.flush()
         told.wait()
         store.stop()
