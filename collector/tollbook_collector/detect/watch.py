@@ -162,14 +162,8 @@ def score_rows(state: State, rows: Floats) -> Scored:
     pairs = [(channel, window) for channel in RECURRING for window in grid.recurring_windows]
     recurring = np.stack([deviates[:, channel, window] for channel, window in pairs], axis=1)
     again = np.minimum(recurring, state.recurring[..., : rows.shape[-1]])
-    tail, noise_of_calls = state.tail_total[:, MISSING], a[:, MISSING, None]
-    calls = np.concatenate([tail, total[:, MISSING]], axis=-1)
     count = rows.shape[-1]
-    silences = [
-        swallowed(calls, np.concatenate([before[:, MISSING], today[:, MISSING]], axis=-1))
-        / noise_of_calls
-        for before, today in ((state.tail_expected, expected), (state.tail_middle, usual))
-    ]
+    silences = _swallowed(state, total, expected, usual, a)
     held = np.concatenate([again, silences[0][:, None, -count:]], axis=1)
     floors = np.array([SCALE_MIN] * len(pairs) + [SILENCE_MIN])
     held = held / np.maximum(state.recurring_records.max(-1), floors)[..., None]
@@ -200,6 +194,18 @@ def score_rows(state: State, rows: Floats) -> Scored:
         again=strange,
         growth=grows,
     )
+
+
+def _swallowed(
+    state: State, total: Floats, expected: Floats, usual: Floats, a: Floats
+) -> list[Floats]:
+    """Return the calls that silences swallowed of two expectations, in units of the noise."""
+    calls = np.concatenate([state.tail_total[:, MISSING], total[:, MISSING]], axis=-1)
+    return [
+        swallowed(calls, np.concatenate([before[:, MISSING], today[:, MISSING]], axis=-1))
+        / a[:, MISSING, None]
+        for before, today in ((state.tail_expected, expected), (state.tail_middle, usual))
+    ]
 
 
 def _silences(state: State, rows: Floats) -> Floats:
