@@ -174,22 +174,49 @@ def segments(now_ns: int) -> list[bytes]:
     ]
 
 
-def keep_inserting(clickhouse: ClickHouse, spans_per_s: int, stopping: threading.Event) -> None:
-    """Insert segments at a rate until told to stop: what the store has to do besides.
+class Inserting:
+    """Inserts segments at a rate until told to stop: what the store has to do besides.
 
     They are another tenant's: minutes at such a rate would be more spans than the month that is
-    asked about.
+    asked about. As many at once as the loader has, as one insert uses one core.
+
+    Args:
+        clickhouse: Where to.
+        spans_per_s: The rate; what comes late is made up for.
+        inserters: Inserts at one time.
     """
-    prepared = segments(time.time_ns())
-    every_s = SEGMENT_REQUESTS * REQUEST_SPANS / spans_per_s
-    started = time.monotonic()
-    for number in itertools.count():
-        clickhouse.insert_segment(prepared[number % len(prepared)], uuid.uuid4().hex)
-        # One that comes late is made up for, so that the rate is the one that is told.
-        if stopping.wait(max(0.0, started + (number + 1) * every_s - time.monotonic())):
-            kept = (number + 1) * SEGMENT_REQUESTS * REQUEST_SPANS
-            print(f"meanwhile {kept / (time.monotonic() - started):,.0f} spans a second came in")
-            return
+
+    def __init__(self, clickhouse: ClickHouse, spans_per_s: int, inserters: int) -> None:
+        self._clickhouse = clickhouse
+        self._every_s = SEGMENT_REQUESTS * REQUEST_SPANS / spans_per_s
+        self._prepared = segments(time.time_ns())
+        self._numbers = itertools.count()
+        self._inserted = itertools.count()
+        self._stopping = threading.Event()
+        self._started = time.monotonic()
+        self._threads = [threading.Thread(target=self._insert) for _ in range(inserters)]
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> None:
+        """Stop, and print how many spans came in."""
+        self._stopping.set()
+        took_s = time.monotonic() - self._started
+        spans = next(self._inserted) * SEGMENT_REQUESTS * REQUEST_SPANS
+        for thread in self._threads:
+            thread.join()
+        print(f"meanwhile {spans / took_s:,.0f} spans a second came in")
+
+    def _insert(self) -> None:
+        while not self._stopping.is_set():
+            number = next(self._numbers)
+            if self._stopping.wait(
+                max(0.0, self._started + number * self._every_s - time.monotonic())
+            ):
+                return
+            content = self._prepared[number % len(self._prepared)]
+            self._clickhouse.insert_segment(content, uuid.uuid4().hex)
+            next(self._inserted)
 
 
 def addresses(client: TestClient) -> list[str]:
@@ -319,6 +346,7 @@ def main() -> None:
     arguments.add_argument("--days", type=int, default=30)
     arguments.add_argument("--rounds", type=int, default=20)
     arguments.add_argument("--inserting", type=int, default=0, help="spans a second meanwhile")
+    arguments.add_argument("--inserters", type=int, default=2)
     arguments.add_argument("--only", choices=PARTS)
     arguments.add_argument("--panels-since", default="24h")
     arguments.add_argument("--data", type=Path, help="kept, and filled only if it is empty")
@@ -340,12 +368,9 @@ def run(collector: Measured, options: argparse.Namespace) -> None:
         fill(clickhouse, options.spans, options.days, datetime.now(UTC))
         print(f"in {time.perf_counter() - started:.0f} s")
     collector.timed = Timed(clickhouse)
-    stopping = threading.Event()
-    inserting = threading.Thread(
-        target=keep_inserting, args=(clickhouse, options.inserting, stopping), daemon=True
-    )
+    inserting = None
     if options.inserting:
-        inserting.start()
+        inserting = Inserting(clickhouse, options.inserting, options.inserters)
     api = create_api(collector)
     asked = [options.only] if options.only else PARTS
     with TestClient(api, base_url="http://127.0.0.1") as client:
@@ -355,9 +380,8 @@ def run(collector: Measured, options: argparse.Namespace) -> None:
             measure_panels(client, options.panels_since, options.rounds)
     if "paint" in asked:
         measure_paint(api)
-    stopping.set()
-    if options.inserting:
-        inserting.join()
+    if inserting:
+        inserting.stop()
     clickhouse.close()
 
 

@@ -15,6 +15,7 @@ from fastapi.responses import JSONResponse, RedirectResponse, Response
 from gates import PEPPER
 from joserfc import jwt
 from joserfc.jwk import KeySet, RSAKey
+from playwright.sync_api import Browser
 from pydantic import ValidationError
 from serving import serving
 
@@ -24,7 +25,7 @@ from tollbook_collector.intake.keyring import Keyring
 from tollbook_collector.intake.keys import ADMIN, new_key
 from tollbook_collector.store.client import ClickHouse
 
-from .conftest import Reading
+from .conftest import CHROMIUM, Reading
 
 SECRET = "the-secret-of-the-client"
 
@@ -138,7 +139,7 @@ def _served(
         yield address, policies, tenant
 
 
-def browser(address: str) -> httpx.Client:
+def visiting(address: str) -> httpx.Client:
     return httpx.Client(base_url=address, follow_redirects=True, headers={"accept": "text/html"})
 
 
@@ -147,7 +148,7 @@ def test_a_person_signs_in_sees_their_tenant_and_leaves(
 ) -> None:
     address, policies, _ = served
     provider.says = {"email": "ann@example.com", "groups": ["staff", "finops"]}
-    with browser(address) as client:
+    with visiting(address) as client:
         page = client.get("/login/oidc", params={"next": "/models"})
         reads, manages = client.get("/v1/spend"), client.get("/v1/keys")
         policies.login = policies.login.model_copy(update={"grants": policies.login.grants[1:]})
@@ -159,6 +160,28 @@ def test_a_person_signs_in_sees_their_tenant_and_leaves(
     assert (reads.status_code, manages.status_code) == (200, 403)
     # Without the grant the session is nobody's, at once.
     assert after.status_code == 401
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no chromium")
+def test_a_browser_goes_to_another_site_to_sign_in_and_comes_back_signed_in(
+    served: tuple[str, Policies, str], provider: Provider, browser: Browser
+) -> None:
+    address, policies, _ = served
+    provider.says = {"email": "ann@example.com", "groups": ["finops"]}
+    # To a browser this name is another site: what is sent with requests from there is less.
+    provider.issuer = provider.issuer.replace("127.0.0.1", "localhost")
+    policies.login = policies.login.model_copy(update={"issuer": provider.issuer})
+    page = browser.new_page()
+    page.goto(f"{address}/budgets")
+
+    page.get_by_role("link", name="Sign in with your organisation").click()
+
+    page.wait_for_url(f"{address}/budgets")
+    assert page.locator(".signed-in span").inner_text() == "ann@example.com, analyst"
+    page.get_by_role("button", name="Sign out").click()
+    page.goto(f"{address}/budgets")
+    assert page.url.startswith(f"{address}/login")
+    page.close()
 
 
 @pytest.mark.parametrize(
@@ -177,7 +200,7 @@ def test_what_does_not_fit_lets_nobody_in(
     served: tuple[str, Policies, str], provider: Provider, says: dict[str, Any], words: str
 ) -> None:
     provider.says = says
-    with browser(served[0]) as client:
+    with visiting(served[0]) as client:
         page = client.get("/login/oidc")
 
         assert page.status_code == 403
@@ -190,7 +213,7 @@ def test_a_signature_of_another_key_counts_for_nothing(
 ) -> None:
     provider.says = {"groups": ["finops"]}
     provider.signing = RSAKey.generate_key(2048, {"kid": "1"})
-    with browser(served[0]) as client:
+    with visiting(served[0]) as client:
         assert client.get("/login/oidc").status_code == 403
 
 

@@ -1,13 +1,19 @@
 """Spend over time and against the period before: the pieces add up to the whole."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from itertools import product
 
 import pytest
 from conftest import Insert
 from fastapi.testclient import TestClient
-from otlp_requests import call
+from otlp_requests import Span, call
 
+from tollbook_collector.answer import series
+from tollbook_collector.answer.as_json import plain
+from tollbook_collector.answer.questions import Period
+from tollbook_collector.answer.series import spend_change, spend_changes
 from tollbook_collector.store.client import ClickHouse
 
 NOW = datetime.now(UTC) - timedelta(minutes=1)
@@ -93,3 +99,65 @@ def test_what_cannot_be_asked_is_named(api: TestClient, path: str, said: str) ->
 
     assert answer.status_code == 400
     assert said in answer.json()["error"]
+
+
+def odd_calls(at: datetime) -> list[Span]:
+    """Return calls of several teams, models and days, one without a price and one that failed."""
+    made = []
+    for n, (team, model) in enumerate(product(("search", "sales", ""), ("gpt-5-mini", "gpt-4o"))):
+        tags = {"tollbook__tags__team": team, "tollbook__tags__customer": f"c{n}"} if team else {}
+        for days in (0, 1, 3):
+            tokens = 1000 + 137 * n + days
+            made.append(call("openai", model, tokens, 7 * n, at - timedelta(days=days), **tags))
+    unpriced = call("nobody", "house-model", 100, 10, at, tollbook__tags__team="search")
+    return [*made, unpriced, replace(made[0], status_code=2)]
+
+
+@pytest.mark.parametrize("by", ["day,model,team", "customer,hour", "service_tier", "team,day,hour"])
+def test_spend_is_that_of_the_view_to_the_last_digit(
+    api: TestClient, priced: ClickHouse, insert: Insert, tenant: str, by: str
+) -> None:
+    insert(priced, odd_calls(NOW))
+    columns = {
+        "day": "formatDateTime(hour, '%Y-%m-%d')",
+        "hour": "formatDateTime(hour, '%Y-%m-%dT%H:00Z')",
+    }
+    chosen = ", ".join(f"toString({columns.get(name, name)})" for name in by.split(","))
+    sums = "sum(calls), sum(errors), sum(unpriced_calls), sum(input_tokens), sum(output_tokens)"
+    viewed = priced.rows(
+        f"SELECT {chosen}, {sums}, sum(cost_usd) FROM spend WHERE tenant = {{tenant:String}}"
+        " GROUP BY ALL",
+        {"tenant": tenant},
+    )
+
+    answer = api.get("/v1/spend", params={"by": by, "since": "7d"}).json()
+
+    numbers = ("calls", "errors", "unpriced_calls", "input_tokens", "output_tokens", "cost_usd")
+    flat = [
+        (*row["dimensions"].values(), *(row[name] for name in numbers)) for row in answer["rows"]
+    ]
+    assert sorted(map(str, flat)) == sorted(str(tuple(map(plain, row))) for row in viewed)
+    total = priced.rows(
+        "SELECT sum(calls), sum(cost_usd) FROM spend WHERE tenant = {tenant:String}",
+        {"tenant": tenant},
+    )
+    assert (answer["total"]["calls"], Decimal(answer["total"]["cost_usd"])) == total[0]
+
+
+@pytest.mark.parametrize("together_max", [0, 1_000])
+def test_changes_asked_together_are_those_asked_one_by_one(
+    priced: ClickHouse,
+    insert: Insert,
+    tenant: str,
+    together_max: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    insert(priced, odd_calls(NOW))
+    monkeypatch.setattr(series, "TOGETHER_MAX", together_max)
+    tables = [["provider", "model"], ["team"], ["customer"]]
+    period = Period.back("24h")
+
+    together = spend_changes(priced, tenant, period, tables)
+
+    assert together == [spend_change(priced, tenant, period, by) for by in tables]
+    assert [len(rows) for rows in together] == [3, 3, 5]

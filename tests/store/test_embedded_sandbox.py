@@ -188,7 +188,7 @@ print(page_size == library.getauxval(6))
 
     assert said.stdout == "True\n"
     assert clean_environment(environment, tmp_path).keys() == {
-        *("TZ", "TMPDIR", "PYTHONCOERCECLOCALE")
+        *("TZ", "JE_MALLOC_CONF", "TMPDIR", "PYTHONCOERCECLOCALE")
     }
 
 

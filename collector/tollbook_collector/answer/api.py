@@ -18,7 +18,7 @@ from tollbook_collector import prometheus
 from tollbook_collector.answer import questions
 from tollbook_collector.answer.alerts import add_alerts
 from tollbook_collector.answer.anomalies import add_anomalies
-from tollbook_collector.answer.as_json import plain_row
+from tollbook_collector.answer.as_json import plain, plain_row
 from tollbook_collector.answer.audit import add_audit
 from tollbook_collector.answer.backups import add_backups
 from tollbook_collector.answer.bookkeeping import add_bookkeeping
@@ -203,17 +203,22 @@ def _add_questions(api: FastAPI, collector: Collected) -> None:
     add_clickhouse_door(api, user_sql)
 
     @api.get("/v1/spend")
-    def spend(tenant: Tenant, by: str = "model", since: str = "7d") -> dict[str, Any]:
+    def spend(tenant: Tenant, by: str = "model", since: str = "7d") -> Response:
         """Return spend by one or more dimensions, dearest first, and its total."""
         period = Period.back(since)
         rows = questions.spend(collector.store, tenant, period, by.split(","))
-        total = questions.spend_total(collector.store, tenant, period)
-        return {
-            "since": period.since,
-            "until": period.until,
-            "rows": [_spend(row) for row in rows],
-            "total": _spend(total),
-        }
+        if len(rows) < questions.ROWS_MAX:
+            total = questions.summed(rows)
+        else:
+            total = questions.spend_total(collector.store, tenant, period)
+        return JSONResponse(
+            {
+                "since": plain(period.since),
+                "until": plain(period.until),
+                "rows": [_spend(row) for row in rows],
+                "total": _spend(total),
+            }
+        )
 
     @api.get("/v1/latency")
     def latency(tenant: Tenant, since: str = "7d") -> dict[str, Any]:
@@ -248,4 +253,4 @@ def _add_questions(api: FastAPI, collector: Collected) -> None:
 
 def _spend(row: questions.Spend) -> dict[str, Any]:
     cost = questions.known_usd(row.cost_usd, row.unpriced_calls)
-    return plain_row(asdict(row) | {"cost_usd": cost})
+    return plain_row({**vars(row), "cost_usd": cost})

@@ -23,7 +23,8 @@ PAGE_CALLS_MAX: Final = 1_000
 SKIP_MAX: Final = 100_000
 TRACE_SPANS_MAX: Final = 5_000
 FILTER_VALUES_MAX: Final = 100
-ORDERS: Final = ("time", "cost", "duration")
+# By the column of queries/calls that each sorts by.
+ORDERS: Final = {"time": "started_at", "cost": "charged_usd", "duration": "duration_ns"}
 ONLY: Final = ("", "failed", "unpriced")
 TRACE: Final = re.compile(r"[0-9a-f]{32}")
 SPAN: Final = re.compile(r"[0-9a-f]{16}")
@@ -140,6 +141,7 @@ def calls(store: Answerer, tenant: str, period: Period, wanted: Wanted) -> CallP
         **{name: list(getattr(wanted, name)) for name in FILTERS},
         "only": wanted.only,
         "order": wanted.order,
+        "order_column": ORDERS[wanted.order],
         "after_ns": after_ns,
         "after_span": after_span,
         "skip": skip,

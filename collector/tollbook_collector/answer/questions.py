@@ -11,11 +11,20 @@ from typing import Any, Final, Protocol
 
 from tollbook_collector.store import dimensions, sql
 
-DIMENSIONS: Final = (
-    "hour",
-    "day",
-    *dimensions.DIMENSIONS,
-)
+
+@dataclass(frozen=True)
+class Time:
+    """A dimension that is a time: how long it is, and how it is written."""
+
+    seconds: int
+    form: str
+
+
+# The finest first: where both are asked for, hours are told apart.
+TIMES: Final = {"hour": Time(3600, "%Y-%m-%dT%H:00Z"), "day": Time(86_400, "%Y-%m-%d")}
+# Of all time together: the largest that the question takes.
+EVER_S: Final = 2**32 - 1
+DIMENSIONS: Final = (*TIMES, *dimensions.DIMENSIONS)
 ROWS_MAX: Final = 10_000
 UNITS: Final = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
@@ -146,6 +155,8 @@ class Period:
 def spend(store: Answerer, tenant: str, period: Period, by: Sequence[str]) -> list[Spend]:
     """Return spend by dimensions, dearest first.
 
+    At most ROWS_MAX of them.
+
     Raises:
         WrongQuestion: A dimension is not one of DIMENSIONS.
         StoreUnavailable, StoreRefused: The store did not answer.
@@ -153,11 +164,29 @@ def spend(store: Answerer, tenant: str, period: Period, by: Sequence[str]) -> li
     for dimension in by:
         if dimension not in DIMENSIONS:
             raise WrongQuestion(f"{dimension!r} is not a dimension; {', '.join(DIMENSIONS)} are")
-    parameters = {**period.parameters(tenant), "by": list(by), **dimensions.identifiers(by)}
-    return [
-        _spend(dict(zip(by, values, strict=True)), numbers)
-        for values, *numbers in store.rows(sql.read("queries/spend"), parameters)
-    ]
+    seconds = next((TIMES[name].seconds for name in TIMES if name in by), EVER_S)
+    parameters = {**period.parameters(tenant), **dimensions.identifiers(by), "bucket_s": seconds}
+    found = []
+    for bucket, *row in store.rows(sql.read("queries/spend"), parameters):
+        known = dict(zip(dimensions.DIMENSIONS, row, strict=False))
+        known |= {name: bucket.strftime(time.form) for name, time in TIMES.items() if name in by}
+        values = {name: str(known[name]) for name in by}
+        found.append(_spend(values, row[len(dimensions.DIMENSIONS) :]))
+    return found
+
+
+def summed(rows: Sequence[Spend]) -> Spend:
+    """Return rows that are all there are as one sum, exact."""
+    return Spend(
+        {},
+        sum(row.calls for row in rows),
+        sum(row.errors for row in rows),
+        sum(row.unpriced_calls for row in rows),
+        sum(row.input_tokens for row in rows),
+        sum(row.cache_read_tokens for row in rows),
+        sum(row.output_tokens for row in rows),
+        sum((row.cost_usd for row in rows), Decimal(0)),
+    )
 
 
 def spend_total(store: Answerer, tenant: str, period: Period) -> Spend:

@@ -1,9 +1,11 @@
 """Spend over time and against the period before: the questions behind the charts."""
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import partial
 from typing import Any, Final
 
 from fastapi import FastAPI
@@ -12,6 +14,7 @@ from tollbook_collector.answer.as_json import plain
 from tollbook_collector.answer.collected import Collected
 from tollbook_collector.answer.questions import (
     DIMENSIONS,
+    ROWS_MAX,
     Answerer,
     Period,
     WrongQuestion,
@@ -19,7 +22,14 @@ from tollbook_collector.answer.questions import (
 )
 from tollbook_collector.answer.tenant import Tenant
 from tollbook_collector.store import sql
-from tollbook_collector.store.dimensions import Filter, identifier, identifiers, narrowed
+from tollbook_collector.store.dimensions import DIMENSIONS as IN_ROLL_UP
+from tollbook_collector.store.dimensions import (
+    Filter,
+    identifier,
+    identifiers,
+    narrowed,
+    values,
+)
 
 # Values of a dimension that a chart can tell apart; the others are drawn as one.
 TOP_DEFAULT: Final = 7
@@ -28,6 +38,8 @@ TOP_MAX: Final = 50
 BUCKETS_S: Final = (60, 300, 3600, 4 * 3600, 24 * 3600, 7 * 24 * 3600)
 BUCKETS_MAX: Final = 320
 HOUR_S: Final = 3600
+# Combinations of dimensions that are added up here rather than asked for again.
+TOGETHER_MAX: Final = 1_000
 TIMELESS: Final = tuple(name for name in DIMENSIONS if name not in ("hour", "day"))
 
 
@@ -148,7 +160,43 @@ def spend_series(
     )
 
 
-def spend_change(store: Answerer, tenant: str, period: Period, by: Sequence[str]) -> list[Change]:
+def spend_changes(
+    store: Answerer, tenant: str, period: Period, tables: Sequence[Sequence[str]]
+) -> list[list[Change]]:
+    """Return what changed by each of several lists of dimensions, as `spend_change` does.
+
+    One question for all of them, as long as all dimensions together have TOGETHER_MAX combinations:
+    what a question costs is mostly its planning.
+    """
+    every = sorted({name for by in tables for name in by})
+    together = spend_change(store, tenant, period, every, TOGETHER_MAX + 1)
+    if len(together) <= TOGETHER_MAX:
+        return [_summed(together, by) for by in tables]
+    with ThreadPoolExecutor(len(tables)) as asking:
+        return list(asking.map(partial(spend_change, store, tenant, period), tables))
+
+
+def _summed(rows: Sequence[Change], by: Sequence[str]) -> list[Change]:
+    """Return the sums of rows over the dimensions that are not asked for."""
+    sums: dict[tuple[str, ...], list[Any]] = {}
+    for row in rows:
+        key = tuple(row.dimensions[name] for name in by)
+        numbers = list(vars(row).values())[1:]
+        so_far = sums.setdefault(key, [0] * len(numbers))
+        sums[key] = [one + more for one, more in zip(so_far, numbers, strict=True)]
+    found = [Change(dict(zip(by, key, strict=True)), *numbers) for key, numbers in sums.items()]
+    return sorted(
+        found, key=lambda row: (-abs(row.delta_usd), -row.cost_usd, *row.dimensions.values())
+    )
+
+
+def spend_change(
+    store: Answerer,
+    tenant: str,
+    period: Period,
+    by: Sequence[str],
+    limit: int = ROWS_MAX,
+) -> list[Change]:
     """Return what changed against the period of the same length before, largest change first.
 
     Raises:
@@ -159,13 +207,13 @@ def spend_change(store: Answerer, tenant: str, period: Period, by: Sequence[str]
     before = Period(period.since - (period.until - period.since), period.since)
     parameters = {
         **period.parameters(tenant),
-        "by": list(by),
         **identifiers(by),
+        "limit": limit,
         "before": before.parameters(tenant)["since"],
     }
     return [
-        Change(dict(zip(by, values, strict=True)), *numbers)
-        for values, *numbers in store.rows(sql.read("queries/spend_change"), parameters)
+        Change(values(by, row), *row[len(IN_ROLL_UP) :])
+        for row in store.rows(sql.read("queries/spend_change"), parameters)
     ]
 
 

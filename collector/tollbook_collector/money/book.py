@@ -18,6 +18,8 @@ DICTIONARIES: Final = (
     "model_by_name",
     "context_steps_by_model",
     "windows_by_model",
+    # What a card holds comes before how it is found: a card is never found that is not there yet.
+    "rate_card_by_id",
     "rate_card_by_call",
     "unit_rates_by_card",
 )

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from tollbook_collector.money.rerate import LedgerStore
 from tollbook_collector.store import sql
-from tollbook_collector.store.dimensions import Filter, identifiers, narrowed
+from tollbook_collector.store.dimensions import Filter, identifiers, narrowed, values
 
 EFFECTS: Final = ("volume", "mix", "length", "cache", "price")
 SEGMENTS_MAX: Final = 10_000
@@ -92,12 +92,12 @@ def explain_change(
         name: instant.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
         for name, instant in zip(names, instants, strict=True)
     }
-    asked = {"tenant": tenant, "by": list(by), "limit": SEGMENTS_MAX + 1}
+    asked = {"tenant": tenant, "limit": SEGMENTS_MAX + 1}
     asked |= {**identifiers(by), **narrowed(filters)}
     rows = store.rows(sql.read("queries/change_segments"), {**parameters, **asked})
     if len(rows) > SEGMENTS_MAX:
         raise TooManySegments(f"{', '.join(by)}: more than {SEGMENTS_MAX} combinations of values")
-    changes = decompose([_segment(row) for row in rows])
+    changes = decompose([_segment(by, row) for row in rows])
     return sorted(changes, key=lambda change: (-abs(change.delta_usd), change.dimensions))
 
 
@@ -155,12 +155,13 @@ def _dot(tokens: Sequence[int | Fraction], weights: Sequence[Fraction]) -> Fract
     return sum((count * weight for count, weight in zip(tokens, weights, strict=True)), Fraction(0))
 
 
-def _segment(row: Sequence[Any]) -> Segment:
-    dimensions, before, after, rates = row
-    return tuple(map(str, dimensions)), _use(before), _use(after), tuple(map(Decimal, rates))
+def _segment(by: Sequence[str], row: Sequence[Any]) -> Segment:
+    *columns, before, after, rates = row
+    told = tuple(values(by, columns).values())
+    return told, _use(before), _use(after), tuple(map(Decimal, rates))
 
 
-def _use(values: Sequence[Any]) -> Use:
-    calls, uncached, read, written, output, cost_usd, unpriced_calls = values
+def _use(sums: Sequence[Any]) -> Use:
+    calls, uncached, read, written, output, cost_usd, unpriced_calls = sums
     tokens = (int(uncached), int(read), int(written), int(output))
     return Use(int(calls), tokens, Decimal(cost_usd), int(unpriced_calls))

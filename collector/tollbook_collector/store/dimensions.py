@@ -57,6 +57,16 @@ def identifiers(by: Collection[str]) -> dict[str, str]:
     return {name: name if name in by else CONSTANT for name in DIMENSIONS}
 
 
+def values(by: Sequence[str], columns: Sequence[Any]) -> dict[str, str]:
+    """Return the values of the dimensions asked for, in their order.
+
+    Args:
+        by: Some of DIMENSIONS.
+        columns: What a question with `identifiers` said, a column for each of DIMENSIONS.
+    """
+    return {name: str(columns[DIMENSIONS.index(name)]) for name in by}
+
+
 def identifier(by: str | None) -> str:
     """Return the column that a question by one dimension reads; empty or None: by none."""
     return by or CONSTANT

@@ -78,18 +78,21 @@ def add_call(api: FastAPI, collector: Collected) -> None:
 
     @api.get("/calls/{trace_id}/{span_id}", include_in_schema=False)
     def one_call(request: Request, tenant: Tenant, trace_id: str, span_id: str) -> Response:
-        found = call(collector.store, tenant, trace_id, span_id)
-        if found is None:
+        with ThreadPoolExecutor(QUESTIONS_AT_ONCE) as asking:
+            around = asking.submit(trace, collector.store, tenant, trace_id)
+            found = call(collector.store, tenant, trace_id, span_id)
+            parts = asking.submit(parts_of, collector.store, found) if found else None
+        if found is None or parts is None:
             message = f"There is no call {span_id} in a trace {trace_id}."
             return page(request, "nothing", {"title": "No such call", "message": message}, 404)
-        bars, trace_ns = waterfall(trace(collector.store, tenant, trace_id))
+        bars, trace_ns = waterfall(around.result())
         return page(
             request,
             "call",
             {
                 "title": f"Call {span_id}",
                 "call": found,
-                "parts": parts_of(collector.store, found),
+                "parts": parts.result(),
                 "run": run_of(found),
                 "bars": bars,
                 "trace_ns": trace_ns,

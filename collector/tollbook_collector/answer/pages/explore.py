@@ -1,6 +1,7 @@
 """The explorer: spend by any dimensions, what changed against another period, and why."""
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from decimal import Decimal
 from functools import partial
@@ -12,7 +13,7 @@ from fastapi.responses import RedirectResponse, Response
 
 from tollbook_collector.answer.collected import Collected
 from tollbook_collector.answer.pages.chart import spend_chart
-from tollbook_collector.answer.pages.render import page
+from tollbook_collector.answer.pages.render import QUESTIONS_AT_ONCE, page
 from tollbook_collector.answer.questions import Period, WrongQuestion
 from tollbook_collector.answer.series import TIMELESS, spend_series
 from tollbook_collector.answer.tenant import Analyst, Tenant, name_of
@@ -70,7 +71,12 @@ def add_explore(api: FastAPI, collector: Collected) -> None:
             return RedirectResponse(_address(request, {how: f"{add}:{value}"}), 303)
         period, filters = Period.back(since), parsed(only, but)
         dimensions = [by, then] if then and then != by else [by]
-        found = _changes(collector, tenant, period, dimensions, against, filters)
+        with ThreadPoolExecutor(QUESTIONS_AT_ONCE) as asking:
+            drawn = asking.submit(
+                spend_series, collector.store, tenant, period, by, filters=filters
+            )
+            saved = asking.submit(views, collector.store, tenant)
+            found = _changes(collector, tenant, period, dimensions, against, filters)
         before, after = _total([one.before for one in found]), _total([one.after for one in found])
         rows = found if sort == "change" else sorted(found, key=_dearest)
         return page(
@@ -95,13 +101,9 @@ def add_explore(api: FastAPI, collector: Collected) -> None:
                 "delta_usd": after.cost_usd - before.cost_usd,
                 "effects": _effects(found),
                 "largest": found[0] if found and found[0].delta_usd else None,
-                "views": views(collector.store, tenant),
+                "views": saved.result(),
                 "view": cleaned(request.url.query[:500]),
-                "chart_data": spend_chart(
-                    spend_series(collector.store, tenant, period, by, filters=filters),
-                    period,
-                    f"(no {by})",
-                ),
+                "chart_data": spend_chart(drawn.result(), period, f"(no {by})"),
             },
         )
 

@@ -18,7 +18,7 @@ from tollbook_collector.answer.pages.budgets import shown
 from tollbook_collector.answer.pages.chart import spend_chart
 from tollbook_collector.answer.pages.render import QUESTIONS_AT_ONCE, page
 from tollbook_collector.answer.questions import Period, known_usd
-from tollbook_collector.answer.series import Change, spend_change, spend_series
+from tollbook_collector.answer.series import Change, spend_changes, spend_series
 from tollbook_collector.answer.tenant import Tenant
 
 BUDGETS_SHOWN: Final = 4
@@ -26,7 +26,8 @@ INCIDENTS_SHOWN: Final = 4
 # What is marked on the chart: findings about the calls that it draws, and not budgets or books.
 MARKED_KINDS: Final = ("anomaly", "silence")
 MARKS_MAX: Final = 12
-TABLES: Final = ("team", "feature", "service")
+MODEL: Final = ("provider", "model")
+TABLES: Final = (("team",), ("feature",), ("service",))
 
 
 @dataclass(frozen=True)
@@ -76,15 +77,12 @@ def add_overview(api: FastAPI, collector: Collected) -> None:
         period, now = Period.back(since), datetime.now(UTC)
         store = collector.store
         with ThreadPoolExecutor(QUESTIONS_AT_ONCE) as asking:
-            by_model = asking.submit(spend_change, store, tenant, period, ["provider", "model"])
+            changes = asking.submit(spend_changes, store, tenant, period, [MODEL, *TABLES])
             drawn = asking.submit(spend_series, store, tenant, period, "model")
             expected = asking.submit(forecasts, store, tenant, "", "month", "UTC", now)
             told = asking.submit(incidents, store, tenant, "all")
             set_ones = asking.submit(budgets, store, tenant, now)
-            tables = {
-                name: asking.submit(spend_change, store, tenant, period, [name]) for name in TABLES
-            }
-        models, month, known = by_model.result(), expected.result(), told.result()
+        (models, *tables), month, known = changes.result(), expected.result(), told.result()
         # Those that are resolved come last.
         found = [one for one in known if one["status"] != "resolved"]
         return page(
@@ -99,7 +97,9 @@ def add_overview(api: FastAPI, collector: Collected) -> None:
                 "budgets": [shown(row) for row in set_ones.result()][:BUDGETS_SHOWN],
                 "incidents": found[:INCIDENTS_SHOWN],
                 "incidents_open": len(found),
-                "tables": [(name, by_cost(asked.result())) for name, asked in tables.items()],
+                "tables": [
+                    (name, by_cost(rows)) for (name,), rows in zip(TABLES, tables, strict=True)
+                ],
                 "chart_data": {
                     **spend_chart(drawn.result(), period, "(no model)"),
                     "marks": _marks(known, period),

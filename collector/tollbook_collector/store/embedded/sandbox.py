@@ -33,6 +33,11 @@ from typing import Final
 ENVIRONMENT_KEPT: Final = frozenset(
     {"LANG", "LC_ALL", "LD_LIBRARY_PATH", "PYTHONHOME", "PYTHONPATH", "TZ"}
 )
+# How the engine's allocator gives memory back, which its library reads at its start. By default it
+# does within seconds, and at once what is 64 MiB or more, while the next insert wants the same
+# again: a quarter of its time went to pages that the kernel cleared anew (measured: 16 against
+# 12 us of CPU a span, for 0.2 GB more). The engine gives all back where memory gets short.
+ALLOCATOR: Final = "dirty_decay_ms:30000,oversize_threshold:0"
 CUSTOMIZED: Final = ("sitecustomize.py", "usercustomize.py")
 # A merge opens every column of every part it reads.
 OPEN_FILES_MAX: Final = 65_536
@@ -130,7 +135,12 @@ def clean_environment(environment: Mapping[str, str], temporary: Path) -> dict[s
     if path := os.pathsep.join(kept_entries):
         kept["PYTHONPATH"] = path
     # Without the last one the interpreter sets a variable of its own where no locale is set.
-    return {**kept, "TMPDIR": str(temporary), "PYTHONCOERCECLOCALE": "0"}
+    return {
+        **kept,
+        "JE_MALLOC_CONF": ALLOCATOR,
+        "TMPDIR": str(temporary),
+        "PYTHONCOERCECLOCALE": "0",
+    }
 
 
 def limit_process() -> None:

@@ -912,11 +912,13 @@ SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8
 
 CREATE VIEW context_steps
 (
+    `name` String,
     `provider` LowCardinality(String),
     `model` LowCardinality(String),
     `steps` Array(UInt64)
 )
 AS SELECT
+    concat(provider, ':', model) AS name,
     provider,
     model,
     groupUniqArray(context_over) AS steps
@@ -931,11 +933,10 @@ GROUP BY
 
 CREATE DICTIONARY context_steps_by_model
 (
-    `provider` String,
-    `model` String,
+    `name` String,
     `steps` Array(UInt64)
 )
-PRIMARY KEY provider, model
+PRIMARY KEY name
 SOURCE(CLICKHOUSE(HOST '127.0.0.1' TABLE 'context_steps'))
 LIFETIME(MIN 0 MAX 0)
 LAYOUT(COMPLEX_KEY_HASHED());
@@ -1673,12 +1674,14 @@ LIMIT 1 BY
 
 CREATE VIEW kept_today
 (
+    `name` String,
     `tenant` String,
     `dimension` String,
     `value` String,
     `day` Date
 )
 AS SELECT
+    concat(tenant, '\0', dimension, '\0', value) AS name,
     tenant,
     dimension,
     value,
@@ -1687,6 +1690,7 @@ FROM kept_values
 WHERE day = toDate(now('UTC'))
 UNION ALL
 SELECT DISTINCT
+    concat(tenant, '\0\0') AS name,
     tenant,
     '' AS dimension,
     '' AS value,
@@ -1696,12 +1700,10 @@ WHERE day = toDate(now('UTC'));
 
 CREATE DICTIONARY kept_value
 (
-    `tenant` String,
-    `dimension` String,
-    `value` String,
+    `name` String,
     `day` Date
 )
-PRIMARY KEY tenant, dimension, value
+PRIMARY KEY name
 SOURCE(CLICKHOUSE(HOST '127.0.0.1' TABLE 'kept_today'))
 LIFETIME(MIN 0 MAX 0)
 LAYOUT(COMPLEX_KEY_HASHED());
@@ -2262,6 +2264,7 @@ ORDER BY id ASC;
 
 CREATE VIEW model_windows
 (
+    `name` String,
     `provider` LowCardinality(String),
     `model` LowCardinality(String),
     `variants` Array(String),
@@ -2270,6 +2273,7 @@ CREATE VIEW model_windows
     `end_minutes` Array(UInt16)
 )
 AS SELECT
+    concat(provider, ':', model) AS name,
     provider,
     model,
     groupArray(variant) AS variants,
@@ -2706,9 +2710,9 @@ SELECT
     usage_complete,
     usage_fixups,
     multiIf(is_reported, reported_cost_usd, (NOT is_call) OR (reason != ''), NULL, is_committed OR has(usage_fixups, 'gateway_cache_hit'), toDecimal128(0, 12), computed_usd) AS cost_usd,
-    multiIf(is_reported, 'reported', (NOT is_call) OR (reason != ''), '', ((card.14) > 0) OR is_committed, 'amortised', has(usage_fixups, 'estimated'), 'estimated', 'computed') AS cost_basis,
-    if(is_call AND (reason = ''), card.1, '') AS price_id,
-    if(is_call AND (reason = ''), card.16, NULL) AS book_at,
+    multiIf(is_reported, 'reported', (NOT is_call) OR (reason != ''), '', ((card.13) > 0) OR is_committed, 'amortised', has(usage_fixups, 'estimated'), 'estimated', 'computed') AS cost_basis,
+    if(is_call AND (reason = ''), card_id, '') AS price_id,
+    if(is_call AND (reason = ''), card.15, NULL) AS book_at,
     multiIf(NOT is_call, '', is_reported, 'priced', reason != '', 'unpriced', has_tier OR is_committed, 'priced', 'tier_fallback') AS price_status,
     if(is_reported, '', reason) AS unpriced_reason,
     reported_cost_usd,
@@ -2725,28 +2729,30 @@ FROM
 (
     SELECT
         *,
-        if(dictHas('kept_value', (tenant, '', '')), arrayMap((dimension, value) -> if(dictHas('kept_value', (tenant, dimension, '')) AND (NOT dictHas('kept_value', (tenant, dimension, value))), '(other)', value), ['service', 'model', 'team', 'feature', 'customer'], CAST([service, if(response_model != '', response_model, request_model), team, feature, customer], 'Array(String)')), []) AS capped,
-        (if(is_measured AND (NOT (card.2)) AND (NOT (card.3)), toDecimal128(0, 12), if(((ifNull(input_tokens, 0) > 0) AND (NOT (card.2))) OR ((ifNull(output_tokens, 0) > 0) AND (NOT (card.3))), NULL, (((((((((toInt64((((ifNull(input_tokens, 0) - cache_read_tokens) - cache_write_tokens) - input_audio_tokens) - input_image_tokens) * (card.4)) + (toInt64(cache_read_tokens) * (card.5))) + (toInt64(cache_write_tokens - cache_write_1h_tokens) * (card.6))) + (toInt64(cache_write_1h_tokens) * (card.7))) + (toInt64(input_audio_tokens) * (card.8))) + (toInt64(input_image_tokens) * (card.9))) + (toInt64(((ifNull(output_tokens, 0) - reasoning_tokens) - output_audio_tokens) - output_image_tokens) * (card.10))) + (toInt64(reasoning_tokens) * (card.11))) + (toInt64(output_audio_tokens) * (card.12))) + (toInt64(output_image_tokens) * (card.13)))) + if(empty(unit_quantities), toDecimal128(0, 12), arraySum((quantity, rate_usd) -> (toInt64(quantity) * rate_usd), unit_quantities, unit_card.2))) + (toInt64(intDiv(duration_ns, 1000000)) * (card.14)) AS computed_usd,
+        if(dictHas('kept_value', concat(tenant, '\0\0')), arrayMap((dimension, value) -> if(dictHas('kept_value', concat(tenant, '\0', dimension, '\0')) AND (NOT dictHas('kept_value', concat(tenant, '\0', dimension, '\0', value))), '(other)', value), ['service', 'model', 'team', 'feature', 'customer'], CAST([service, if(response_model != '', response_model, request_model), team, feature, customer], 'Array(String)')), []) AS capped,
+        (if(is_measured AND (NOT (card.1)) AND (NOT (card.2)), toDecimal128(0, 12), if(((ifNull(input_tokens, 0) > 0) AND (NOT (card.1))) OR ((ifNull(output_tokens, 0) > 0) AND (NOT (card.2))), NULL, (((((((((toInt64((((ifNull(input_tokens, 0) - cache_read_tokens) - cache_write_tokens) - input_audio_tokens) - input_image_tokens) * (card.3)) + (toInt64(cache_read_tokens) * (card.4))) + (toInt64(cache_write_tokens - cache_write_1h_tokens) * (card.5))) + (toInt64(cache_write_1h_tokens) * (card.6))) + (toInt64(input_audio_tokens) * (card.7))) + (toInt64(input_image_tokens) * (card.8))) + (toInt64(((ifNull(output_tokens, 0) - reasoning_tokens) - output_audio_tokens) - output_image_tokens) * (card.9))) + (toInt64(reasoning_tokens) * (card.10))) + (toInt64(output_audio_tokens) * (card.11))) + (toInt64(output_image_tokens) * (card.12)))) + if(empty(unit_quantities), toDecimal128(0, 12), arraySum((quantity, rate_usd) -> (toInt64(quantity) * rate_usd), unit_quantities, unit_card.2))) + (toInt64(intDiv(duration_ns, 1000000)) * (card.13)) AS computed_usd,
         arrayExists((meter, quantity) -> ((quantity > 0) AND ((splitByChar(':', meter)[1]) NOT IN ('request_fee', 'web_search', 'file_search', 'code_session'))), unit_card.1, unit_quantities) AS is_measured,
-        multiIf(NOT is_call, '', (status_code = 2) AND isNull(input_tokens) AND isNull(output_tokens), 'failed', (response_model = '') AND (request_model = ''), 'no_model', price_model = '', 'unknown_model', (card.1) = '', 'no_rate', bitTest(card.15, 0), 'no_exchange_rate', (card.14) > 0, '', (isNull(input_tokens) OR (isNull(output_tokens) AND (operation != 'embeddings'))) AND (NOT is_measured), 'no_usage', NOT usage_complete, 'usage_incomplete', hasAny(usage_fixups, ['count_out_of_range', 'cache_exceeds_input', 'input_parts_exceed_input', 'output_parts_exceed_output']), 'usage_inconsistent', isNull(computed_usd) OR arrayExists((unit, count) -> ((count > 0) AND (((splitByChar(':', unit)[1]) IN ('web_search', 'file_search', 'code_session')) OR (NOT ((card.2) OR (card.3)))) AND (NOT startsWith(unit, 'request_fee:')) AND (NOT has(unit_card.1, unit)) AND (NOT has(unit_card.1, splitByChar(':', unit)[1]))), mapKeys(units), mapValues(units)), 'no_rate', '') AS reason
+        multiIf(NOT is_call, '', (status_code = 2) AND isNull(input_tokens) AND isNull(output_tokens), 'failed', (response_model = '') AND (request_model = ''), 'no_model', price_model = '', 'unknown_model', card_id = '', 'no_rate', bitTest(card.14, 0), 'no_exchange_rate', (card.13) > 0, '', (isNull(input_tokens) OR (isNull(output_tokens) AND (operation != 'embeddings'))) AND (NOT is_measured), 'no_usage', NOT usage_complete, 'usage_incomplete', hasAny(usage_fixups, ['count_out_of_range', 'cache_exceeds_input', 'input_parts_exceed_input', 'output_parts_exceed_output']), 'usage_inconsistent', isNull(computed_usd) OR arrayExists((unit, count) -> ((count > 0) AND (((splitByChar(':', unit)[1]) IN ('web_search', 'file_search', 'code_session')) OR (NOT ((card.1) OR (card.2)))) AND (NOT startsWith(unit, 'request_fee:')) AND (NOT has(unit_card.1, unit)) AND (NOT has(unit_card.1, splitByChar(':', unit)[1]))), mapKeys(units), mapValues(units)), 'no_rate', '') AS reason
     FROM
     (
         SELECT
             *,
-            dictGet('rate_card_by_call', ('price_id', 'input_known', 'output_known', 'input_usd', 'cache_read_usd', 'cache_write_usd', 'cache_write_1h_usd', 'input_audio_usd', 'input_image_usd', 'output_usd', 'reasoning_usd', 'output_audio_usd', 'output_image_usd', 'millisecond_usd', 'remarks', 'book_at'), (provider, price_model, priced_tier, context_over, variant), priced_at) AS card,
-            if(empty(units) AND (NOT bitTest(card.15, 1)), CAST(([], []), 'Tuple(Array(String), Array(Decimal(38, 12)))'), dictGet('unit_rates_by_card', ('meters', 'rates_usd'), card.1)) AS unit_card,
+            dictGet('rate_card_by_id', ('input_known', 'output_known', 'input_usd', 'cache_read_usd', 'cache_write_usd', 'cache_write_1h_usd', 'input_audio_usd', 'input_image_usd', 'output_usd', 'reasoning_usd', 'output_audio_usd', 'output_image_usd', 'millisecond_usd', 'remarks', 'book_at'), card_id) AS card,
+            if(empty(units) AND (NOT bitTest(card.14, 1)), CAST(([], []), 'Tuple(Array(String), Array(Decimal(38, 12)))'), dictGet('unit_rates_by_card', ('meters', 'rates_usd'), card_id)) AS unit_card,
             arrayMap(meter -> if(meter = 'request_fee', toUInt64(NOT arrayExists(unit -> (startsWith(unit, 'request_fee:') AND has(unit_card.1, unit)), mapKeys(units))), arraySum((unit, count) -> if(((unit = meter) OR (((splitByChar(':', unit)[1]) = meter) AND (NOT has(unit_card.1, unit)))) AND (NOT ((isNotNull(input_tokens) OR isNotNull(output_tokens)) AND startsWith(meter, 'image'))), count, 0), mapKeys(units), mapValues(units))), unit_card.1) AS unit_quantities
         FROM
         (
             SELECT
                 *,
                 toDateTime(started_at, 'UTC') AS priced_at,
-                arrayMax(arrayConcat([toUInt64(0)], arrayFilter(step -> (step < ifNull(input_tokens, 0)), dictGet('context_steps_by_model', 'steps', (provider, price_model))))) AS context_over,
-                dictGet('rate_card_by_call', 'price_id', (provider, price_model, service_tier, context_over, ''), priced_at) != '' AS has_tier,
-                if(has_tier, service_tier, 'standard') AS priced_tier,
-                dictGet('windows_by_model', ('variants', 'weekday_masks', 'start_minutes', 'end_minutes'), (provider, price_model)) AS windows,
-                multiIf(notEmpty(windows.1), (windows.1)[arrayFirstIndex((weekdays, start_minute, end_minute) -> (bitTest(weekdays, toDayOfWeek(priced_at) - 1) AND (((toHour(priced_at) * 60) + toMinute(priced_at)) >= start_minute) AND (((toHour(priced_at) * 60) + toMinute(priced_at)) < end_minute)), windows.2, windows.3, windows.4)], region != '', concat('region:', region), '') AS variant_wanted,
-                if(variant_wanted = '', '', if(dictGet('rate_card_by_call', 'price_id', (provider, price_model, priced_tier, context_over, variant_wanted), priced_at) != '', variant_wanted, '')) AS variant
+                CAST(concat(provider, ':', price_model), 'LowCardinality(String)') AS priced_name,
+                if(dictHas('context_steps_by_model', priced_name), arrayMax(step -> if(step < ifNull(input_tokens, 0), step, 0), dictGet('context_steps_by_model', 'steps', priced_name)), 0) AS context_over,
+                dictGet('rate_card_by_call', 'price_id', (provider, price_model, service_tier, context_over, ''), priced_at) AS tier_card_id,
+                tier_card_id != '' AS has_tier,
+                dictGet('windows_by_model', ('variants', 'weekday_masks', 'start_minutes', 'end_minutes'), priced_name) AS windows,
+                multiIf(dictHas('windows_by_model', priced_name), (windows.1)[arrayFirstIndex((weekdays, start_minute, end_minute) -> (bitTest(weekdays, toDayOfWeek(priced_at) - 1) AND (((toHour(priced_at) * 60) + toMinute(priced_at)) >= start_minute) AND (((toHour(priced_at) * 60) + toMinute(priced_at)) < end_minute)), windows.2, windows.3, windows.4)], region != '', concat('region:', region), '') AS variant,
+                if(variant = '', '', dictGet('rate_card_by_call', 'price_id', (provider, price_model, if(has_tier, service_tier, 'standard'), context_over, variant), priced_at)) AS variant_card_id,
+                multiIf(variant_card_id != '', variant_card_id, has_tier OR (service_tier = 'standard'), tier_card_id, dictGet('rate_card_by_call', 'price_id', (provider, price_model, 'standard', context_over, ''), priced_at)) AS card_id
             FROM
             (
                 SELECT
@@ -2899,6 +2905,30 @@ SOURCE(CLICKHOUSE(HOST '127.0.0.1' TABLE 'rate_cards'))
 LIFETIME(MIN 0 MAX 0)
 LAYOUT(COMPLEX_KEY_RANGE_HASHED())
 RANGE(MIN valid_from MAX last_second);
+
+CREATE DICTIONARY rate_card_by_id
+(
+    `price_id` String,
+    `book_at` DateTime64(3, 'UTC'),
+    `input_known` Bool,
+    `output_known` Bool,
+    `input_usd` Decimal(38, 12),
+    `cache_read_usd` Decimal(38, 12),
+    `cache_write_usd` Decimal(38, 12),
+    `cache_write_1h_usd` Decimal(38, 12),
+    `input_audio_usd` Decimal(38, 12),
+    `input_image_usd` Decimal(38, 12),
+    `output_usd` Decimal(38, 12),
+    `reasoning_usd` Decimal(38, 12),
+    `output_audio_usd` Decimal(38, 12),
+    `output_image_usd` Decimal(38, 12),
+    `millisecond_usd` Decimal(38, 12),
+    `remarks` UInt8
+)
+PRIMARY KEY price_id
+SOURCE(CLICKHOUSE(HOST '127.0.0.1' TABLE 'rate_cards'))
+LIFETIME(MIN 0 MAX 0)
+LAYOUT(COMPLEX_KEY_HASHED());
 
 CREATE VIEW rate_cards
 (
@@ -4388,14 +4418,13 @@ GROUP BY
 
 CREATE DICTIONARY windows_by_model
 (
-    `provider` String,
-    `model` String,
+    `name` String,
     `variants` Array(String),
     `weekday_masks` Array(UInt8),
     `start_minutes` Array(UInt16),
     `end_minutes` Array(UInt16)
 )
-PRIMARY KEY provider, model
+PRIMARY KEY name
 SOURCE(CLICKHOUSE(HOST '127.0.0.1' TABLE 'model_windows'))
 LIFETIME(MIN 0 MAX 0)
 LAYOUT(COMPLEX_KEY_HASHED());

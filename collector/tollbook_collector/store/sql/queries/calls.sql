@@ -1,5 +1,5 @@
 -- One row for each model call from since to until that the filters let through, newest first (or dearest, slowest: order); a copy of another call has no cost.
--- models, services, teams, features, customers: values wanted, empty for all; only: failed, unpriced or empty; order: time, cost or duration;
+-- models, services, teams, features, customers: values wanted, empty for all; only: failed, unpriced or empty; order: time, cost or duration; order_column: its column (charged_usd for cost; what has no cost is last), so that nothing else is read to sort by;
 -- after_ns, after_span: the last row of the page before, for order time; skip: rows before the page, for the other orders; limit: rows at most.
 -- Where no copy is known, no key of one is made: the first condition is a constant by then.
 WITH (SELECT count() > 0 FROM copies WHERE tenant = {tenant:String}) AND tollbook_copy_key(tenant, spans.trace_id, spans.span_id, received_at) IN (SELECT copies.copy_key FROM copies) AS is_copy
@@ -39,9 +39,5 @@ WHERE tenant = {tenant:String}
     AND ({only:String} != 'unpriced' OR (status = 'unpriced' AND reason != 'failed'))
     AND ({order:String} != 'time' OR empty({after_span:String})
         OR (toUnixTimestamp64Nano(started_at), span_id) < ({after_ns:Int64}, toFixedString(unhex({after_span:String}), 8)))
-ORDER BY
-    if({order:String} = 'cost', ifNull(charged_usd, toDecimal128(0, 12)), toDecimal128(0, 12)) DESC,
-    if({order:String} = 'duration', duration_ns, 0) DESC,
-    started_at DESC,
-    span_id DESC
+ORDER BY {order_column:Identifier} DESC NULLS LAST, started_at DESC, span_id DESC
 LIMIT {limit:UInt32} OFFSET {skip:UInt32}

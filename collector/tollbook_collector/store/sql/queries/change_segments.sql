@@ -1,20 +1,16 @@
--- One row for each combination of the dimensions asked for, in either of two periods of whole hours: what it used in each, and rates.
--- service to service_tier: the column itself where by has it, else tenant. filter_1 to filter_4: dimensions that are filtered, else tenant; only_1, but_1, …: values that count, and that do not; empty: any.
+-- One row for each combination of the dimensions asked for, in either of two periods of whole hours: the nine dimensions, what it used in each, and rates.
+-- service to service_tier: as in spend. filter_1 to filter_4: dimensions that are filtered, else tenant; only_1, but_1, …: values that count, and that do not; empty: any.
 -- A use is calls, uncached input, cache reads, cache writes, output, cost, and calls without a price. The rates, USD per token, are the mean of the standard ones of its models in the book in force, each as often as it was called in the first period; 0: of models without a price.
 SELECT
-    arrayMap(
-        dimension -> multiIf(
-            dimension = 'service', by_service,
-            dimension = 'environment', by_environment,
-            dimension = 'provider', by_provider,
-            dimension = 'model', by_model,
-            dimension = 'operation', by_operation,
-            dimension = 'team', by_team,
-            dimension = 'feature', by_feature,
-            dimension = 'customer', by_customer,
-            dimension = 'service_tier', by_service_tier,
-            ''),
-        {by:Array(String)}) AS dimensions,
+    by_service,
+    by_environment,
+    by_provider,
+    by_model,
+    by_operation,
+    by_team,
+    by_feature,
+    by_customer,
+    by_service_tier,
     tuple(
         sumIf(used.calls, is_before),
         sumIf(used.input_tokens - used.cache_read_tokens - used.cache_write_tokens, is_before),
@@ -88,6 +84,6 @@ LEFT JOIN
     GROUP BY provider, model
 ) AS rates ON used.provider = rates.provider AND used.model = rates.model
 WHERE is_before OR is_after
-GROUP BY dimensions
-ORDER BY dimensions
+GROUP BY by_service, by_environment, by_provider, by_model, by_operation, by_team, by_feature, by_customer, by_service_tier
+ORDER BY by_service, by_environment, by_provider, by_model, by_operation, by_team, by_feature, by_customer, by_service_tier
 LIMIT {limit:UInt32}

@@ -1,19 +1,15 @@
--- One row for each combination of the dimensions asked for, the largest change first: calls, tokens and cost of a period, and of the one before it.
--- by and service to service_tier: as in spend, without hour and day; before: start of the earlier period, which ends at since; since, until: the later one, whole hours; limit: rows at most.
+-- One row for each combination of the dimensions asked for, the largest change first: the nine dimensions, calls, tokens and cost of a period, and of the one before it.
+-- service to service_tier: as in spend; before: start of the earlier period, which ends at since; since, until: the later one, whole hours; limit: rows at most.
 SELECT
-    arrayMap(
-        dimension -> multiIf(
-            dimension = 'service', by_service,
-            dimension = 'environment', by_environment,
-            dimension = 'provider', by_provider,
-            dimension = 'model', by_model,
-            dimension = 'operation', by_operation,
-            dimension = 'team', by_team,
-            dimension = 'feature', by_feature,
-            dimension = 'customer', by_customer,
-            dimension = 'service_tier', by_service_tier,
-            ''),
-        {by:Array(String)}) AS dimensions,
+    by_service,
+    by_environment,
+    by_provider,
+    by_model,
+    by_operation,
+    by_team,
+    by_feature,
+    by_customer,
+    by_service_tier,
     sumIf(used.calls, NOT is_before) AS calls,
     sumIf(used.calls, is_before) AS calls_before,
     sumIf(used.errors, NOT is_before) AS errors,
@@ -52,6 +48,6 @@ FROM
         AND hour < {until:DateTime('UTC')}
     GROUP BY is_before, by_service, by_environment, by_provider, by_model, by_operation, by_team, by_feature, by_customer, by_service_tier
 ) AS used
-GROUP BY dimensions
-ORDER BY abs(cost_usd - cost_usd_before) DESC, cost_usd DESC, dimensions
+GROUP BY by_service, by_environment, by_provider, by_model, by_operation, by_team, by_feature, by_customer, by_service_tier
+ORDER BY abs(cost_usd - cost_usd_before) DESC, cost_usd DESC, by_service, by_environment, by_provider, by_model, by_operation, by_team, by_feature, by_customer, by_service_tier
 LIMIT {limit:UInt32}

@@ -1,4 +1,5 @@
 -- One row for each bucket of time and value of a dimension: its calls and cost; all but the dearest values are together as (other).
+-- The roll-up is read once: where the dearest values were a question of their own, it was read again for them.
 -- by: a dimension, or empty for all calls as one; column: the same, or tenant for empty; roll_up, instant: spend_hourly and hour, or spend_minutely and minute; bucket_s: seconds of a bucket, whole ones of these; since, until: as in spend; top: values that are shown by name; filter_1 to but_4: as in change_segments.
 WITH
     costs AS
@@ -23,22 +24,26 @@ WITH
             AND (empty({only_4:Array(String)}) OR has({only_4:Array(String)}, toString({filter_4:Identifier})))
             AND (empty({but_4:Array(String)}) OR NOT has({but_4:Array(String)}, toString({filter_4:Identifier})))
         GROUP BY bucket, value
-    ),
-    dearest AS
-    (
-        SELECT value
-        FROM costs
-        GROUP BY value
-        ORDER BY sum(costs.cost_usd) DESC, value
-        LIMIT {top:UInt32}
     )
 SELECT
     bucket,
-    if(value IN (SELECT value FROM dearest), toString(value), '(other)') AS shown,
-    sum(costs.calls) AS calls,
-    sum(costs.errors) AS errors,
-    sum(costs.unpriced_calls) AS unpriced_calls,
-    sum(costs.cost_usd) AS cost_usd
-FROM costs
+    if(place <= {top:UInt32}, value, '(other)') AS shown,
+    sum(placed.calls) AS calls,
+    sum(placed.errors) AS errors,
+    sum(placed.unpriced_calls) AS unpriced_calls,
+    sum(placed.cost_usd) AS cost_usd
+FROM
+(
+    SELECT
+        *,
+        dense_rank() OVER (ORDER BY value_usd DESC, value) AS place
+    FROM
+    (
+        SELECT
+            *,
+            sum(costs.cost_usd) OVER (PARTITION BY value) AS value_usd
+        FROM costs
+    )
+) AS placed
 GROUP BY bucket, shown
 ORDER BY bucket, shown

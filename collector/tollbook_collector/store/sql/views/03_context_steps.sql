@@ -1,6 +1,7 @@
 -- One row for each model of the newest price book whose rates depend on the length of the input.
 CREATE OR REPLACE VIEW context_steps AS
 SELECT
+    concat(provider, ':', model) AS name,
     provider,
     model,
     groupUniqArray(context_over) AS steps

@@ -1,11 +1,10 @@
--- One entry for each model with context steps: input lengths above which the whole call has another rate.
+-- One entry for each provider:model with context steps: input lengths above which the whole call has another rate.
 CREATE OR REPLACE DICTIONARY context_steps_by_model
 (
-    provider String,
-    model    String,
-    steps    Array(UInt64)
+    name  String,
+    steps Array(UInt64)
 )
-PRIMARY KEY provider, model
+PRIMARY KEY name
 SOURCE(CLICKHOUSE(HOST '127.0.0.1' TABLE 'context_steps'))
 LAYOUT(COMPLEX_KEY_HASHED())
 LIFETIME(0)

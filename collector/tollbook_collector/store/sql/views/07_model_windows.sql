@@ -1,6 +1,7 @@
 -- One row for each model of the newest price book whose rates depend on the hour or the weekday.
 CREATE OR REPLACE VIEW model_windows AS
 SELECT
+    concat(provider, ':', model) AS name,
     provider,
     model,
     groupArray(variant) AS variants,
