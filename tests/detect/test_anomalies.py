@@ -21,7 +21,7 @@ from tollbook_collector.detect.combine import strengths
 from tollbook_collector.detect.grid import Floats, grid_of
 from tollbook_collector.detect.hysteresis import alarms
 from tollbook_collector.detect.limits import CLOSES_AT, OPENS_AT, tails_of
-from tollbook_collector.detect.watch import begin, close_day, score_history, score_rows
+from tollbook_collector.detect.watch import begin, close_day, replay, score_history, score_rows
 
 HOURLY = grid_of(DAY)
 # The fifth week begins here: everything is known of each hour of the week.
@@ -237,19 +237,36 @@ def test_the_same_rows_give_the_same_scores() -> None:
     np.testing.assert_array_equal(scores_of(rows), scores_of(rows.copy()))
 
 
-def test_a_day_with_an_incident_is_not_learned() -> None:
+def test_rows_of_an_incident_are_not_learned_and_raise_a_record_threefold_at_most() -> None:
     rows = traffic(days=30)
     burst = with_extra_calls(rows, slice(29 * DAY + 12, 29 * DAY + 18), 9000)
     _, state = score_history(burst[..., : 29 * DAY], HOURLY)
     today = burst[..., 29 * DAY :]
     scored = score_rows(state, today)
+    teaches = np.ones((1, DAY), dtype=bool)
+    teaches[:, 12:18] = False
 
     learned = close_day(state, today, scored)
-    spared = close_day(state, today, scored, learn=np.array([False]))
+    spared = close_day(state, today, scored, learn=teaches)
 
-    assert learned.records[0, 0, 0].max() > 2 * state.records[0, 0, 0].max()
-    assert spared.records[0, 0, 0].max() <= state.records[0, 0, 0].max()
-    assert np.isnan(spared.past[..., -DAY:]).all()
+    before = state.records[0, 0, 0].max()
+    assert learned.records[0, 0, 0].max() > 2 * before
+    assert before < spared.records[0, 0, 0].max() <= 3 * max(before, 1.0)
+    assert np.isnan(spared.past[0, REQUESTS, -DAY:]).tolist() == (~teaches[0]).tolist()
+
+
+def test_a_loop_that_comes_back_is_found_again() -> None:
+    first = JUDGED + 3 * DAY + 11
+    again = first + 4 * DAY
+    rows = with_extra_calls(traffic(), slice(first, first + 4), 4000)
+    rows = with_extra_calls(rows, slice(again, again + 4), 1500)
+    teaches = np.ones((1, rows.shape[-1]), dtype=bool)
+    teaches[:, first : first + 4] = False
+
+    scores = replay(rows, HOURLY, teaches).scores
+
+    strength = strengths(scores, HOURLY, tails_of(HOURLY))[1]
+    assert alarms(strength, OPENS_AT, CLOSES_AT)[0, again]
 
 
 def test_rows_that_do_not_fit_are_refused() -> None:

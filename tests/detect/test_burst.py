@@ -79,8 +79,8 @@ def test_one_row_at_a_time_gives_what_all_at_once_gives() -> None:
 def test_a_burst_of_an_incident_is_not_what_the_next_is_held_against() -> None:
     rows = quiet([10.0] * DAYS, calls=300)
     rows[..., 11 * DAY + 60 : 11 * DAY + 66] = rows[..., AT]
-    learn = np.ones((1, DAYS), dtype=bool)
-    learn[0, 10] = False
+    learn = np.ones((1, DAYS * DAY), dtype=bool)
+    learn[0, 10 * DAY : 11 * DAY] = False
     second = slice(11 * DAY + 60, 11 * DAY + 66)
 
     learned = replay(rows, MINUTES).scores[0, COUNT, second].max()

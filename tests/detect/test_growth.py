@@ -123,3 +123,6 @@ def test_growth_within_the_range_of_days_passes_the_screen_and_is_told(
     finder.run_for(tenant)
 
     assert [(one.dimensions, one.channel) for one in told] == [({"team": "search"}, "input_growth")]
+    # It is dated from the first of the days on which the calls read more.
+    assert told[0].started_at == grows_from
+    assert "team search: tokens per call rose from" in told[0].explanation

@@ -1,7 +1,7 @@
 """Replays history: what would have been told, had the detectors run then as they are now.
 
 Each row is judged from the rows before it, by the code that judges live. What is found unteaches
-its days, as live, so history is gone through twice: once to find, once to find without having
+its rows, as live, so history is gone through twice: once to find, once to find without having
 learned from what was found.
 """
 
@@ -78,14 +78,13 @@ def _replayed(
     for block in blocks:
         if not len(block.entities):
             continue
-        days = -(-block.rows.shape[-1] // tier.grid.rows_per_day)
         learn: NDArray[np.bool_] | None = None
         stretches: list[Stretch] = []
         for _ in range(2):
             stretches = judge(
                 block.rows, tier.grid, threshold, block.first_rows, learn=learn, holes=holes
             )
-            learn = _unlearned(stretches, len(block.entities), days, tier.grid.rows_per_day)
+            learn = _unlearned(stretches, len(block.entities), block.rows.shape[-1])
         for stretch in stretches:
             started_at = block.begins_at + stretch.first * slot
             ends_at = min(block.begins_at + (stretch.last + 1) * slot, until)
@@ -119,10 +118,8 @@ def _replayed(
     ]
 
 
-def _unlearned(
-    stretches: Sequence[Stretch], series: int, days: int, rows_per_day: int
-) -> NDArray[np.bool_]:
-    learn = np.ones((series, days), dtype=bool)
+def _unlearned(stretches: Sequence[Stretch], series: int, rows: int) -> NDArray[np.bool_]:
+    learn = np.ones((series, rows), dtype=bool)
     for one in stretches:
-        learn[one.series, one.first // rows_per_day : one.last // rows_per_day + 1] = False
+        learn[one.series, one.first : one.last + 1] = False
     return learn

@@ -211,7 +211,8 @@ def _what(anomaly: Anomaly, before: Side, after: Side, parts: dict[str, Decimal]
         return "the share of failed calls rose"
     if not parts or not (after.cost or before.cost):
         return f"calls rose from {before.calls:.0f} to {after.calls:.0f}"
-    factor = max(parts, key=lambda name: parts[name])
+    grew = anomaly.channel == "input_growth"
+    factor = "tokens_per_request" if grew else max(parts, key=lambda name: parts[name])
     was, now = _level(factor, before), _level(factor, after)
     verb = "rose" if parts[factor] >= 0 else "fell"
     levels = f" from {was} to {now}" if was and now else ""

@@ -22,7 +22,7 @@ from tollbook_collector.detect.explain import Explainer, projected
 from tollbook_collector.detect.false_discovery import accepted
 from tollbook_collector.detect.grid import Floats
 from tollbook_collector.detect.judge import Stretch, judge
-from tollbook_collector.detect.known import Known, known_anomalies, learned_days
+from tollbook_collector.detect.known import Known, known_anomalies, learned_rows
 from tollbook_collector.detect.limits import opens_at
 from tollbook_collector.detect.outcome_drift import outcome_drifts
 from tollbook_collector.detect.portfolio import shift
@@ -211,7 +211,6 @@ class Finder:
         threshold: float,
         whole: Floats | None,
     ) -> tuple[list[Suspect], list[Anomaly]]:
-        days = -(-block.rows.shape[-1] // tier.grid.rows_per_day)
         holes = None if whole is None else whole[REQUESTS] <= CALLS_OF_A_HOLE
         lent = lend(block, block.rows[0] if whole is None else whole, tier.grid.rows_per_day)
         stretches = judge(
@@ -219,7 +218,7 @@ class Finder:
             tier.grid,
             threshold,
             lent.block.first_rows,
-            learn=learned_days(block, known, days),
+            learn=learned_rows(block, known, timedelta(seconds=tier.slot_s)),
             holes=holes,
             is_last_cut=int((until - block.begins_at).total_seconds()) % tier.slot_s != 0,
         )

@@ -83,7 +83,7 @@ def judge(
         grid: The tier.
         opens_at: Strength at which an alarm opens.
         first_rows: Of each series, the first row with a call: before it, it did not exist.
-        learn: Shape (N, days), False for days that teach nothing; None: all teach.
+        learn: Shape (N, R), False for rows that teach nothing; None: all teach.
         holes: Shape (R,), True for rows of which no data came at all, so that no series of its own
             was silent in them.
         is_last_cut: The last row is not complete: less in it says nothing.
@@ -97,7 +97,7 @@ def judge(
         start = int(day) * grid.rows_per_day
         part = rows[chosen][..., start:]
         part[:, LIST_COST] = list_costs(part, grid.rows_per_day)
-        replayed = replay(part, grid, None if learn is None else learn[chosen, day:])
+        replayed = replay(part, grid, None if learn is None else learn[chosen, start:])
         scores = replayed.scores
         if holes is not None:
             scores[:, SILENT_CHANNELS] *= ~holes[start:]

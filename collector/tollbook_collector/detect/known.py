@@ -122,9 +122,9 @@ def known_anomalies(
     ]
 
 
-def learned_days(block: Block, known: Sequence[Known], days: int) -> NDArray[np.bool_]:
-    """Return which days of which series teach, shape (series, days)."""
-    learn = np.ones((len(block.entities), days), dtype=bool)
+def learned_rows(block: Block, known: Sequence[Known], slot: timedelta) -> NDArray[np.bool_]:
+    """Return which rows of which series teach, shape (series, rows); a row lasts a slot."""
+    learn = np.ones((len(block.entities), block.rows.shape[-1]), dtype=bool)
     at = {frozenset(block.dimensions(k).items()): k for k in range(len(block.entities))}
     for one in known:
         series = at.get(frozenset(one.dimensions.items()))
@@ -133,8 +133,8 @@ def learned_days(block: Block, known: Sequence[Known], days: int) -> NDArray[np.
         ends_at = one.ended_at or one.updated_at
         if one.verdict != "real":
             ends_at = min(ends_at, one.started_at + timedelta(days=ACCEPTED_DAYS))
-        first = (one.started_at - block.begins_at).days
-        last = (ends_at - timedelta(seconds=1) - block.begins_at).days
+        first = (one.started_at - block.begins_at) // slot
+        last = (ends_at - timedelta(seconds=1) - block.begins_at) // slot
         learn[series, max(0, first) : max(0, last + 1)] = False
     return learn
 

@@ -13,7 +13,7 @@ from typing import Final
 from tollbook_collector.detect import series as reading
 from tollbook_collector.detect.channels import REQUESTS
 from tollbook_collector.detect.judge import judge
-from tollbook_collector.detect.known import known_anomalies, learned_days
+from tollbook_collector.detect.known import known_anomalies, learned_rows
 from tollbook_collector.detect.limits import TIERS, opens_at
 from tollbook_collector.detect.section import DetectSection
 from tollbook_collector.detect.series import HOUR, Tables
@@ -94,7 +94,7 @@ def _replayed(
             continue
         known = known_anomalies(store, tenant, names, HOUR, since)
         faults = [one for one in known if one.verdict in ("real", "planned")]
-        learn = learned_days(block, known, block.rows.shape[-1] // HOUR.grid.rows_per_day)
+        learn = learned_rows(block, known, timedelta(hours=1))
         holes = block.rows[0, REQUESTS] <= 0 if not names else None
         for one in judge(
             block.rows, HOUR.grid, OPENS_MIN, block.first_rows, learn=learn, holes=holes

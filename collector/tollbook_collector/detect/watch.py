@@ -45,6 +45,11 @@ SILENCE_MIN = 2.5
 LEARNED_CALLS_MAX = 3.0
 LEARNED_CALLS_SPARE = 10.0
 WEIGHT_DAYS_MIN = 5
+# So much of the worst of a day with an incident goes into the record: all of it, and the same again
+# is no news; nothing, and the next odd day is.
+INCIDENT_SHARE = 0.5
+# And it raises a record threefold at most: a loop of a hundred times must not hide one of ten.
+INCIDENT_RISE = 3.0
 # A channel's smallest noise is this part of the change that is news in it.
 NOISE_SHARE = 0.25
 
@@ -243,13 +248,14 @@ def close_day(
         state: The closed days before it.
         rows: All rows of the day, shape (N, columns, rows a day).
         scored: What `score_rows` said of them.
-        learn: Shape (N,), False for a series that had an incident on that day: the day is then
-            counted as unknown, so that an incident does not become the next expectation. All
-            learn where it is None.
+        learn: Shape (N, rows a day), False for rows inside an incident: they are unknown then, so
+            that an incident does not become the next expectation, and their day's record counts
+            by INCIDENT_SHARE. All teach where it is None.
     """
     if rows.shape[-1] != state.grid.rows_per_day:
         raise ValueError(f"a day has {state.grid.rows_per_day} rows and not {rows.shape[-1]}")
-    known = np.ones(len(rows), dtype=bool) if learn is None else learn
+    teaches = np.ones((len(rows), rows.shape[-1]), dtype=bool) if learn is None else learn
+    known = teaches.all(-1)
     expected_calls = np.maximum(
         scored.middle[:, REQUESTS],
         np.nan_to_num(state.past[:, REQUESTS]).mean(-1, keepdims=True),
@@ -269,19 +275,20 @@ def close_day(
         scored.a[..., None],
         scored.b[..., None],
     )
-    learns_noise = known & (state.days >= NOISE_DAYS_MIN)
-    learns_records = known & (state.days >= 1)
+    # Noise is cut at some deviations, so hours of an incident may teach it; whole days may not.
+    learns_noise = teaches.any(-1) & (state.days >= NOISE_DAYS_MIN)
     moments = np.where(learns_noise[:, None, None, None], moments, 0.0)
-    swing = np.where(learns_records[:, None, None], scored.swing.max(-1), 0.0)
-    recurrence = np.where(learns_records[:, None], scored.recurrence.max(-1), 0.0)
+    counted = np.where(known, 1.0, INCIDENT_SHARE) if state.days >= 1 else np.zeros(len(rows))
+    swing = _recorded(scored.swing.max(-1), state.records, counted)
+    recurrence = _recorded(scored.recurrence.max(-1), state.recurring_records, counted)
     peaks, stretches = _pushed_bursts(state, scored, known)
     # The first day has no expectation; as a part of longer stretches it would be a false record.
     counts = 1.0 if state.days else 0.0
     return replace(
         state,
         days=state.days + 1,
-        past=pushed(state.past, np.where(known[:, None, None], rows, np.nan)),
-        weight=pushed(state.weight, np.where(known[:, None], weight, 0.0)),
+        past=pushed(state.past, np.where(teaches[:, None], rows, np.nan)),
+        weight=pushed(state.weight, np.where(teaches, weight, 0.0)),
         levels=pushed(state.levels, level[..., None]),
         tail_total=pushed(state.tail_total, counts * scored.total),
         tail_expected=pushed(state.tail_expected, counts * scored.expected),
@@ -295,6 +302,19 @@ def close_day(
         stretches=stretches,
         growth=growth.closed(state.growth, rows, scored.growth, state.days, known),
     )
+
+
+def _recorded(worst: Floats, records: Floats, counted: Floats) -> Floats:
+    """Return what of the worst of a day goes into the record, shape (N, ...).
+
+    Args:
+        worst: Shape (N, ...).
+        records: Worst of each day, shape (N, ..., D).
+        counted: Shape (N,), 1 for a day without an incident, 0 for one that says nothing.
+    """
+    share = counted.reshape(-1, *[1] * (worst.ndim - 1))
+    at_most = INCIDENT_RISE * np.maximum(records.max(-1), SCALE_MIN)
+    return np.where(share == 1.0, worst, np.minimum(share * worst, at_most))
 
 
 def _pushed_bursts(state: State, scored: Scored, known: NDArray[np.bool_]) -> tuple[Floats, Floats]:
@@ -330,18 +350,19 @@ def replay(rows: Floats, grid: Grid, learn: NDArray[np.bool_] | None = None) -> 
         rows: Shape (N, columns, R); the first row begins a day. A day that is not full is scored
             and not closed.
         grid: The tier.
-        learn: Shape (N, days), False for the days that teach nothing; see `close_day`.
+        learn: Shape (N, R), False for the rows that teach nothing; see `close_day`.
     """
     state = begin(len(rows), grid)
     scores = np.zeros((len(rows), len(SCORED), rows.shape[-1]))
     expected = np.zeros((len(rows), VOLUME_COLUMNS, rows.shape[-1]))
-    for day, first in enumerate(range(0, rows.shape[-1], grid.rows_per_day)):
+    for first in range(0, rows.shape[-1], grid.rows_per_day):
         today = rows[..., first : first + grid.rows_per_day]
         scored = score_rows(state, today)
         scores[..., first : first + today.shape[-1]] = scored.scores
         expected[..., first : first + today.shape[-1]] = scored.middle
         if today.shape[-1] == grid.rows_per_day:
-            state = close_day(state, today, scored, None if learn is None else learn[:, day])
+            teaches = None if learn is None else learn[:, first : first + grid.rows_per_day]
+            state = close_day(state, today, scored, teaches)
     return Replayed(scores, expected, state)
 
 
