@@ -120,29 +120,30 @@ def varint(number: int) -> bytes:
 
 def record(envelope: Envelope) -> bytes:
     """Return an envelope as a record of a segment file."""
+    return b"".join(record_parts(envelope))
+
+
+def record_parts(envelope: Envelope) -> tuple[bytes, bytes]:
+    """Return a record as what stands before its request, and the request itself, not copied."""
     tenant, key = envelope.tenant.encode(), envelope.key.encode()
-    return _sealed(
-        b"".join(
-            (
-                _TAG_TENANT,
-                varint(len(tenant)),
-                tenant,
-                _TAG_KEY,
-                varint(len(key)),
-                key,
-                _FIXED.pack(
-                    _TAG_RECEIVED_AT, envelope.received_at, _TAG_SEQUENCE, envelope.sequence
-                ),
-                _TAG_SPANS,
-                varint(envelope.spans),
-                *map(_rejection, envelope.rejected),
-                *_digest(envelope.digest),
-                _TAG_REQUEST,
-                varint(len(envelope.request)),
-                envelope.request,
-            )
+    head = b"".join(
+        (
+            _TAG_TENANT,
+            varint(len(tenant)),
+            tenant,
+            _TAG_KEY,
+            varint(len(key)),
+            key,
+            _FIXED.pack(_TAG_RECEIVED_AT, envelope.received_at, _TAG_SEQUENCE, envelope.sequence),
+            _TAG_SPANS,
+            varint(envelope.spans),
+            *map(_rejection, envelope.rejected),
+            *_digest(envelope.digest),
+            _TAG_REQUEST,
+            varint(len(envelope.request)),
         )
     )
+    return _sealed(head, envelope.request), envelope.request
 
 
 def _digest(digest: bytes) -> tuple[bytes, ...]:
@@ -165,7 +166,7 @@ def account(envelope: Envelope, reason: str) -> Envelope:
 
 def header() -> bytes:
     """Return the first record of a file: the version of its format and no request."""
-    return _sealed(_TAG_VERSION + varint(FORMAT_VERSION))
+    return _sealed(_TAG_VERSION + varint(FORMAT_VERSION), b"")
 
 
 def scan(content: bytes) -> Scan:
@@ -301,8 +302,10 @@ def _read_rejection(content: bytes, start: int, end: int) -> tuple[str, int]:
     return fields.text(content, 1).decode(), items - (1 << 64) if items >> 63 else items
 
 
-def _sealed(rest: bytes) -> bytes:
-    return b"".join((varint(_CRC.size + len(rest)), _CRC.pack(_TAG_CRC, crc32(rest)), rest))
+def _sealed(head: bytes, rest: bytes) -> bytes:
+    """Return a head with the length and the checksum of itself and the rest before it."""
+    checksum = _CRC.pack(_TAG_CRC, crc32(rest, crc32(head)))
+    return b"".join((varint(_CRC.size + len(head) + len(rest)), checksum, head))
 
 
 def _intact_body(content: bytes, position: int) -> tuple[int, int] | None:
