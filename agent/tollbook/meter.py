@@ -214,6 +214,10 @@ class Observation:
         except Exception:
             self.exporter.losses.count(FAULT)
 
+    def keep_body(self, body: bytes) -> None:
+        """Keep a whole answer's bytes for the export thread, which are bounded with all others."""
+        self.body, self.body_bytes = [body], len(body)
+
     def drop_body(self) -> None:
         """Forget content and the raw body: the call is recorded without its usage."""
         if self.content is not None:

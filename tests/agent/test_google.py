@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 import tollbook
+from tollbook.process import PROCESS
 
 genai = pytest.importorskip("google.genai")
 # Of the library itself, where aiohttp is installed.
@@ -281,6 +282,62 @@ def test_vertex_counts_the_tokens_of_each_text(wire: Any, delivered: Delivered) 
     assert span.name == "embeddings text-embedding-005"
     assert span.attributes["gen_ai.provider.name"] == "gcp.vertex_ai"
     assert span.attributes["gen_ai.usage.input_tokens"] == 5 + 7
+
+
+@pytest.mark.filterwarnings("ignore:The generate_images method")
+def test_images_are_a_call_with_their_number_and_without_tokens(
+    wire: Any, delivered: Delivered
+) -> None:
+    client = genai.Client(vertexai=True, api_key="k", http_options={"base_url": wire.url})
+    image = {"bytesBase64Encoded": "aGk=", "mimeType": "image/png"}
+    refused = {"raiFilteredReason": SECRET}
+    wire.say({"predictions": [image, image, refused]})
+
+    said = client.models.generate_images(
+        model="imagen-4.0-generate-001", prompt=SECRET, config={"number_of_images": 3}
+    )
+
+    (span,) = delivered()
+    assert (
+        sum(one.image is not None and bool(one.image.image_bytes) for one in said.generated_images)
+        == 2
+    )
+    assert span.name == "generate_content imagen-4.0-generate-001"
+    assert span.attributes["gen_ai.output.type"] == "image"
+    assert span.attributes["gen_ai.request.choice.count"] == 3
+    assert span.attributes["tollbook.usage.images"] == 2
+    assert "tollbook.cost_usd" not in span.attributes
+    assert "gen_ai.usage.input_tokens" not in span.attributes
+    assert SECRET not in repr(span)
+
+
+@pytest.mark.filterwarnings("ignore:The generate_videos method")
+def test_a_video_is_a_call_whose_cost_is_unknown_and_not_zero(
+    wire: Any, delivered: Delivered
+) -> None:
+    client = genai.Client(vertexai=True, api_key="k", http_options={"base_url": wire.url})
+    wire.say({"name": "models/veo-3.0-generate-001/operations/o-1"})
+
+    client.models.generate_videos(model="veo-3.0-generate-001", prompt=SECRET)
+
+    (span,) = delivered()
+    assert span.name == "generate_content veo-3.0-generate-001"
+    assert span.attributes["gen_ai.output.type"] == "video"
+    assert not [name for name in span.attributes if "usage" in name or "cost" in name]
+    assert SECRET not in repr(span)
+
+
+def test_answers_that_wait_are_bounded_by_their_bytes(
+    client: Any, wire: Any, collector: Any
+) -> None:
+    exporter = PROCESS.exporter
+    assert exporter is not None
+    wire.say(answer())
+
+    client.models.generate_content(**ASK)
+    (waiting,) = exporter._queue
+
+    assert waiting.body_bytes == len(waiting.body[0]) > len(SECRET)
 
 
 def test_budgets_hold_and_content_leaves_by_choice(

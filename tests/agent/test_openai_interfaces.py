@@ -1,5 +1,6 @@
 """The OpenAI library's other interfaces, its client for Azure, and others who speak its shape."""
 
+import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -238,6 +239,97 @@ def test_a_stream_of_images_has_the_usage_of_its_last_event(
     said = delivered()[0].attributes
     assert said["gen_ai.usage.output_tokens"] == 4160
     assert "tollbook.usage.complete" not in said
+
+
+@pytest.mark.filterwarnings("ignore:The Sora API:DeprecationWarning")
+@pytest.mark.parametrize("remixed", [False, True])
+def test_a_video_is_one_call_whose_cost_is_unknown_and_not_zero(
+    remixed: bool, client: openai.OpenAI, wire: Any, delivered: Delivered
+) -> None:
+    wire.say(
+        {
+            "id": "video_1",
+            "object": "video",
+            "created_at": 1,
+            "model": "sora-2",
+            "progress": 0,
+            "seconds": "4",
+            "size": "720x1280",
+            "status": "queued",
+        }
+    )
+
+    if remixed:
+        client.videos.remix("video_0", prompt=SECRET)
+    else:
+        client.videos.create(model="sora-2", prompt=SECRET, seconds="4")
+    client.videos.retrieve("video_1")
+
+    (span,) = delivered()
+    assert span.attributes["gen_ai.operation.name"] == "generate_content"
+    assert span.attributes["gen_ai.output.type"] == "video"
+    assert span.attributes["gen_ai.response.id"] == "video_1"
+    assert span.attributes["gen_ai.response.model"] == "sora-2"
+    assert span.attributes.get("gen_ai.request.model") == (None if remixed else "sora-2")
+    assert not [name for name in span.attributes if "usage" in name or "cost" in name]
+    assert SECRET not in repr(span)
+
+
+RUN: Any = {
+    "id": "run_1",
+    "object": "thread.run",
+    "created_at": 1,
+    "assistant_id": "a",
+    "thread_id": "t",
+    "model": "gpt-4o",
+    "instructions": SECRET,
+    "status": "queued",
+    "tools": [],
+    "metadata": {},
+    "parallel_tool_calls": True,
+    "usage": None,
+}
+
+
+@pytest.mark.filterwarnings("ignore:The Assistants API:DeprecationWarning")
+def test_a_streamed_run_of_an_assistant_is_one_call_with_the_usage_of_its_end(
+    client: openai.OpenAI, wire: Any, delivered: Delivered
+) -> None:
+    usage = {"prompt_tokens": 1200, "completion_tokens": 150, "total_tokens": 1350}
+    ended = {**RUN, "status": "completed", "usage": usage}
+    step = {"id": "s", "object": "thread.run.step", "status": "completed", "usage": usage}
+    events = [
+        ("thread.run.created", RUN),
+        ("thread.run.step.completed", step),
+        ("thread.run.completed", ended),
+    ]
+    wire.stream([f"event: {kind}\ndata: {json.dumps(said)}\n\n".encode() for kind, said in events])
+
+    list(client.beta.threads.runs.create("t", assistant_id="a", stream=True))
+
+    (span,) = delivered()
+    assert span.attributes["gen_ai.response.id"] == "run_1"
+    assert span.attributes["gen_ai.usage.input_tokens"] == 1200
+    assert span.attributes["gen_ai.usage.output_tokens"] == 150
+    # USD for a million tokens: 2.50 input, 10 output.
+    assert span.attributes["tollbook.cost_usd"] == "0.0045"  # 1200 * 2.5e-6 + 150 * 10e-6
+    assert "tollbook.usage.complete" not in span.attributes
+    assert SECRET not in repr(span)
+
+
+@pytest.mark.filterwarnings("ignore:The Assistants API:DeprecationWarning")
+def test_a_run_of_an_assistant_that_is_asked_about_is_a_call_of_unknown_usage(
+    client: openai.OpenAI, wire: Any, delivered: Delivered
+) -> None:
+    wire.say(RUN)
+    wire.say({**RUN, "status": "completed"})
+
+    client.beta.threads.runs.create("t", assistant_id="a", model="gpt-4o")
+    client.beta.threads.runs.retrieve("run_1", thread_id="t")
+
+    (span,) = delivered()
+    assert span.name == "chat gpt-4o"
+    assert not [name for name in span.attributes if "usage" in name or "cost" in name]
 
 
 def test_a_transcript_says_its_tokens_or_its_seconds(

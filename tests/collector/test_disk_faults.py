@@ -76,7 +76,7 @@ def test_a_call_that_fails_costs_the_requests_that_heard_so(
 @needs_strace
 @pytest.mark.parametrize(
     ("call", "when"),
-    [("openat", 40), ("write", 6), ("fdatasync", 3), ("fsync", 1), ("rename", 1), ("fsync", 2)],
+    [("openat", 40), ("writev", 6), ("fdatasync", 3), ("fsync", 1), ("rename", 1), ("fsync", 2)],
 )
 def test_a_kill_in_the_middle_of_any_call_costs_nothing_acknowledged(
     tmp_path: Path, call: str, when: int

@@ -6,6 +6,7 @@ import time
 from collections import Counter
 
 import pytest
+from google.protobuf.message import DecodeError
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
@@ -217,6 +218,36 @@ def test_deep_nesting_is_kept_or_refused_and_never_a_fault(levels: int) -> None:
 def test_what_is_not_otlp_is_refused_as_a_whole(body: bytes) -> None:
     with pytest.raises(Undecodable, match="is not an ExportTraceServiceRequest"):
         examine(TRACES, body)
+
+
+@settings(max_examples=300, deadline=None)
+@given(data=st.data())
+def test_a_changed_byte_is_refused_exactly_where_protobuf_refuses_it(data: st.DataObject) -> None:
+    """All spans are read as one, by messages of our own making."""
+    body = bytearray(request([Span({"a": "b", "n": 1, "l": ["x", 2]}), Span({"f": 0.5})]))
+    place = data.draw(st.integers(0, len(body) - 1))
+    # The tag of a start that is a string: protobuf passes over it, and the store could not read it.
+    body[place] = data.draw(st.integers(0, 255).filter(lambda byte: byte != 0x3A))
+    try:
+        ExportTraceServiceRequest.FromString(bytes(body))
+        readable = True
+    except DecodeError:
+        readable = False
+
+    try:
+        examine(TRACES, bytes(body))
+        kept = True
+    except Undecodable:
+        kept = False
+
+    assert kept == readable
+
+
+def test_nested_key_values_that_cannot_be_read_are_refused() -> None:
+    value = field(2, field(6, b"\x0a\x7f"))
+
+    with pytest.raises(Undecodable, match="is not an ExportTraceServiceRequest"):
+        examine(TRACES, in_scope(field(2, field(9, field(1, b"k") + value))))
 
 
 def test_every_cut_of_a_request_is_refused_or_a_shorter_request() -> None:

@@ -37,7 +37,7 @@ class Recorder:
 
     def record(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Record the calls of this process from now on."""
-        for name in ("open", "write", "ftruncate", "fdatasync", "fsync", "rename", "unlink"):
+        for name in ("open", "writev", "ftruncate", "fdatasync", "fsync", "rename", "unlink"):
             monkeypatch.setattr(os, name, self._recording(name, getattr(os, name)))
 
     def _recording(self, name: str, real: Callable[..., Any]) -> Callable[..., Any]:
@@ -60,9 +60,9 @@ class Recorder:
             self.files[descriptor] = self.inodes
             self.done.append(("create", place.name, self.inodes))
 
-    def _note_write(self, written: int, descriptor: int, content: Any) -> None:
+    def _note_writev(self, written: int, descriptor: int, parts: Any) -> None:
         if inode := self.files.get(descriptor):
-            self.done.append(("write", inode, bytes(content[:written])))
+            self.done.append(("write", inode, b"".join(parts)[:written]))
 
     def _note_ftruncate(self, _: None, descriptor: int, length: int) -> None:
         if inode := self.files.get(descriptor):

@@ -12,6 +12,7 @@ from tollbook_collector.alert.incidents import Incidents
 from tollbook_collector.alert.notice import Notice
 from tollbook_collector.answer.incidents import incidents as shown
 from tollbook_collector.detect.anomaly import Anomaly
+from tollbook_collector.detect.decompose import QUANTUM
 from tollbook_collector.detect.find import Finder
 from tollbook_collector.detect.findings import Findings
 from tollbook_collector.detect.known import give_feedback
@@ -200,6 +201,14 @@ def test_a_dearer_price_is_told_with_its_dollars_split_exactly(
     parts = one.evidence["decomposition_usd"]
     assert one.channel in ("price", "spend_per_request", "spend")
     assert sum(parts.values()) == one.evidence["delta_usd"]
+    # The mean of the same hours of the four weeks before, at 0.004 dollars a call.
+    slots = int((one.ended_at or one.updated_at).timestamp() - one.started_at.timestamp()) // 600
+    usual = [
+        stored.usual_calls(one.started_at + timedelta(minutes=10 * slot) - timedelta(weeks=week))
+        for slot in range(slots)
+        for week in range(1, 5)
+    ]
+    assert one.evidence["before_usd"] == (sum(usual) * stored.CALL_USD / 4).quantize(QUANTUM)
     assert max(parts, key=parts.__getitem__) == "unit_price"
     assert "the price of a token rose" in one.explanation
 

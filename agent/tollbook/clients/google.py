@@ -168,6 +168,36 @@ class Embeddings(Content):
         return Usage(input_tokens=said if said is not None else together(*map(int, whole)))
 
 
+@dataclass(frozen=True)
+class Media(Content):
+    """Images, and videos that are made in the background; no usage is said of either.
+
+    Attributes:
+        output_type: `image` or `video`.
+    """
+
+    output_type: str = "image"
+
+    def asked(self, body: Mapping[str, Any]) -> Asked:
+        """Return the plain values of a request body."""
+        return Asked(
+            choice_count=field(body.get("parameters"), "sampleCount"), output_type=self.output_type
+        )
+
+    def answer(self, answer: Any) -> Facts:
+        """Return the facts of the number of images that came."""
+        return Facts(usage=answer)
+
+    def usage(self, usages: Sequence[Any], provider: str) -> Usage:
+        """Return the images, which are billed each; how long a video is nobody says."""
+        return Usage(images=token_count(latest(usages, "images")))
+
+
+IMAGES: Final = Media()
+VIDEOS: Final = Media(output_type="video")
+# Marks of an image in an answer, which is megabytes of its bytes and not read for more.
+IMAGE_MARKS: Final = ('"bytesBase64Encoded"', '"gcsUri"')
+
 # By the verb at the end of a request's path.
 APIS: Final = MappingProxyType(
     {
@@ -175,6 +205,7 @@ APIS: Final = MappingProxyType(
         "streamGenerateContent": Content(),
         "embedContent": Embeddings(),
         "batchEmbedContents": Embeddings(),
+        "predictLongRunning": VIDEOS,
     }
 )
 
@@ -191,8 +222,8 @@ class GoogleLibrary:
         name, _, verb = path.partition("?")[0].rpartition(":")
         model = name.rpartition("/")[2]
         api: Content | None = APIS.get(verb)
-        if api is None and verb == "predict" and "embedding" in model:
-            api = APIS["embedContent"]
+        if api is None and verb == "predict":
+            api = APIS["embedContent"] if "embedding" in model else IMAGES
         if api is None:
             return None
         if client.vertexai:
@@ -221,9 +252,13 @@ class GoogleLibrary:
             return AsyncEventTap(result, Watch(observation))
         if hasattr(result, "__next__"):
             return tapped_when_read(result, observation)
-        text = result.body
-        if isinstance(text, str):
-            observation.body = [text.encode()]
+        text, api = result.body, observation.api
+        if type(api) is Media:
+            if api.output_type == "image" and isinstance(text, str):
+                images = sum(map(text.count, IMAGE_MARKS))
+                observation.keep(api.answer({"images": images}))
+        elif isinstance(text, str):
+            observation.keep_body(text.encode())
         observation.finish()
         return result
 

@@ -30,8 +30,7 @@ def settle_response(observation: Observation, response: Any) -> None:
     content = vars(response).get("_content")
     if content is not None:
         if keep:
-            observation.body = [content]
-            observation.body_bytes = len(content)
+            observation.keep_body(content)
         observation.finish()
         return
     observation.streamed = bool(observation.asked.stream)

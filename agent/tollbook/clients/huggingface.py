@@ -74,7 +74,7 @@ class HuggingFaceLibrary:
     def settle(self, observation: Observation, result: Any) -> Any:
         """Keep an answer's bytes for the export thread, or tap the lines that will come."""
         if isinstance(result, bytes):
-            observation.body = [result]
+            observation.keep_body(result)
             observation.finish()
             return result
         observation.streamed = True

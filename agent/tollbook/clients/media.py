@@ -21,10 +21,10 @@ TERMINAL_EVENTS: Final = frozenset(
 
 @dataclass(frozen=True)
 class Media:
-    """Images, transcription, translation or speech.
+    """Images, transcription, translation, speech or videos, of which no usage is said.
 
     Attributes:
-        output_type: What is asked for: `image`, `speech` or `text`.
+        output_type: What is asked for: `image`, `speech`, `text` or `video`.
         provider: Who answers where the host does not tell.
     """
 

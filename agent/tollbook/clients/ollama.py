@@ -12,6 +12,8 @@ from tollbook.model_call import Usage
 from tollbook.process import Process
 from tollbook.stream import tapped_async, tapped_when_read
 
+COUNTS: Final = ("prompt_eval_count", "eval_count")
+
 
 @dataclass(frozen=True)
 class Ollama:
@@ -42,7 +44,9 @@ class Ollama:
         """Return the facts of a whole answer."""
         reason = field(answer, "done_reason")
         reasons = ((0, reason),) if reason is not None else ()
-        return Facts(None, field(answer, "model"), usage=answer, finish_reasons=reasons)
+        # The counts alone: the vectors of an embedding are not to be held for them.
+        usage = {name: field(answer, name) for name in COUNTS}
+        return Facts(None, field(answer, "model"), usage=usage, finish_reasons=reasons)
 
     def event(self, event: Any, first: bool) -> Facts | None:
         """Return the facts of a stream's first part and of its last."""

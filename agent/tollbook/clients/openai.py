@@ -9,13 +9,18 @@ from tollbook.clients.media import Media
 from tollbook.clients.responses import Responses
 from tollbook.clients.results import OpenAIReads, patch_gets
 from tollbook.clients.stainless import Apis, StainlessLibrary, patch_requests
+from tollbook.clients.thread_run import ThreadRun
 from tollbook.process import Process
 
 
 def apis_at(provider: str) -> Apis:
-    """Return the interfaces by path, with the provider that answers where the host is unknown."""
+    """Return the interfaces by path, with the provider that answers where the host is unknown.
+
+    A star is the id of a video, a thread or a run.
+    """
     images, speech = Media("image", provider), Media("speech", provider)
     text, chat = Media("text", provider), Completions(provider=provider)
+    video, run = Media("video", provider), ThreadRun(provider)
     return MappingProxyType(
         {
             "/chat/completions": chat,
@@ -27,6 +32,13 @@ def apis_at(provider: str) -> Apis:
             "/images/generations": images,
             "/images/edits": images,
             "/images/variations": images,
+            "/videos": video,
+            "/videos/edits": video,
+            "/videos/extensions": video,
+            "/videos/*/remix": video,
+            "/threads/runs": run,
+            "/threads/*/runs": run,
+            "/threads/*/runs/*/submit_tool_outputs": run,
             "/audio/transcriptions": text,
             "/audio/translations": text,
             "/audio/speech": speech,

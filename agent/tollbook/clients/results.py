@@ -179,7 +179,7 @@ class OpenAIReads:
             for line in some:
                 if line:
                     observation = Observation(api, api.asked({}), client.base_url, exporter)
-                    observation.body, observation.body_bytes = [line], len(line)
+                    observation.keep_body(line)
                     observation.finish()
 
         record(lines[:LINES_AT_ONCE])

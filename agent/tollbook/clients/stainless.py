@@ -5,6 +5,7 @@ Every method, helper, `with_raw_response` and `with_streaming_response` of their
 one observation.
 """
 
+import re
 from collections.abc import Mapping
 from functools import lru_cache
 from types import MappingProxyType, ModuleType
@@ -22,6 +23,7 @@ from tollbook.stream import tap_events, tap_events_async
 TYPES_MAX: Final = 256  # types of clients and of results that are remembered
 # What is called before a request is sent again, in newer and in older versions.
 AGAIN: Final = ("_sleep_for_retry", "_retry_request")
+IDS: Final = re.compile(r"/(videos|threads|runs)/[^/]+(?=/)")
 Apis = Mapping[str, Api]
 NO_VARIANTS: Final[Mapping[str, Apis]] = MappingProxyType({})
 
@@ -50,9 +52,11 @@ class StainlessLibrary:
     ) -> Observation | None:
         """Return an observation if the request is posted to one of the interfaces."""
         options = args[1] if len(args) > 1 else kwargs["options"]
+        if options.method != "post":
+            return None
         apis = self._apis_of(client.__class__)
-        api = apis.get(options.url) or apis.get(options.url.partition("?")[0])
-        if api is None or options.method != "post":
+        api = apis.get(options.url) or apis.get(without_ids(options.url))
+        if api is None:
             return None
         body = self.body(options)
         asked = api.asked(body)
@@ -110,6 +114,11 @@ class StainlessLibrary:
                 if f"{known.__module__}.".startswith(f"{name}."):
                     return apis
         return self._apis
+
+
+def without_ids(url: str) -> str:
+    """Return the path of a request without its query, and with a star in place of each id."""
+    return IDS.sub(r"/\1/*", url.partition("?")[0])
 
 
 @lru_cache(TYPES_MAX)

@@ -107,7 +107,8 @@ def _replayed(
             )
             anomalies.append(anomaly)
             size = float(block.rows[stretch.series, SPEND].sum())
-            related.append(Related(anomaly.id, started_at, size, stretch.excess))
+            is_slow = stretch.channel == "input_growth"
+            related.append(Related(anomaly.id, started_at, size, stretch.excess, None, is_slow))
     parts = explained_by(related, 2 * slot)
     roots = [one for one in anomalies if one.id not in parts]
     roots.sort(key=lambda one: -abs(one.dollars_so_far or Decimal(0)))

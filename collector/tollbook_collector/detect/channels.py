@@ -69,13 +69,16 @@ RECURRING = (0, 3)
 BURSTING = (2, 4)
 # The channel whose expectation says how many calls a silence has swallowed.
 MISSING = 1
+# The channel that is shown where input grew.
+GROWING = 6
 # Where their recurrence is in SCORED.
 RETURNING = tuple(range(len(CHANNELS), len(CHANNELS) + len(RECURRING)))
-# Everything that has a score, in order: the channels, what recurs, and silence by the calls that it
-# swallowed and by its length.
+# Everything that has a score, in order: the channels, what recurs, silence by the calls that it
+# swallowed and by its length, and what a call reads by how unlike its days are to earlier ones.
 SCORED = (
     *(channel.name for channel in CHANNELS),
     *(f"{CHANNELS[k].name}_again" for k in RECURRING),
     "gap",
     "silence",
+    "input_growth",
 )

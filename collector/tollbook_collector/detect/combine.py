@@ -11,16 +11,16 @@ from tollbook_collector.detect.channels import RATIOS, SCORED
 from tollbook_collector.detect.grid import Floats, Grid
 
 WEIGHTS = (1.0, 0.3, 0.1)
-COST_OF_CALL = SCORED.index("spend_per_request")
 # What the mean of a ratio's evidence over the last day adds to that of a row.
 DAY_WEIGHT = 0.5
 # Of a ratio in rows of minutes so much counts: what is wrong with one is far out at once, and what
 # is not is left to the hours, which know four weeks. What is left of the false alarms goes to the
 # volumes, where a fault is hard to tell from a burst.
 MINUTE_WEIGHT = 0.55
-# By the hour so much of the cost of a call counts: the size of prompts moves it, and has channels
-# of its own; what it says alone is more often a day of longer answers than a fault.
-COST_OF_CALL_WEIGHT = 0.7
+# By the hour so much counts of what is said of the tokens of a call: one odd day has many reasons,
+# and growth that stays has a channel of its own. The cost of a call is moved by both kinds of
+# tokens, and is more often a day of longer answers than a fault.
+TOKEN_WEIGHTS = {"spend_per_request": 0.5, "input_per_request": 0.7, "input_per_output": 0.7}
 
 
 def strengths(scores: Floats, grid: Grid, tails: tuple[Tail, ...]) -> tuple[Floats, Floats]:
@@ -37,7 +37,8 @@ def strengths(scores: Floats, grid: Grid, tails: tuple[Tail, ...]) -> tuple[Floa
     elif grid.rows_per_day > 1:
         for ratio in RATIOS:
             decades[:, ratio] += DAY_WEIGHT * last_means(decades[:, ratio], grid.rows_per_day)
-        decades[:, COST_OF_CALL] *= COST_OF_CALL_WEIGHT
+        for name, weight in TOKEN_WEIGHTS.items():
+            decades[:, SCORED.index(name)] *= weight
     return decades, combined(decades)
 
 

@@ -275,6 +275,7 @@ class Finder:
                     one.size,
                     one.excess,
                     one.known.explained_by if one.known else None,
+                    one.anomaly.channel == "input_growth",
                 )
                 for one in suspects
             ],

@@ -6,8 +6,10 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from tollbook_collector.detect import growth
 from tollbook_collector.detect.channels import (
     CHANNELS,
+    GROWING,
     LIST_COST,
     RECURRING,
     REQUESTS,
@@ -108,6 +110,7 @@ def judge(
             for first, last_open in stretches_of(opened[number], grid):
                 peak = first + int(strength[number, first : last_open + 1].argmax())
                 channel = int(decades[number, :, peak].argmax())
+                first = _began(channel, first, grid)
                 added = _added(part[number], replayed.expected[number], channel, first)
                 last = last_adding(added, first, last_open)
                 at = slice(first, last + 1)
@@ -123,6 +126,13 @@ def judge(
                 )
                 found.append(stretch)
     return found
+
+
+def _began(scored: int, first: int, grid: Grid) -> int:
+    """Return the row with which began what a channel said of row `first`."""
+    if SCORED[scored] != "input_growth":
+        return first
+    return max(0, first // grid.rows_per_day - growth.DAYS_IN_A_ROW + 1) * grid.rows_per_day
 
 
 def stretches_of(opened: NDArray[np.bool_], grid: Grid) -> list[tuple[int, int]]:
@@ -165,7 +175,8 @@ def _added(rows: Floats, expected: Floats, scored: int, first: int) -> Floats:
     if scored >= len(CHANNELS):
         if SCORED[scored] in ("gap", "silence"):
             return np.asarray(expected[REQUESTS] - rows[REQUESTS])
-        channel = CHANNELS[RECURRING[scored - len(CHANNELS)]]
+        grows = SCORED[scored] == "input_growth"
+        channel = CHANNELS[GROWING if grows else RECURRING[scored - len(CHANNELS)]]
     else:
         channel = CHANNELS[scored]
     if channel.denominator is None:

@@ -28,6 +28,7 @@ HOUR = (
     Tail(0.1, 0.57),  # spend_again
     Tail(0.1, 0.99),  # gap
     Tail(1.0, 1.8),  # silence
+    Tail(0.42, 0.79),  # input_growth
 )
 MINUTE = (
     Tail(1.23, 4.12),  # requests
@@ -45,6 +46,7 @@ MINUTE = (
     Tail(1.12, 1.79),  # spend_again
     Tail(0.85, 27.84),  # gap
     Tail(1.0, 1.8),  # silence: not judged in minutes
+    Tail(1.0, 1.8),  # input_growth: no minutes have so many weeks
 )
 DAY = (
     Tail(0.19, 0.9),  # requests
@@ -62,11 +64,12 @@ DAY = (
     Tail(0.1, 0.25),  # spend_again
     Tail(0.1, 0.25),  # gap
     Tail(1.0, 1.8),  # silence, as by the hour
+    Tail(0.1, 0.35),  # input_growth
 )
-# Strength at which an alarm opens, 0.03 times a series-week on the hourly series above, and below
+# Strength at which an alarm opens, 0.025 times a series-week on the hourly series above, and below
 # which it closes again.
-OPENS_AT = 3.36
-CLOSES_AT = 2.5
+OPENS_AT = 3.3
+CLOSES_AT = 2.45
 
 
 def tails_of(grid: Grid) -> tuple[Tail, ...]:
@@ -78,14 +81,14 @@ def tails_of(grid: Grid) -> tuple[Tail, ...]:
 
 # False alarms a series-week that an opening strength gave on the series of the tails, rising.
 _RATES_HOUR = (
-    (4.8, 0.0065),
-    (4.4, 0.011),
-    (4.0, 0.017),
-    (3.6, 0.026),
-    (3.4, 0.033),
-    (3.2, 0.041),
-    (3.0, 0.056),
-    (2.8, 0.079),
+    (4.8, 0.0048),
+    (4.4, 0.0083),
+    (4.0, 0.011),
+    (3.6, 0.017),
+    (3.4, 0.022),
+    (3.2, 0.028),
+    (3.0, 0.039),
+    (2.8, 0.059),
 )
 _RATES_MINUTE = (
     (4.0, 0.0037),
@@ -98,7 +101,7 @@ _RATES_MINUTE = (
     (2.2, 0.11),
     (2.0, 0.15),
 )
-_RATES_DAY = ((3.8, 0.0074), (3.6, 0.012), (3.4, 0.017), (3.2, 0.02), (3.0, 0.028), (2.6, 0.052))
+_RATES_DAY = ((3.8, 0.0083), (3.6, 0.011), (3.4, 0.015), (3.2, 0.019), (3.0, 0.027), (2.6, 0.053))
 # A series may be wrong so often however many there are: once a year. (Stricter, it would be blind.)
 RATE_MIN = 0.02
 TIERS = 3
@@ -114,7 +117,7 @@ def opens_at(grid: Grid, false_alarms_per_week: float, series: int) -> float:
 
     >>> from tollbook_collector.detect.grid import grid_of
     >>> opens_at(grid_of(24), 5.0, 10), round(opens_at(grid_of(24), 5.0, 1000), 2)
-    (2.8, 3.85)
+    (2.8, 3.47)
     """
     table = {1: _RATES_DAY, 24: _RATES_HOUR}.get(grid.rows_per_day, _RATES_MINUTE)
     allowed = max(false_alarms_per_week / TIERS / max(series, 1), RATE_MIN)

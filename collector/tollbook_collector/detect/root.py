@@ -11,6 +11,8 @@ from typing import Final
 
 # A series with so much of the largest excess holds the cause.
 HELD_SHARE_MIN: Final = 0.8
+# What is seen after days is one finding where its parts are seen so far apart.
+SLOW_APART: Final = timedelta(days=3)
 
 
 @dataclass(frozen=True)
@@ -23,6 +25,7 @@ class Related:
         size: What the series spends in all, in dollars; a smaller one says more.
         excess: Dollars beyond what was expected.
         known_root: What was said before: the id of its root, empty if it is one; None: it is new.
+        is_slow: It is seen after days, of a part sooner than of its whole.
     """
 
     id: str
@@ -30,6 +33,7 @@ class Related:
     size: float
     excess: float
     known_root: str | None = None
+    is_slow: bool = False
 
 
 def explained_by(findings: Sequence[Related], apart_max: timedelta) -> dict[str, str]:
@@ -46,7 +50,8 @@ def explained_by(findings: Sequence[Related], apart_max: timedelta) -> dict[str,
     groups: list[list[Related]] = []
     for one in sorted(findings, key=lambda found: found.started_at):
         for group in groups:
-            if one.started_at - group[0].started_at <= apart_max and _same_way(one, group[0]):
+            apart = max(apart_max, SLOW_APART) if one.is_slow and group[0].is_slow else apart_max
+            if one.started_at - group[0].started_at <= apart and _same_way(one, group[0]):
                 group.append(one)
                 break
         else:

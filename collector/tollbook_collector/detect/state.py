@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tollbook_collector.detect import growth
 from tollbook_collector.detect.channels import CHANNELS, COLUMNS, RECURRING, VOLUME_COLUMNS
 from tollbook_collector.detect.grid import Floats, Grid
 from tollbook_collector.detect.noise import MOMENTS
@@ -39,6 +40,7 @@ class State:
         stretches: Sums over the last of them that end at each row, NaN where unknown, shape (N,
             recurring channels, D, B); no days where the grid has no such windows.
         again: How strange yesterday's were for their time, shape (N, recurring channels, B).
+        growth: Of what a call reads.
     """
 
     grid: Grid
@@ -56,6 +58,7 @@ class State:
     peaks: Floats
     stretches: Floats
     again: Floats
+    growth: growth.Remembered
 
 
 def begin(series: int, grid: Grid) -> State:
@@ -80,6 +83,7 @@ def begin(series: int, grid: Grid) -> State:
         peaks=np.full((series, len(RECURRING), bursts, memory), np.nan),
         stretches=np.full((series, len(RECURRING), days, day), np.nan),
         again=np.zeros((series, len(RECURRING), day)),
+        growth=growth.begin(series, grid),
     )
 
 

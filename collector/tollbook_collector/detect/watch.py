@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from tollbook_collector.detect import burst, noise, record, season
+from tollbook_collector.detect import burst, growth, noise, record, season
 from tollbook_collector.detect.channels import (
     BURSTING,
     CHANNELS,
@@ -73,6 +73,7 @@ class Scored:
         stretches: Sums over the grid's burst windows, shape (N, recurring channels, windows, R).
         again: How strange those of the last window are for their time, shape (N, recurring
             channels, R).
+        growth: Of what a call reads.
     """
 
     scores: Floats
@@ -87,6 +88,7 @@ class Scored:
     recurrence: Floats
     stretches: Floats
     again: Floats
+    growth: growth.Growth
 
 
 def _expect(state: State, rows: Floats) -> tuple[Floats, Floats, Floats, Floats]:
@@ -160,19 +162,16 @@ def score_rows(state: State, rows: Floats) -> Scored:
     pairs = [(channel, window) for channel in RECURRING for window in grid.recurring_windows]
     recurring = np.stack([deviates[:, channel, window] for channel, window in pairs], axis=1)
     again = np.minimum(recurring, state.recurring[..., : rows.shape[-1]])
-    tail, noise_of_calls = state.tail_total[:, MISSING], a[:, MISSING, None]
-    calls = np.concatenate([tail, total[:, MISSING]], axis=-1)
     count = rows.shape[-1]
-    silences = [
-        swallowed(calls, np.concatenate([before[:, MISSING], today[:, MISSING]], axis=-1))
-        / noise_of_calls
-        for before, today in ((state.tail_expected, expected), (state.tail_middle, usual))
-    ]
+    silences = _swallowed(state, total, expected, usual, a)
     held = np.concatenate([again, silences[0][:, None, -count:]], axis=1)
     floors = np.array([SCALE_MIN] * len(pairs) + [SILENCE_MIN])
     held = held / np.maximum(state.recurring_records.max(-1), floors)[..., None]
     both = held[:, :-1].reshape(len(rows), len(RECURRING), -1, count).max(2)
-    every = np.concatenate([scores.max(2), both, held[:, -1:], _silences(state, rows)], axis=1)
+    grows = growth.grown(state.growth, rows, grid, state.days)
+    every = np.concatenate(
+        [scores.max(2), both, held[:, -1:], _silences(state, rows), grows.scores], axis=1
+    )
     stretches = trailing_sums(
         state.tail_total[:, RECURRING], total[:, RECURRING], grid.burst_windows or (1,)
     )
@@ -193,7 +192,20 @@ def score_rows(state: State, rows: Floats) -> Scored:
         recurrence=np.concatenate([again, silences[1][:, None, -count:]], axis=1),
         stretches=stretches,
         again=strange,
+        growth=grows,
     )
+
+
+def _swallowed(
+    state: State, total: Floats, expected: Floats, usual: Floats, a: Floats
+) -> list[Floats]:
+    """Return the calls that silences swallowed of two expectations, in units of the noise."""
+    calls = np.concatenate([state.tail_total[:, MISSING], total[:, MISSING]], axis=-1)
+    return [
+        swallowed(calls, np.concatenate([before[:, MISSING], today[:, MISSING]], axis=-1))
+        / a[:, MISSING, None]
+        for before, today in ((state.tail_expected, expected), (state.tail_middle, usual))
+    ]
 
 
 def _silences(state: State, rows: Floats) -> Floats:
@@ -281,6 +293,7 @@ def close_day(
         again=scored.again,
         peaks=peaks,
         stretches=stretches,
+        growth=growth.closed(state.growth, rows, scored.growth, state.days, known),
     )
 
 

@@ -26,24 +26,24 @@ class Shapes:
     def __init__(self) -> None:
         self.needed = False
 
-    def look(self, level: int, content: bytes) -> int:
+    def look(self, level: int, content: bytes, merged: Any) -> int:
         """Look at a piece and return how many whole spans are in it.
 
         Args:
             level: Of the message that the piece is neighbouring fields of, 0 for a request.
             content: The piece.
+            merged: Its spans as one, see merge.py.
         """
+        self.needed = self.needed or bool(merged.attributes.value.kvlist_value)
         if level == _SPAN_LEVEL:
-            self.needed = self.needed or _has_too_many(content) or bool(_nested(level, content))
+            self.needed = self.needed or _has_too_many(content)
             return 0
         scopes = _SPANS[level].FromString(content)
         for _ in range(_SPAN_LEVEL - 1 - level):
             scopes = scopes.inner
         spans = scopes.spans[:]
-        self.needed = (
-            self.needed
-            or any(len(span) >= SPAN_BYTES_MIN and _has_too_many(span) for span in spans)
-            or bool(_nested(level, content))
+        self.needed = self.needed or any(
+            len(span) >= SPAN_BYTES_MIN and _has_too_many(span) for span in spans
         )
         return len(spans)
 
@@ -52,7 +52,10 @@ def reshaped(request: bytes) -> tuple[bytes, int]:
     """Return a request whose spans nest no key-values, and how many fields were left out of them.
 
     Args:
-        request: Protobuf that was read before.
+        request: Protobuf.
+
+    Raises:
+        DecodeError: What is nested in it cannot be read.
     """
     message = TRACES.request.FromString(request)
     left_out = 0
@@ -91,13 +94,6 @@ def _has_too_many(span: bytes) -> bool:
     return max(len(found.attributes), len(found.events), len(found.links)) > ATTRIBUTES_MAX
 
 
-def _nested(level: int, content: bytes) -> Any:
-    spans = _NESTED[level].FromString(content)
-    for _ in range(_SPAN_LEVEL - level):
-        spans = spans.inner
-    return spans.attributes.value.kvlist
-
-
 def _messages() -> Any:
     """Return the messages that find shapes: those of a request merge what is of one level."""
     kinds = descriptor_pb2.FieldDescriptorProto
@@ -115,13 +111,9 @@ def _messages() -> Any:
             else:
                 one.label = kinds.LABEL_REPEATED
 
-    for kind, last in (("Spans", ("spans", 2, "")), ("Nested", ("inner", 2, "Nested3"))):
-        add(f"{kind}0", ("inner", 1, f"{kind}1"))
-        add(f"{kind}1", ("inner", 2, f"{kind}2"))
-        add(f"{kind}2", last)
-    add("Nested3", ("attributes", 9, "KeyValue"))
-    add("KeyValue", ("value", 2, "AnyValue"))
-    add("AnyValue", ("kvlist", 6, ""))
+    add("Spans0", ("inner", 1, "Spans1"))
+    add("Spans1", ("inner", 2, "Spans2"))
+    add("Spans2", ("spans", 2, ""))
     add("Counted", ("attributes", 9, ""), ("events", 11, ""), ("links", 13, ""))
     pool = descriptor_pool.DescriptorPool()
     pool.AddSerializedFile(proto.SerializeToString())
@@ -135,5 +127,4 @@ def _messages() -> Any:
 _SPAN_LEVEL: Final = 3
 _MESSAGE: Final = _messages()
 _SPANS: Final = tuple(_MESSAGE(f"Spans{level}") for level in range(3))
-_NESTED: Final = tuple(_MESSAGE(f"Nested{level}") for level in range(4))
 _COUNTED: Final = _MESSAGE("Counted")

@@ -36,6 +36,7 @@ from tollbook_collector.spool.files import (
     reduced_to_accounts,
     set_damage_aside,
     sync_directory,
+    write_all,
     write_durably,
 )
 from tollbook_collector.spool.resends import RESENDS_BYTES, Resends
@@ -47,6 +48,7 @@ from tollbook_collector.spool.segment import (
     account,
     header,
     record,
+    record_parts,
     scan,
 )
 
@@ -118,7 +120,10 @@ class Spool:
         self._room = Room(directory, bytes_max, disk_free_bytes_min)
         for segment in recovered.segments:
             self._room.take(segment.size_bytes, segment.tenants)
-        self._changed = threading.Condition()
+        # One lock: what the writer waits for is said to it alone, and not to every loader.
+        lock_of_both = threading.RLock()
+        self._changed = threading.Condition(lock_of_both)
+        self._arrived = threading.Condition(lock_of_both)
         self._pending: deque[_Pending] = deque()
         self._pending_bytes = 0
         self._sealed: deque[Segment] = deque(recovered.segments)
@@ -180,14 +185,14 @@ class Spool:
             self._sequence += 1
             self._pending.append(_Pending(envelope, durable))
             self._pending_bytes += len(envelope.request)
-            self._changed.notify_all()
+            self._arrived.notify()
         return durable
 
     def claim(self, timeout_s: float) -> Segment | None:
         """Return the oldest sealed segment that nobody has claimed, waiting for one; None: none."""
         with self._changed:
             self._due.loaders_waiting += 1
-            self._changed.notify_all()
+            self._arrived.notify()
             self._changed.wait_for(lambda: self._sealed or self._closing, timeout_s)
             self._due.loaders_waiting -= 1
             if not self._sealed:
@@ -202,6 +207,7 @@ class Spool:
             del self._claimed[segment.path]
             self._sealed.appendleft(segment)
             self._changed.notify_all()
+            self._arrived.notify()
 
     def remove(self, segment: Segment) -> None:
         """Delete a claimed segment: it is durable elsewhere."""
@@ -212,6 +218,7 @@ class Spool:
             del self._claimed[segment.path]
             self._room.give_back(segment.size_bytes, segment.tenants)
             self._changed.notify_all()
+            self._arrived.notify()
 
     def pace(self, insert_s: float) -> None:
         """Let segments wait as fits a store that took so long for the last one."""
@@ -223,6 +230,7 @@ class Spool:
             del self._claimed[segment.path]
             self._sealed.append(segment)
             self._changed.notify_all()
+            self._arrived.notify()
 
     def read(self, segment: Segment) -> bytes:
         """Return the content of a claimed segment, without what changed on disk since it was whole.
@@ -320,6 +328,7 @@ class Spool:
         with self._changed:
             self._closing = True
             self._changed.notify_all()
+            self._arrived.notify()
         self._writer.join()
         self._resends.close()
         os.close(self._lock_descriptor)
@@ -356,7 +365,7 @@ class Spool:
                 self._give_up_pending(failure)
             with self._changed:
                 # A disk that is full or read-only may be well again; what is synced waits for that.
-                if self._changed.wait_for(lambda: self._closing, DISK_RETRY_S):
+                if self._arrived.wait_for(lambda: self._closing, DISK_RETRY_S):
                     return
                 self._broken = ""
 
@@ -378,7 +387,7 @@ class Spool:
         self._seal()
         while True:
             with self._changed:
-                self._changed.wait_for(
+                self._arrived.wait_for(
                     lambda: self._pending or self._closing or self._due.is_due(self._content),
                     self._due.due_in_s(self._content),
                 )
@@ -395,14 +404,14 @@ class Spool:
 
     def _commit(self, group: list[_Pending]) -> None:
         written_now = [pending.envelope for pending in group]
-        records = list(map(record, written_now))
+        records = list(map(record_parts, written_now))
         tenants: Counter[str] = Counter()
-        for envelope, each in zip(written_now, records, strict=True):
-            tenants[envelope.tenant] += len(each)
+        for envelope, parts in zip(written_now, records, strict=True):
+            tenants[envelope.tenant] += sum(map(len, parts))
         try:
             if self._file < 0:
                 self._open(written_now[0].sequence)
-            written = self._append(b"".join(records))
+            written = write_all(self._file, [part for parts in records for part in parts])
             self._sync(self._file)
         except OSError as failure:
             self._fail(group, failure)
@@ -440,17 +449,11 @@ class Spool:
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
         self._file = os.open(self._path, flags, FILE_MODE)
         self._due.begin()
-        self._append(header())
+        write_all(self._file, [header()])
         with self._changed:
             self._content = Scan(len(header()), 0, 0, 0, -1, 0)
             self._room.take(len(header()), {})
         sync_directory(self._directory)
-
-    def _append(self, content: bytes) -> int:
-        view = memoryview(content)
-        while view:
-            view = view[os.write(self._file, view) :]
-        return len(content)
 
     def _fail(self, group: list[_Pending], failure: OSError) -> None:
         error = SpoolFailed(f"the disk of {self._directory} failed: {failure}; try again later")

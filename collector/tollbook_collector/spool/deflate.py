@@ -15,7 +15,7 @@ _BEST: Final[Any] = importlib.import_module(
 )
 
 # As those of zlib.
-crc32: Final[Callable[[bytes | memoryview], int]] = _BEST.crc32
+crc32: Final[Callable[..., int]] = _BEST.crc32
 decompressobj: Final[Callable[..., Any]] = _BEST.decompressobj
 # What both raise for bytes that are not of the format.
 DeflateError: Final[type[Exception]] = _BEST.error

@@ -10,7 +10,7 @@ NNN.retry      such a request, to be tried again
 
 import fcntl
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -33,6 +33,8 @@ REFUSED: Final = ".refused"
 REASON: Final = ".reason"
 RETRY: Final = ".retry"
 LOCK: Final = "lock"
+# As many pieces as the kernel takes at a time.
+WRITE_PARTS_MAX: Final = 1024
 FILE_MODE: Final = 0o600
 DIRECTORY_MODE: Final = 0o700
 
@@ -165,14 +167,24 @@ def sync_directory(directory: Path) -> None:
         os.close(descriptor)
 
 
+def write_all(descriptor: int, parts: Sequence[bytes]) -> int:
+    """Write pieces behind each other, without joining them first; return their bytes together."""
+    left = [memoryview(part) for part in reversed(parts) if part]
+    while left:
+        written = os.writev(descriptor, left[: -WRITE_PARTS_MAX - 1 : -1])
+        while left and written >= len(left[-1]):
+            written -= len(left.pop())
+        if written:
+            left[-1] = left[-1][written:]
+    return sum(map(len, parts))
+
+
 def write_durably(path: Path, content: bytes) -> None:
     """Write a file of the spool so that it survives a crash, whole or not at all."""
     unfinished = path.with_suffix(".unfinished")
     descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, FILE_MODE)
     try:
-        view = memoryview(content)
-        while view:
-            view = view[os.write(descriptor, view) :]
+        write_all(descriptor, [content])
         os.fsync(descriptor)
     finally:
         os.close(descriptor)

@@ -13,12 +13,13 @@ A record is `varint(length) envelope`, and an envelope, in this order of fields:
     9  digest      bytes    of the request as it came, by which it is known when it is sent again
     15 request     message  the OTLP export request
 
-The engine skips fields 1, 7 and 9, so the file goes to it as it is. Version 1 had no field 8, and
-version 2 no field 9.
+The engine skips fields 1, 7 and 9, so the file goes to it as it is. Version 1 had no field 8,
+version 2 no field 9, and of version 3 the token was that of all bytes, see `token`.
 
 A flipped byte costs the record that it is in: reading goes on at the next whole one.
 """
 
+import hashlib
 import re
 import struct
 from collections import Counter
@@ -29,7 +30,9 @@ from typing import Final
 
 from tollbook_collector.spool.deflate import crc32
 
-FORMAT_VERSION: Final = 3
+FORMAT_VERSION: Final = 4
+# Before it a segment was named by all of its bytes, and an insert may still be known by that.
+NAMED_BY_HEADS: Final = 4
 # A varint of 64 bits has at most ten bytes.
 VARINT_BYTES_MAX: Final = 10
 
@@ -120,29 +123,30 @@ def varint(number: int) -> bytes:
 
 def record(envelope: Envelope) -> bytes:
     """Return an envelope as a record of a segment file."""
+    return b"".join(record_parts(envelope))
+
+
+def record_parts(envelope: Envelope) -> tuple[bytes, bytes]:
+    """Return a record as what stands before its request, and the request itself, not copied."""
     tenant, key = envelope.tenant.encode(), envelope.key.encode()
-    return _sealed(
-        b"".join(
-            (
-                _TAG_TENANT,
-                varint(len(tenant)),
-                tenant,
-                _TAG_KEY,
-                varint(len(key)),
-                key,
-                _FIXED.pack(
-                    _TAG_RECEIVED_AT, envelope.received_at, _TAG_SEQUENCE, envelope.sequence
-                ),
-                _TAG_SPANS,
-                varint(envelope.spans),
-                *map(_rejection, envelope.rejected),
-                *_digest(envelope.digest),
-                _TAG_REQUEST,
-                varint(len(envelope.request)),
-                envelope.request,
-            )
+    head = b"".join(
+        (
+            _TAG_TENANT,
+            varint(len(tenant)),
+            tenant,
+            _TAG_KEY,
+            varint(len(key)),
+            key,
+            _FIXED.pack(_TAG_RECEIVED_AT, envelope.received_at, _TAG_SEQUENCE, envelope.sequence),
+            _TAG_SPANS,
+            varint(envelope.spans),
+            *map(_rejection, envelope.rejected),
+            *_digest(envelope.digest),
+            _TAG_REQUEST,
+            varint(len(envelope.request)),
         )
     )
+    return _sealed(head, envelope.request), envelope.request
 
 
 def _digest(digest: bytes) -> tuple[bytes, ...]:
@@ -165,7 +169,7 @@ def account(envelope: Envelope, reason: str) -> Envelope:
 
 def header() -> bytes:
     """Return the first record of a file: the version of its format and no request."""
-    return _sealed(_TAG_VERSION + varint(FORMAT_VERSION))
+    return _sealed(_TAG_VERSION + varint(FORMAT_VERSION), b"")
 
 
 def scan(content: bytes) -> Scan:
@@ -207,6 +211,42 @@ def scan(content: bytes) -> Scan:
         damaged=tuple(damaged),
         tenants=tenants,
     )
+
+
+def token(content: bytes) -> str:
+    """Return what names a segment to the store, by which it knows an insert that it has had.
+
+    It is a digest of all bytes but the requests, for each of which its own digest, its checksum and
+    its sequence stand in the record: the bytes themselves were read for that at the door.
+
+    Args:
+        content: Of a segment without damage.
+    """
+    named = hashlib.sha256()
+    if _version(content) < NAMED_BY_HEADS:
+        named.update(content)
+        return named.hexdigest()
+    position = 0
+    while position < len(content):
+        length, start = _read_varint(content, position)
+        end = start + length
+        fields = _fields(content, start + _CRC.size, end)
+        stands_for_request = fields.text(content, 9) != b""
+        cut = fields.places.get(15, (end, end))[0] if stands_for_request else end
+        named.update(content[position:cut])
+        position = end
+    return named.hexdigest()
+
+
+def header_of(content: bytes) -> bytes:
+    """Return the first record of a segment's content, if that says its version; else nothing."""
+    length, start = _read_varint(content, 0)
+    return content[: start + length] if _version(content) else b""
+
+
+def _version(content: bytes) -> int:
+    length, start = _read_varint(content, 0)
+    return _fields(content, start + _CRC.size, start + length).numbers.get(7, 0)
 
 
 def split(content: bytes) -> tuple[bytes, bytes]:
@@ -301,8 +341,10 @@ def _read_rejection(content: bytes, start: int, end: int) -> tuple[str, int]:
     return fields.text(content, 1).decode(), items - (1 << 64) if items >> 63 else items
 
 
-def _sealed(rest: bytes) -> bytes:
-    return b"".join((varint(_CRC.size + len(rest)), _CRC.pack(_TAG_CRC, crc32(rest)), rest))
+def _sealed(head: bytes, rest: bytes) -> bytes:
+    """Return a head with the length and the checksum of itself and the rest before it."""
+    checksum = _CRC.pack(_TAG_CRC, crc32(rest, crc32(head)))
+    return b"".join((varint(_CRC.size + len(head) + len(rest)), checksum, head))
 
 
 def _intact_body(content: bytes, position: int) -> tuple[int, int] | None:

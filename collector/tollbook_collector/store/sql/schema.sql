@@ -3707,7 +3707,8 @@ CREATE TABLE series_profiles
     `error_max` Float64 COMMENT 'Largest share of failed calls, by day',
     `calls_mean` Float64 COMMENT 'Calls in an hour',
     `heard_share` Float64 COMMENT 'Share of hours with a call',
-    `age_days` UInt16 COMMENT 'Days since its first call, at most 28'
+    `age_days` UInt16 COMMENT 'Days since its first call, at most 28',
+    `input_growth` Float64 COMMENT 'By how much the input of a call, and of a token of answer, was above the nearest day of the same weekday on both of the last two days, as a logarithm; 0: it was not above all'
 )
 ENGINE = ReplacingMergeTree
 PARTITION BY toYYYYMM(built_on)

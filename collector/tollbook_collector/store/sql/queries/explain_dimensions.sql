@@ -1,7 +1,7 @@
 -- One row for each value of each dimension of a series: dollars in the mean of the weeks before, and now.
 -- roll_up, instant: series_hourly and hour, or series_minutely and minute, for slots of whole ones.
 WITH greatest((
-    SELECT uniqExact(intDiv(toUnixTimestamp({until:DateTime('UTC')}) - 1 - toUnixTimestamp({instant:Identifier}), 604800))
+    SELECT least({weeks:UInt8}, intDiv(toUnixTimestamp({until:DateTime('UTC')}) - 1 - toUnixTimestamp(min({instant:Identifier})), 604800))
     FROM {roll_up:Identifier} AS roll_up
     WHERE tenant = {tenant:String}
         AND {instant:Identifier} < {since:DateTime('UTC')}

@@ -9,7 +9,7 @@ SELECT
     sum(roll_up.output_tokens) AS output_tokens,
     sum(roll_up.cost_usd) AS cost_usd,
     max(if(week = 0, 0, (
-        SELECT uniqExact(intDiv(toUnixTimestamp({until:DateTime('UTC')}) - 1 - toUnixTimestamp({instant:Identifier}), 604800))
+        SELECT least({weeks:UInt8}, intDiv(toUnixTimestamp({until:DateTime('UTC')}) - 1 - toUnixTimestamp(min({instant:Identifier})), 604800))
         FROM {roll_up:Identifier} AS roll_up
         WHERE tenant = {tenant:String}
             AND {instant:Identifier} < {since:DateTime('UTC')}

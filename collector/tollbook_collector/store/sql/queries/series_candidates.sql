@@ -31,7 +31,8 @@ FROM
         any(cache_min) AS cache_min,
         any(error_max) AS error_max,
         any(calls_mean) AS calls_mean,
-        any(heard_share) AS heard_share
+        any(heard_share) AS heard_share,
+        any(input_growth) AS input_growth
     FROM
     (
         SELECT *
@@ -65,7 +66,8 @@ WHERE is_record
             OR all_cost > size_max * all_calls
             OR all_input > input_max * all_calls
             OR all_cost > price_max * all_units
-            OR all_cached < cache_min * all_input))
+            OR all_cached < cache_min * all_input
+            OR (input_growth > 0.05 AND toHour(moment) % 6 = 0)))
     OR new_cost > 1.05 * size_max * new_calls
     OR new_input > 1.05 * input_max * new_calls
     OR new_cost > 1.02 * price_max * new_units

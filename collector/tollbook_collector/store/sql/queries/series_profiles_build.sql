@@ -1,7 +1,12 @@
 -- Adds the records of the series of some dimensions over the 28 days before a day; once a day is enough.
 -- A weighted token is what list prices make of one: output counts four times, cached input a tenth.
 -- first, second, third: the dimensions, empty: fewer; names: the same with a comma between; day: the day.
+-- by_call and by_answer: days back, and the logarithm of that day's input for each call, and each token of answer.
 INSERT INTO series_profiles
+WITH
+    dateDiff('day', date, {day:Date}) AS days_back,
+    CAST((groupArrayIf(days_back, date_input > 0 AND date_calls > 0), groupArrayIf(log(date_input / date_calls), date_input > 0 AND date_calls > 0)), 'Map(Int64, Float64)') AS by_call,
+    CAST((groupArrayIf(days_back, date_input > 0 AND date_output > 0), groupArrayIf(log(date_input / date_output), date_input > 0 AND date_output > 0)), 'Map(Int64, Float64)') AS by_answer
 SELECT
     {tenant:String} AS tenant,
     {day:Date} AS built_on,
@@ -18,7 +23,11 @@ SELECT
     max(date_errors / greatest(date_calls, 1)) AS error_max,
     sum(date_calls) / (24 * greatest(age_days, 1)) AS calls_mean,
     sum(date_heard) / (24 * greatest(age_days, 1)) AS heard_share,
-    toUInt16(dateDiff('day', min(date), {day:Date})) AS age_days
+    toUInt16(dateDiff('day', min(date), {day:Date})) AS age_days,
+    arrayMin(size -> arrayMin(back -> if(
+        mapContains(size, back) AND arrayExists(lag -> mapContains(size, back + lag) AND size[back] > size[back + lag], [7, 14, 21]),
+        arrayMin(lag -> if(mapContains(size, back + lag), abs(size[back] - size[back + lag]), 100), [7, 14, 21]),
+        0), [1, 2]), [by_call, by_answer]) AS input_growth
 FROM
 (
     SELECT
@@ -32,6 +41,7 @@ FROM
         sum(hour_cached) AS date_cached,
         sum(hour_errors) AS date_errors,
         sum(hour_units) AS date_units,
+        sum(hour_output) AS date_output,
         count() AS date_heard
     FROM
     (
@@ -43,7 +53,8 @@ FROM
             toFloat64(sum(series_hourly.input_tokens)) AS hour_input,
             toFloat64(sum(series_hourly.cache_read_tokens)) AS hour_cached,
             toFloat64(sum(series_hourly.errors)) AS hour_errors,
-            hour_input - 0.9 * hour_cached + 4 * toFloat64(sum(series_hourly.output_tokens)) AS hour_units
+            toFloat64(sum(series_hourly.output_tokens)) AS hour_output,
+            hour_input - 0.9 * hour_cached + 4 * hour_output AS hour_units
         FROM series_hourly
         WHERE tenant = {tenant:String}
             AND hour >= toDateTime({day:Date}, 'UTC') - toIntervalDay(28)
