@@ -53,7 +53,8 @@ PAGE_TARGET_MS = 400.0
 DASHBOARDS = Path(__file__).parents[1] / "dashboards"
 OTHER_TENANT = "others"
 SEGMENTS = 8
-SEGMENT_REQUESTS = 26
+# A second of 26,000 spans, which is what the spool seals at such a rate.
+SEGMENT_REQUESTS = 52
 REQUEST_SPANS = 512
 PARTS = ("pages", "panels", "paint")
 PAINT_ROUNDS = 5
@@ -161,7 +162,7 @@ def fill(clickhouse: ClickHouse, spans: int, days: int, now: datetime) -> None:
 
 
 def segments(now_ns: int) -> list[bytes]:
-    """Return segments of thirteen thousand spans, as the spool hands them on."""
+    """Return segments of 27,000 spans, as the spool hands them on."""
     corpus.STARTED_NS = now_ns
     bodies = list(corpus.requests(random.Random(1), SEGMENTS * SEGMENT_REQUESTS, REQUEST_SPANS))
     return [

@@ -194,10 +194,12 @@ AGENTS: Final = (
         "table",
         "short",
         _all(
-            "session, user_id, calls, cost_usd",
-            "sessions",
-            "last_call",
-            " ORDER BY cost_usd DESC LIMIT 50",
+            "conversation_id AS session, max(user_id) AS person, count() AS calls,"
+            " sum(cost_usd) AS usd",
+            # The view of sessions would add up all calls there ever were to find those of now.
+            "calls",
+            "started_at",
+            " AND billable AND conversation_id != '' GROUP BY session ORDER BY usd DESC LIMIT 50",
         ),
     ),
     Panel(

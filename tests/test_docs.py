@@ -9,7 +9,7 @@ from typer.core import TyperGroup
 from typer.main import get_command
 
 from tollbook.settings import Settings as SdkSettings
-from tollbook_collector.answer.questions import DIMENSIONS
+from tollbook_collector.answer.questions import DIMENSIONS, TIMES
 from tollbook_collector.cli import app
 from tollbook_collector.settings import Settings
 
@@ -109,7 +109,8 @@ def test_the_decisions_are_numbered_without_a_gap() -> None:
 def test_what_spend_can_be_asked_by_is_in_its_query() -> None:
     query = (ROOT / "collector/tollbook_collector/store/sql/queries/spend.sql").read_text()
 
-    assert [name for name in DIMENSIONS if f"dimension = '{name}'" not in query] == []
+    columns = [name for name in DIMENSIONS if name not in TIMES]
+    assert [name for name in columns if f"{{{name}:Identifier}} AS by_{name}" not in query] == []
 
 
 def test_every_test_that_the_catalogue_of_reliability_names_exists() -> None:

@@ -94,7 +94,7 @@ async def test_an_incident_is_explained_with_the_calls_of_its_time(
 ) -> None:
     evidence = {"baseline_usd": "12.5"}
     found = finding(tenant, ["search"], evidence)
-    (told,) = Incidents(lambda: priced).tell([found])
+    (told,) = (one for one in Incidents(lambda: priced).tell([found]) if one.tenant == tenant)
 
     async with Client(server_of(address)) as client:
         listed = content(await client.call_tool("incidents", {}))["incidents"]

@@ -361,6 +361,20 @@ def test_costs_without_quantities_are_compared_by_our_unit_price(
     assert first.tokens == pytest.approx(2_000)
 
 
+def test_what_was_metered_without_a_price_costs_an_unknown_amount_and_not_nothing(
+    priced: ClickHouse, insert: Any, tenant: str
+) -> None:
+    insert(priced, [*metered(), call("openai", "house-model", 1_000, 10, at=DAYS[0])])
+
+    found = compared(priced, tenant, billed())
+
+    unknown = [day for day in found.days if day.model == "house-model"]
+    assert [(day.our_tokens, day.our_usd, day.variance_usd) for day in unknown] == [
+        (1_010, None, None)
+    ]
+    assert {day.variance_usd for day in found.days if day.model == MODEL} == {0}
+
+
 def test_usage_and_costs_of_one_bill_are_not_added(
     priced: ClickHouse, insert: Any, tenant: str
 ) -> None:

@@ -44,7 +44,10 @@ class BillStore(Protocol):
 
 @dataclass(frozen=True)
 class Day:
-    """A day, model and tier: what was metered and what was billed; None: the bill does not say."""
+    """A day, model and tier: what was metered and what was billed.
+
+    None: the bill does not say, or what was metered has no price.
+    """
 
     day: str
     provider: str
@@ -52,7 +55,7 @@ class Day:
     service_tier: str
     our_tokens: Decimal
     their_tokens: Decimal | None
-    our_usd: Decimal
+    our_usd: Decimal | None
     their_usd: Decimal | None
 
     @property
@@ -63,7 +66,9 @@ class Day:
     @property
     def variance_usd(self) -> Decimal | None:
         """What was billed above the cost of record; negative: below."""
-        return None if self.their_usd is None else self.their_usd - self.our_usd
+        if self.their_usd is None or self.our_usd is None:
+            return None
+        return self.their_usd - self.our_usd
 
 
 @dataclass(frozen=True)

@@ -120,7 +120,8 @@ def _context(
         "chart_data": history_chart(
             spend, started_at - AROUND, [(started_at, "began")], "spend an hour"
         )
-        if spend is not None
+        # What has no price has cost nothing that is known, and a chart of it would say 0.
+        if spend is not None and any(spend)
         else {"series": []},
         "wrong": wrong,
     }

@@ -106,11 +106,19 @@ def plural(number: int, one: str, many: str = "") -> str:
 
 
 def sentence(text: str) -> str:
-    """Return words as a sentence: its first letter large, a full stop at its end."""
+    """Return words as a sentence: its first letter large, a full stop at its end.
+
+    A name stays as it is: that of a model is another one with a large letter.
+
+    >>> sentence("spend of team search"), sentence("house-model-7b has no price")
+    ('Spend of team search.', 'house-model-7b has no price.')
+    """
     text = text.strip()
     if not text:
         return ""
-    return text[0].upper() + text[1:] + ("" if text[-1] in ".!?" else ".")
+    first = text.split()[0]
+    begin = first[0].upper() + first[1:] if first.isalpha() else first
+    return begin + text[len(first) :] + ("" if text[-1] in ".!?" else ".")
 
 
 def percent_change(delta: Decimal, before: Decimal) -> str:
