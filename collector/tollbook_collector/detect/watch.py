@@ -255,7 +255,7 @@ def close_day(
     if rows.shape[-1] != state.grid.rows_per_day:
         raise ValueError(f"a day has {state.grid.rows_per_day} rows and not {rows.shape[-1]}")
     teaches = np.ones((len(rows), rows.shape[-1]), dtype=bool) if learn is None else learn
-    known = teaches.all(-1)
+    known: NDArray[np.bool_] = np.asarray(teaches.all(-1))
     expected_calls = np.maximum(
         scored.middle[:, REQUESTS],
         np.nan_to_num(state.past[:, REQUESTS]).mean(-1, keepdims=True),
@@ -276,7 +276,7 @@ def close_day(
         scored.b[..., None],
     )
     # Noise is cut at some deviations, so hours of an incident may teach it; whole days may not.
-    learns_noise = teaches.any(-1) & (state.days >= NOISE_DAYS_MIN)
+    learns_noise = np.asarray(teaches.any(-1)) & (state.days >= NOISE_DAYS_MIN)
     moments = np.where(learns_noise[:, None, None, None], moments, 0.0)
     counted = np.where(known, 1.0, INCIDENT_SHARE) if state.days >= 1 else np.zeros(len(rows))
     swing = _recorded(scored.swing.max(-1), state.records, counted)
