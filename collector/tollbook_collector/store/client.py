@@ -66,9 +66,9 @@ PLANNING_SETTINGS: Final = {
     "optimize_redundant_comparisons": 0,
 }
 
-# Who waits for an answer goes before what is acknowledged already: the threads of an insert get a third
-# of a processor that a question wants too, and all of what is free. Where the store may not raise a
-# thread again (CAP_SYS_NICE, which ClickHouse's packages give), the engine leaves all as they are.
+# Who waits for an answer goes before what is acknowledged already: a thread of an insert gets a
+# quarter of a core that a question wants too, and all of what is free. Where the store may not
+# raise a thread again (CAP_SYS_NICE, which ClickHouse's packages give), all stay as they are.
 INSERT_NICE: Final = 5
 YIELDING_SETTINGS: Final = {
     "os_threads_nice_value_query": INSERT_NICE,
