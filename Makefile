@@ -43,6 +43,9 @@ bench: $(STAMP)  ## print the first figures: SDK overhead, ingest rate
 	@$(BIN)/python benchmarks/overhead.py $(ARGS)
 	@$(BIN)/python benchmarks/ingest.py $(ARGS)
 
+instructions: $(STAMP)  ## count the instructions that the SDK adds to a call, beside a bare span's (needs valgrind)
+	@$(BIN)/python benchmarks/instructions.py $(ARGS)
+
 crash: $(STAMP)  ## kill -9 collector and store under load, and check every span (ARGS="--rounds 100")
 	@$(BIN)/python benchmarks/crash.py $(ARGS)
 
@@ -121,4 +124,4 @@ wheel: $(STAMP)  ## build the sdist and the wheel into dist/
 clean:
 	@rm -rf .venv .venv-focus .venv-deploy .venv-site .site dist .pytest_cache .mypy_cache .ruff_cache
 
-.PHONY: bench-collectors bench-copy settings sdk-reference release site deploy deploy-check bench-prices focus-validator help setup demo test test-clients check bench crash soak fuzz fuzz-sql hostile schema docs rates wheel clean
+.PHONY: instructions bench-collectors bench-copy settings sdk-reference release site deploy deploy-check bench-prices focus-validator help setup demo test test-clients check bench crash soak fuzz fuzz-sql hostile schema docs rates wheel clean

@@ -311,6 +311,9 @@ def assert_realtime(spans: list[Any]) -> None:
     assert said["gen_ai.usage.cache_read.input_tokens"] == 64
     assert said["gen_ai.usage.audio.input_tokens"] == 120 - 54
     assert said["gen_ai.usage.audio.output_tokens"] == 80
+    # USD for a million tokens: 4 text, 32 audio, 0.40 read from the cache, 16 and 64 of output:
+    # 20 * 0.000004 + 66 * 0.000032 + 64 * 0.0000004 + 20 * 0.000016 + 80 * 0.000064
+    assert said["tollbook.cost_usd"] == "0.0076576"
     assert written.attributes["gen_ai.request.model"] == "whisper-1"
     assert written.attributes["tollbook.usage.input_audio_seconds"] == 7.0
     assert SECRET not in repr(spans)

@@ -1,7 +1,9 @@
 """The segment file: what was written is read back, and damage costs only what was damaged."""
 
+import hashlib
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -9,6 +11,7 @@ from hypothesis import strategies as st
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from tollbook_collector.spool.segment import (
+    FORMAT_VERSION,
     Envelope,
     NewerSegment,
     envelopes,
@@ -16,6 +19,7 @@ from tollbook_collector.spool.segment import (
     record,
     scan,
     split,
+    token,
     varint,
 )
 
@@ -87,7 +91,7 @@ def test_any_bytes_are_a_segment_without_requests_or_with_whole_ones(content: by
     assert found.requests == len(list(envelopes(content)))
 
 
-@pytest.mark.parametrize("version", [1, 2, 3])
+@pytest.mark.parametrize("version", [1, 2, 3, 4])
 def test_segments_of_every_released_format_are_read(version: int) -> None:
     """Files written once by the version that introduced the format, and never changed."""
     content = (Path(__file__).parent / "golden" / f"format-{version}.segment").read_bytes()
@@ -103,6 +107,37 @@ def test_segments_of_every_released_format_are_read(version: int) -> None:
     assert scan(content).received_first == 1_763_700_000_000_000_001
 
 
+@pytest.mark.parametrize("version", [1, 2, 3])
+def test_a_segment_of_an_older_format_keeps_the_token_that_its_version_gave_it(
+    version: int,
+) -> None:
+    """Its insert may be under way while the collector is replaced by a newer one."""
+    content = (Path(__file__).parent / "golden" / f"format-{version}.segment").read_bytes()
+
+    assert token(content) == hashlib.sha256(content).hexdigest()
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        pytest.param({"request": b"Tequest"}, id="request"),
+        pytest.param({"digest": b"e" * 32}, id="digest"),
+        pytest.param({"digest": b"", "request": b"Tequest"}, id="request without a digest"),
+        pytest.param({"sequence": 8}, id="sequence"),
+        pytest.param({"tenant": "other"}, id="tenant"),
+        pytest.param({"rejected": (("timestamp", 1),)}, id="rejected"),
+    ],
+)
+def test_whatever_changes_in_a_segment_changes_its_token(other: dict[str, Any]) -> None:
+    first, second = envelope(1), replace(envelope(2), digest=b"d" * 32)
+
+    whole = header() + record(first) + record(second)
+    changed = header() + record(first) + record(replace(second, **other))
+
+    assert token(whole) != token(changed)
+    assert token(whole) != token(header() + record(second) + record(first))
+
+
 def test_what_was_rejected_is_read_back_and_may_be_negative() -> None:
     written = replace(envelope(1), rejected=(("invalid_span_id", 300), ("quarantined", -2)))
 
@@ -110,10 +145,10 @@ def test_what_was_rejected_is_read_back_and_may_be_negative() -> None:
 
 
 def test_a_segment_of_a_newer_format_is_refused() -> None:
-    newer = header().replace(b"\x38\x03", b"\x38\x04")
-    sealed = record_of(newer)
+    version, newer = bytes([FORMAT_VERSION]), bytes([FORMAT_VERSION + 1])
+    sealed = record_of(header().replace(b"\x38" + version, b"\x38" + newer))
 
-    with pytest.raises(NewerSegment, match="format 4"):
+    with pytest.raises(NewerSegment, match=f"format {FORMAT_VERSION + 1}"):
         scan(sealed)
 
 

@@ -131,6 +131,23 @@ FORMULAS = [
         usd((400, "2"), (100, "2.5"), (500, "5"), (100, "10")),
     ),
     Formula(
+        "openai_writes_of_12_hours_cost_twice_those_of_30_minutes_with_every_model_that_has_them",
+        RESPONSES,
+        "openai",
+        "gpt-6-rosalind",
+        {
+            "input_tokens": 1_000,
+            "input_tokens_details": {
+                "cached_tokens": 0,
+                "cache_write_tokens": 600,
+                "cache_write_tokens_details": {"ttl_30m_tokens": 100, "ttl_12h_tokens": 500},
+            },
+            "output_tokens": 100,
+            "output_tokens_details": {"reasoning_tokens": 50},
+        },
+        usd((400, "15"), (100, "18.75"), (500, "37.5"), (100, "75")),
+    ),
+    Formula(
         "openai_above_272000_tokens_of_input_the_whole_call_is_dearer",
         CHAT,
         "openai",
@@ -420,6 +437,15 @@ FORMULAS = [
             "totalTokenCount": 5_900,
         },
         usd((2_000, "0.3"), (3_000, "1"), (900, "2.5")),
+    ),
+    Formula(
+        "gemini_flex_reads_of_a_cache_cost_what_they_do_elsewhere_with_models_up_to_3_1",
+        GEMINI,
+        "gcp.gemini",
+        "gemini-2.5-pro",
+        ARGON,
+        usd((3_000, "0.625"), (2_000, "0.125"), (900, "5")),
+        tier="flex",
     ),
     Formula(
         "gemini_flex_costs_half",

@@ -5,20 +5,18 @@ So is each transcript; and of a live session its sound, which is billed by the s
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import wraps
 from time import perf_counter_ns, time_ns
 from types import ModuleType
 from typing import Any, Final
 
+from tollbook.clients.connection import seen, url_of
 from tollbook.clients.field import field, latest, token_count
 from tollbook.clients.media import Media
 from tollbook.clients.responses import FINISH_REASONS, TERMINAL_EVENTS, Responses
-from tollbook.clients.responses_socket import url_of
 from tollbook.export import Exporter
 from tollbook.meter import Asked, Facts, Observation
 from tollbook.model_call import Usage
 from tollbook.process import Process
-from tollbook.tally import FAULT
 
 STARTED_MAX: Final = 64  # responses under way on one connection
 TRANSCRIBED: Final = "conversation.item.input_audio_transcription.completed"
@@ -163,24 +161,12 @@ def patch(module: ModuleType, process: Process) -> None:
     for name in CONNECTIONS:
         connection_class = vars(module).get(name)
         if connection_class is not None:
-            connection_class.parse_event = metered(connection_class.parse_event, process)
+            connection_class.parse_event = seen(connection_class.parse_event, see, process)
 
 
-def metered(parse_event: Any, process: Process) -> Any:
-    """Return what makes an event of a message, and sees those that end a response."""
-
-    @wraps(parse_event)
-    def parsed(connection: Any, *args: Any, **kwargs: Any) -> Any:
-        event = parse_event(connection, *args, **kwargs)
-        try:
-            exporter = process.exporter
-            if exporter is not None and exporter.enabled:
-                seen = vars(connection).get("tollbook_connection")
-                if seen is None:
-                    seen = connection.tollbook_connection = Connection()
-                seen.saw(event, url_of(connection._connection), exporter)
-        except Exception:
-            process.losses.count(FAULT)
-        return event
-
-    return parsed
+def see(connection: Any, event: Any, exporter: Exporter) -> None:
+    """Take an event of a connection, of which is known what it said before."""
+    known = vars(connection).get("tollbook_connection")
+    if known is None:
+        known = connection.tollbook_connection = Connection()
+    known.saw(event, url_of(connection), exporter)

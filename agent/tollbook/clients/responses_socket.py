@@ -9,6 +9,7 @@ from functools import wraps
 from types import ModuleType
 from typing import Any, Final
 
+from tollbook.clients.connection import seen, url_of
 from tollbook.clients.field import field, plain
 from tollbook.clients.responses import TERMINAL_EVENTS, Responses
 from tollbook.export import Exporter
@@ -70,7 +71,7 @@ class Conversation:
         observation = self._next(field(event, "stream_id"))
         if observation is None:  # sent past the connection, as a lane of a session does
             asked = Asked(field(response, "model"), True)
-            observation = Observation(API, asked, url_of(connection._connection), exporter)
+            observation = Observation(API, asked, url_of(connection), exporter)
             observation.streamed = True
         if len(self._under_way) >= WAITING_MAX:
             self._under_way.pop(next(iter(self._under_way))).finish()
@@ -97,13 +98,6 @@ def conversation_of(connection: Any) -> Conversation:
     return known
 
 
-def url_of(connection: Any) -> str:
-    """Return where a connection of websockets leads to, empty where it does not say."""
-    headers = getattr(getattr(connection, "request", None), "headers", None)
-    host = headers.get("host") if headers is not None else None
-    return f"https://{host}" if host else ""
-
-
 class SocketLibrary:
     """Reads what a program sends on a connection."""
 
@@ -115,7 +109,7 @@ class SocketLibrary:
         if not isinstance(event, Mapping) or event.get("type") != CREATE:
             return None
         asked = API.asked(event)._replace(stream=True)
-        observation = Observation(API, asked, url_of(client._connection), exporter)
+        observation = Observation(API, asked, url_of(client), exporter)
         conversation_of(client).ask(event.get("stream_id"), observation)
         return observation
 
@@ -136,24 +130,12 @@ def patch(module: ModuleType, process: Process) -> None:
         if connection is not None:  # older versions have none
             connection.send = wrap(connection.send)
             connection.close = close(connection.close, process)
-            connection.parse_event = seen(connection.parse_event, process)
+            connection.parse_event = seen(connection.parse_event, see, process)
 
 
-def seen(parse_event: Any, process: Process) -> Any:
-    """Return what makes an event of a message, and sees those that begin or end a response."""
-
-    @wraps(parse_event)
-    def parsed(connection: Any, *args: Any, **kwargs: Any) -> Any:
-        event = parse_event(connection, *args, **kwargs)
-        try:
-            exporter = process.exporter
-            if exporter is not None and exporter.enabled:
-                conversation_of(connection).saw(event, connection, exporter)
-        except Exception:
-            process.losses.count(FAULT)
-        return event
-
-    return parsed
+def see(connection: Any, event: Any, exporter: Exporter) -> None:
+    """Take an event of a connection, which may begin or end a response."""
+    conversation_of(connection).saw(event, connection, exporter)
 
 
 def ended(close: Any, process: Process) -> Any:

@@ -1,6 +1,7 @@
 """[[meter]] of a price file: a rate that the cards of models lack, beside those that they have.
 
     providers, models      whose cards; without models: all cards that lack the meter
+    service_tier           the cards of this tier alone
     meter                  web_search, page, cache_write_12h, …
     per_unit               USD for one unit; or
     of, factor             so many times the rate of another meter of the card
@@ -26,7 +27,9 @@ from tollbook_collector.money.price_file import (
 )
 from tollbook_collector.money.rate import METERS, RATE_SCALE, UNCONVERTED, Book, Rate
 
-NAMES: Final = frozenset({"providers", "models", "meter", "per_unit", "of", "factor"})
+NAMES: Final = frozenset(
+    {"providers", "models", "service_tier", "meter", "per_unit", "of", "factor"}
+)
 FACTOR_MAX: Final = Decimal(1_000)
 
 
@@ -39,6 +42,7 @@ def with_meter(book: Book, table: Table, source: str, exchange: Any) -> Book:
     refuse_unknown(table, NAMES)
     providers = words(table, "providers")
     models = words(table, "models") if "models" in table else ()
+    tier = word(table, "service_tier") if "service_tier" in table else None
     meter = LONG_WRITE.get(word(table, "meter"), word(table, "meter"))
     if ("per_unit" in table) == ("of" in table and "factor" in table):
         raise WrongTable("needs either per_unit, or of and factor")
@@ -50,7 +54,11 @@ def with_meter(book: Book, table: Table, source: str, exchange: Any) -> Book:
     for _, group in groupby(book.rates, key=lambda rate: rate.price_id):
         card = list(group)
         first = card[0]
-        wanted = first.provider in providers and (not models or first.model in models)
+        wanted = (
+            first.provider in providers
+            and (not models or first.model in models)
+            and tier in (None, first.service_tier)
+        )
         has_it = any(rate.meter in (meter, UNCONVERTED) for rate in card)
         if wanted and (models or not has_it):
             added = list(_added(card, meter, per_unit, table, source))

@@ -13,12 +13,13 @@ A record is `varint(length) envelope`, and an envelope, in this order of fields:
     9  digest      bytes    of the request as it came, by which it is known when it is sent again
     15 request     message  the OTLP export request
 
-The engine skips fields 1, 7 and 9, so the file goes to it as it is. Version 1 had no field 8, and
-version 2 no field 9.
+The engine skips fields 1, 7 and 9, so the file goes to it as it is. Version 1 had no field 8,
+version 2 no field 9, and of version 3 the token was that of all bytes, see `token`.
 
 A flipped byte costs the record that it is in: reading goes on at the next whole one.
 """
 
+import hashlib
 import re
 import struct
 from collections import Counter
@@ -29,7 +30,9 @@ from typing import Final
 
 from tollbook_collector.spool.deflate import crc32
 
-FORMAT_VERSION: Final = 3
+FORMAT_VERSION: Final = 4
+# Before it a segment was named by all of its bytes, and an insert may still be known by that.
+NAMED_BY_HEADS: Final = 4
 # A varint of 64 bits has at most ten bytes.
 VARINT_BYTES_MAX: Final = 10
 
@@ -208,6 +211,42 @@ def scan(content: bytes) -> Scan:
         damaged=tuple(damaged),
         tenants=tenants,
     )
+
+
+def token(content: bytes) -> str:
+    """Return what names a segment to the store, by which it knows an insert that it has had.
+
+    It is a digest of all bytes but the requests, for each of which its own digest, its checksum and
+    its sequence stand in the record: the bytes themselves were read for that at the door.
+
+    Args:
+        content: Of a segment without damage.
+    """
+    named = hashlib.sha256()
+    if _version(content) < NAMED_BY_HEADS:
+        named.update(content)
+        return named.hexdigest()
+    position = 0
+    while position < len(content):
+        length, start = _read_varint(content, position)
+        end = start + length
+        fields = _fields(content, start + _CRC.size, end)
+        stands_for_request = fields.text(content, 9) != b""
+        cut = fields.places.get(15, (end, end))[0] if stands_for_request else end
+        named.update(content[position:cut])
+        position = end
+    return named.hexdigest()
+
+
+def header_of(content: bytes) -> bytes:
+    """Return the first record of a segment's content, if that says its version; else nothing."""
+    length, start = _read_varint(content, 0)
+    return content[: start + length] if _version(content) else b""
+
+
+def _version(content: bytes) -> int:
+    length, start = _read_varint(content, 0)
+    return _fields(content, start + _CRC.size, start + length).numbers.get(7, 0)
 
 
 def split(content: bytes) -> tuple[bytes, bytes]:

@@ -1,13 +1,12 @@
 """Step 7, load: a sealed segment becomes one insert, and is deleted once the insert is durable.
 
-The insert's deduplication token is the digest of the segment's content, so an insert whose answer
+The insert's deduplication token is a digest of the segment's content, so an insert whose answer
 was lost is repeated without doubling anything, in the tables and in the roll-ups behind them. A
 store that is away is tried again for ever, oldest segment first; meanwhile the spool grows to its
 limit and then refuses. What the engine cannot read is set aside alone, see bisect.py.
 """
 
 import contextlib
-import hashlib
 import logging
 import random
 import threading
@@ -23,7 +22,7 @@ from opentelemetry import trace
 from tollbook_collector.spool.append import Spool
 from tollbook_collector.spool.files import LARGE, Segment
 from tollbook_collector.spool.quarantine import QUARANTINED
-from tollbook_collector.spool.segment import Envelope, envelopes, header, record
+from tollbook_collector.spool.segment import Envelope, envelopes, header_of, record, token
 from tollbook_collector.store.bisect import insert_what_can_be
 from tollbook_collector.store.client import (
     DATA_ERROR_CODES,
@@ -210,9 +209,9 @@ class Loader:
         started = time.monotonic()
         try:
             if segment.path.suffix == LARGE:
-                self._load_in_pieces(envelopes(content))
+                self._load_in_pieces(header_of(content), envelopes(content))
             else:
-                self._store.insert_segment(content, _token(content), self._signal, segment.path)
+                self._store.insert_segment(content, token(content), self._signal, segment.path)
         except StoreUnavailable as failure:
             # A few times as a whole: another query may have had the memory.
             self._memory_refusals[segment.path] += failure.code == MEMORY_LIMIT_EXCEEDED
@@ -238,7 +237,7 @@ class Loader:
                 last_error="",
             )
 
-    def _load_in_pieces(self, together: Iterator[Envelope]) -> None:
+    def _load_in_pieces(self, header: bytes, together: Iterator[Envelope]) -> None:
         """Insert requests in pieces, always the same ones, each with a token of its own.
 
         That doubles nothing of the whole that was refused before: memory runs out while a block is
@@ -248,22 +247,22 @@ class Loader:
         for envelope in together:
             piece.append(record(envelope))
             if sum(map(len, piece)) > LARGE_PIECE_BYTES:
-                self._insert_piece(piece)
+                self._insert_piece(header, piece)
                 piece = []
         if piece:
-            self._insert_piece(piece)
+            self._insert_piece(header, piece)
 
-    def _insert_piece(self, records: list[bytes]) -> None:
-        content = header() + b"".join(records)
-        self._store.insert_segment(content, _token(content), self._signal)
+    def _insert_piece(self, header: bytes, records: list[bytes]) -> None:
+        content = header + b"".join(records)
+        self._store.insert_segment(content, token(content), self._signal)
 
     def _load_what_can_be(self, content: bytes) -> list[Envelope]:
         """Insert what the engine can read, and return what it cannot, set aside."""
         refused: list[Envelope] = []
+        header = header_of(content)
 
         def insert(together: list[Envelope]) -> None:
-            part = header() + b"".join(map(record, together))
-            self._store.insert_segment(part, _token(part), self._signal)
+            self._insert_piece(header, list(map(record, together)))
 
         def set_aside(envelope: Envelope, reason: str) -> None:
             # What the door rejected stays in the account below, and not with what is kept.
@@ -289,7 +288,3 @@ class Loader:
     def _count_fault(self) -> None:
         with self._lock:
             self._counts = replace(self._counts, faults=self._counts.faults + 1)
-
-
-def _token(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()

@@ -51,7 +51,7 @@ FROM
     SELECT
         *,
         has(json_columns, 100) AND NOT has(json_columns, 40) AS is_split,
-        if(json_column = 0, columns, arrayConcat(if(is_split, [40], []), if(has(json_columns, 106) AND NOT has(json_columns, 46), [46], []), arrayMap(column -> transform(column, [101, 102, 104, 107], [41, 42, 44, 47], column), json_columns), columns)) AS counted,
+        if(json_column = 0, number_columns, arrayConcat(if(is_split, [40], []), if(has(json_columns, 106) AND NOT has(json_columns, 46), [46], []), arrayMap(column -> transform(column, [101, 102, 104, 107], [41, 42, 44, 47], column), json_columns), number_columns)) AS counted,
         if(json_column = 0, attribute_numbers, arrayConcat(
             if(is_split, [arraySum((number, column) -> if(column BETWEEN 100 AND 104, number, 0), json_numbers, json_columns)], []),
             if(has(json_columns, 106) AND NOT has(json_columns, 46), [arraySum((number, column) -> if(column IN (106, 107), number, 0), json_numbers, json_columns)], []),
@@ -70,13 +70,14 @@ FROM
         (
             SELECT
                 *,
+                -- Of the counts of tokens alone, which are few of the attributes.
+                arrayFilter(column -> column BETWEEN 40 AND 52, columns) AS number_columns,
                 arrayMap(
-                    (column, type, integer, double, string) -> multiIf(
-                        column < 40 OR column > 52, NULL,
-                        type = 'int_value', integer,
-                        type = 'double_value', accurateCastOrNull(double, 'Int64'),
-                        toInt64OrNull(string)),
-                    columns, attribute_types, attribute_integers, attribute_doubles, attribute_strings) AS attribute_numbers,
+                    (type, integer, double, string) -> if(type = 'int_value', toNullable(integer), if(type = 'double_value', accurateCastOrNull(double, 'Int64'), toInt64OrNull(string))),
+                    arrayFilter((type, column) -> column BETWEEN 40 AND 52, attribute_types, columns),
+                    arrayFilter((integer, column) -> column BETWEEN 40 AND 52, attribute_integers, columns),
+                    arrayFilter((double, column) -> column BETWEEN 40 AND 52, attribute_doubles, columns),
+                    arrayFilter((string, column) -> column BETWEEN 40 AND 52, attribute_strings, columns)) AS attribute_numbers,
                 -- Each key with a whole number, at any depth, in JSON or as Python prints a dictionary.
                 if(json_column = 0, [], extractAllGroupsVertical(json_usage, '["\'](\\w+)["\']\\s*:\\s*(\\d{1,18})\\b')) AS json_pairs,
                 tollbook_provider(provider_raw) AS provider_known,

@@ -68,18 +68,7 @@ SELECT
         arrayConcat(arrayFilter((unit, count) -> isNotNull(count), unit_names, unit_counts), if(search_context = '', [], [concat('request_fee:', search_context)])),
         arrayConcat(arrayMap(count -> assumeNotNull(count), arrayFilter(count -> isNotNull(count), unit_counts)), if(search_context = '', [], [toUInt64(1)])))) AS units,
     NOT (has(columns, 27) AND NOT attribute_booleans[indexOf(columns, 27)]) AS usage_complete,
-    arrayFilter(
-        fixup -> fixup != '',
-        [
-            if(arrayExists((column, count) -> column BETWEEN 40 AND 52 AND isNull(count), counted, counts) OR has(unit_counts, NULL), 'count_out_of_range', ''),
-            if(NOT cache_fits AND isNotNull(input_whole), 'cache_exceeds_input', ''),
-            if(cache_fits AND NOT input_parts_fit, 'input_parts_exceed_input', ''),
-            if(NOT output_parts_fit AND isNotNull(output_whole), 'output_parts_exceed_output', ''),
-            if(input_whole != input_reported OR (is_split AND input_reported != coalesce(attribute_numbers[indexOf(columns, 40)], json_numbers[indexOf(json_columns, 100)])), 'exclusive_input', ''),
-            if(output_whole != output_reported, 'exclusive_output', ''),
-            if(lower(attribute_strings[indexOf(columns, 66)]) = 'true' OR attribute_booleans[indexOf(columns, 66)], 'gateway_cache_hit', ''),
-            if(attribute_booleans[indexOf(columns, 67)], 'estimated', '')
-        ]) AS usage_fixups,
+    if(fixups = 0, [], arrayMap(place -> ['count_out_of_range', 'cache_exceeds_input', 'input_parts_exceed_input', 'output_parts_exceed_output', 'exclusive_input', 'exclusive_output', 'gateway_cache_hit', 'estimated'][place + 1], bitPositionsToArray(fixups))) AS usage_fixups,
     multiIf(
         has(columns, 60), toDecimal128OrNull(attribute_strings[indexOf(columns, 60)], 12),
         has(columns, 61), if(upper(attribute_strings[indexOf(columns, 62)]) = 'USD', toDecimal128OrNull(toString(attribute_doubles[indexOf(columns, 61)]), 12), NULL),
@@ -105,14 +94,13 @@ SELECT
     mapFromArrays(
         arrayFilter((attribute_key, keep) -> keep, attribute_keys, unmapped),
         arrayMap(
-            (type, string, integer, double, boolean, list, bytes) -> multiIf(
-                type = 'string_value', string,
+            (type, string, integer, double, boolean, list, bytes) -> if(type = 'string_value', string, multiIf(
                 type = 'int_value', toString(integer),
                 type = 'double_value', toString(double),
                 type = 'bool_value', toString(boolean),
                 type = 'array_value', toJSONString(list),
                 type = 'unset', '',
-                base64Encode(bytes)),
+                base64Encode(bytes))),
             arrayFilter((type, keep) -> keep, attribute_types, unmapped),
             arrayFilter((string, keep) -> keep, attribute_strings, unmapped),
             arrayFilter((integer, keep) -> keep, attribute_integers, unmapped),
@@ -130,6 +118,16 @@ FROM
         cache_read_reported + cache_write_reported <= ifNull(input_whole, 0) AS cache_fits,
         cache_fits AND cache_read_reported + cache_write_reported + input_audio_reported + input_image_reported <= ifNull(input_whole, 0) AS input_parts_fit,
         reasoning_reported + output_audio_reported + output_image_reported <= ifNull(output_whole, 0) AS output_parts_fit,
+        -- A bit for each, in the order of their names above.
+        toUInt8(
+            1 * ifNull(arrayExists((column, count) -> column BETWEEN 40 AND 52 AND isNull(count), counted, counts) OR has(unit_counts, NULL), false)
+            + 2 * ifNull(NOT cache_fits AND isNotNull(input_whole), false)
+            + 4 * ifNull(cache_fits AND NOT input_parts_fit, false)
+            + 8 * ifNull(NOT output_parts_fit AND isNotNull(output_whole), false)
+            + 16 * ifNull(input_whole != input_reported OR (is_split AND input_reported != coalesce(attribute_numbers[indexOf(arrayFilter(column -> column BETWEEN 40 AND 52, columns), 40)], json_numbers[indexOf(json_columns, 100)])), false)
+            + 32 * ifNull(output_whole != output_reported, false)
+            + 64 * ifNull(lower(attribute_strings[indexOf(columns, 66)]) = 'true' OR attribute_booleans[indexOf(columns, 66)], false)
+            + 128 * ifNull(attribute_booleans[indexOf(columns, 67)], false)) AS fixups,
         lower(attribute_strings[if(has(columns, 20), indexOf(columns, 20), indexOf(columns, 21))]) AS tier,
         mapFromArrays(
             arrayConcat(
@@ -186,8 +184,8 @@ FROM
                     *,
                     arrayMap(number -> if(number BETWEEN 0 AND 1099511627776, number, NULL)::Nullable(UInt64), numbers) AS counts,
                     -- Where the counts beside the tokens stand; most spans have none.
-                    arrayFilter((place, column) -> column BETWEEN 70 AND 77 AND indexOf(columns, column) = place, arrayEnumerate(columns), columns) AS unit_places,
-                    extract(lower(attribute_strings[indexOf(columns, 78)]), '^[a-z]{1,16}$') AS search_context,
+                    if(arrayExists(column -> column BETWEEN 70 AND 77, columns), arrayFilter((place, column) -> column BETWEEN 70 AND 77 AND indexOf(columns, column) = place, arrayEnumerate(columns), columns), []) AS unit_places,
+                    if(has(columns, 78), extract(lower(attribute_strings[indexOf(columns, 78)]), '^[a-z]{1,16}$'), '') AS search_context,
                     if(NOT has(columns, 75), '', extract(lower(arrayStringConcat(arrayFilter(word -> word != '', [attribute_strings[indexOf(columns, 79)], attribute_strings[indexOf(columns, 80)]]), '/')), '^[a-z0-9/.-]{1,40}$')) AS image_detail
                 FROM understood
             )
