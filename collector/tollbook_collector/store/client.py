@@ -66,6 +66,18 @@ PLANNING_SETTINGS: Final = {
     "optimize_redundant_comparisons": 0,
 }
 
+# Who waits for an answer goes before what is acknowledged already: a thread of an insert gets a
+# quarter of a core that a question wants too, and all of what is free. Where the store may not
+# raise a thread again (CAP_SYS_NICE, which ClickHouse's packages give), all stay as they are.
+INSERT_NICE: Final = 5
+YIELDING_SETTINGS: Final = {
+    "os_threads_nice_value_query": INSERT_NICE,
+    "os_threads_nice_value_materialized_view": INSERT_NICE,
+}
+
+# What a server that does not know it does without.
+OPTIONAL_SETTINGS: Final = {**PLANNING_SETTINGS, **YIELDING_SETTINGS}
+
 # Where the segments of a signal land, and the message of otlp.proto that their records are.
 LANDINGS: Final = {
     "traces": ("landing", "Envelope"),
@@ -324,7 +336,7 @@ class ClickHouse:
         known = self._client.server_settings
         settings = {
             **SEGMENT_SETTINGS,
-            **{name: value for name, value in PLANNING_SETTINGS.items() if name in known},
+            **{name: value for name, value in OPTIONAL_SETTINGS.items() if name in known},
             "format_schema_message_name": message,
             "format_schema": sql.otlp_schema(),
             "insert_deduplication_token": token,

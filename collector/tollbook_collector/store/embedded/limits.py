@@ -21,6 +21,8 @@ CACHE_BYTES_MIN: Final = 16 * MEBIBYTE
 CACHE_BYTES_MAX: Final = 512 * MEBIBYTE
 # Merges compete with inserts and queries for the cores; two keep up with two inserters.
 BACKGROUND_MERGES: Final = 2
+# They yield to questions, where this process may raise a thread again (CAP_SYS_NICE).
+MERGE_NICE: Final = 5
 # The pool's cap, not its size. A handful of queries on a few cores needs a few hundred at most.
 ENGINE_THREADS_MAX: Final = 1_000
 
@@ -61,6 +63,7 @@ class EngineLimits:
             "query_condition_cache_size": CACHE_BYTES_MIN,
             "compiled_expression_cache_size": 2 * CACHE_BYTES_MIN,
             "background_pool_size": BACKGROUND_MERGES,
+            "os_threads_nice_value_merge_mutate": MERGE_NICE,
             "max_thread_pool_size": ENGINE_THREADS_MAX,
         }
 
