@@ -178,7 +178,8 @@ def data_of_the_library() -> str:
             for provider in table["providers"]:
                 names = models.setdefault(ids.get(provider, provider), set())
                 names.update(table.get("models", []))
-    prices = {"input_mtok": 1, "cache_write_mtok": 1, "output_mtok": 2}
+    # A rate of a hundred times one that is known would be refused: some cache reads are cheap.
+    prices = {"input_mtok": 1, "cache_read_mtok": 0.1, "cache_write_mtok": 1, "output_mtok": 2}
     return json.dumps(
         [
             {
