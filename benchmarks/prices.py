@@ -141,9 +141,7 @@ def _genai_reason(
     if not name:
         return [("rule: fallback", "genai-prices takes another provider's price; ours is unknown")]
     if ours is None:
-        return [
-            ("rule: unknown", "it depends on hours or units that our book lacks: NULL, not a guess")
-        ]
+        return [("rule: unknown", "something it used has no rate in our book: NULL, not a guess")]
     return [("unexplained", f"ours {ours}, genai-prices {genai}")]
 
 
