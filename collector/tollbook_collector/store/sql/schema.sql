@@ -3802,7 +3802,7 @@ CREATE TABLE spans
     `links` Array(String) COMMENT 'OTLP Span.Link messages' CODEC(ZSTD(1)),
     INDEX by_trace trace_id TYPE bloom_filter(0.01) GRANULARITY 4,
     INDEX by_response response_id TYPE bloom_filter(0.01) GRANULARITY 4,
-    INDEX by_trace_id trace_id TYPE bloom_filter(0.001) GRANULARITY 1
+    INDEX by_arrival received_at TYPE minmax GRANULARITY 1
 )
 ENGINE = MergeTree
 PARTITION BY toYYYYMM(started_at)
