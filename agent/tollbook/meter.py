@@ -261,7 +261,8 @@ class Observation:
 
     def keep_body(self, body: bytes) -> None:
         """Keep a whole answer's bytes for the export thread, which are bounded with all others."""
-        self.body, self.body_bytes = [body], len(body)
+        self.body = [body]
+        self.body_bytes += len(body)
 
     def drop_body(self) -> None:
         """Forget content and the raw body: the call is recorded without its usage.
@@ -271,6 +272,7 @@ class Observation:
         if self.last_events is not None:
             self.facts, self.last_events = self.facts_of_events(), None
             self.first_event = None
+        self.asked = self.asked._replace()  # read now, where its bytes were kept
         if self.content is not None:
             self.content = None
             self.exporter.losses.count(CONTENT_DROPPED)
