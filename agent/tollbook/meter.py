@@ -224,9 +224,12 @@ class Observation:
             self.saw_first_chunk()
             asked, at_ends = self.asked, getattr(self.api, "says_at_ends", False)
             if at_ends and self.content is None and asked.choice_count in (None, 1):
-                self.first_event = event
-                self.last_events = last = deque[Any](maxlen=LAST_EVENTS)
-                return last.append
+                last = deque[Any](maxlen=LAST_EVENTS)
+                see = last.append
+                if (counting := getattr(self.api, "counting", None)) is not None:
+                    see = counting(event, see, self.exporter.losses)
+                self.first_event, self.last_events = event, last
+                return see
         except Exception:
             self.exporter.losses.count(FAULT)
         self.saw(event)
@@ -238,9 +241,10 @@ class Observation:
         if last is None:
             return self.facts
         found = [*self.facts]
+        facts_of = getattr(self.api, "event_again", self.api.event)
         for event in (self.first_event, *last):
             try:
-                facts = self.api.event(event, not found)
+                facts = facts_of(event, not found)
             except Exception:
                 self.exporter.losses.count(FAULT)
             else:
