@@ -5,7 +5,7 @@ for its answer, and prints the 50th and 95th percentile of each, and what a page
 the pages in Chromium, if there is one, and prints when their first content was painted. Never a
 gate.
 
-    python benchmarks/queries.py [--spans 10000000] [--rounds 20] [--inserting 25000] [--data DIR]
+    python benchmarks/queries.py [--spans 10000000] [--rounds 20] [--inserting 35000] [--data DIR]
         [--only pages|panels|paint] [--panels-since 24h]
 """
 
@@ -53,8 +53,8 @@ PAGE_TARGET_MS = 400.0
 DASHBOARDS = Path(__file__).parents[1] / "dashboards"
 OTHER_TENANT = "others"
 SEGMENTS = 8
-# A second of 26,000 spans, which is what the spool seals at such a rate.
-SEGMENT_REQUESTS = 52
+# What comes in so long is sealed as one segment where spans keep coming.
+SEGMENT_S = 1.05
 REQUEST_SPANS = 512
 PARTS = ("pages", "panels", "paint")
 PAINT_ROUNDS = 5
@@ -161,36 +161,44 @@ def fill(clickhouse: ClickHouse, spans: int, days: int, now: datetime) -> None:
     print()
 
 
-def segments(now_ns: int) -> list[bytes]:
-    """Return segments of 27,000 spans, as the spool hands them on."""
+def segments(now_ns: int, requests: int) -> Iterator[bytes]:
+    """Yield segments of so many requests, as the spool hands them on."""
     corpus.STARTED_NS = now_ns
-    bodies = list(corpus.requests(random.Random(1), SEGMENTS * SEGMENT_REQUESTS, REQUEST_SPANS))
-    return [
-        header()
-        + b"".join(
+    bodies = list(corpus.requests(random.Random(1), SEGMENTS * requests, REQUEST_SPANS))
+    for first in range(0, len(bodies), requests):
+        yield header() + b"".join(
             record(Envelope(OTHER_TENANT, "k", now_ns + number, number, REQUEST_SPANS, body))
-            for number, body in enumerate(bodies[first : first + SEGMENT_REQUESTS])
+            for number, body in enumerate(bodies[first : first + requests])
         )
-        for first in range(0, len(bodies), SEGMENT_REQUESTS)
-    ]
 
 
 class Inserting:
     """Inserts segments at a rate until told to stop: what the store has to do besides.
 
     They are another tenant's: minutes at such a rate would be more spans than the month that is
-    asked about. As many at once as the loader has, as one insert uses one core.
+    asked about. As many at once as the loader has, as one insert uses one core, and from files as
+    there.
 
     Args:
         clickhouse: Where to.
         spans_per_s: The rate; what comes late is made up for.
         inserters: Inserts at one time.
+        directory: Where the files are, on the disk of the store.
     """
 
-    def __init__(self, clickhouse: ClickHouse, spans_per_s: int, inserters: int) -> None:
+    def __init__(
+        self, clickhouse: ClickHouse, spans_per_s: int, inserters: int, directory: Path
+    ) -> None:
         self._clickhouse = clickhouse
-        self._every_s = SEGMENT_REQUESTS * REQUEST_SPANS / spans_per_s
-        self._prepared = segments(time.time_ns())
+        requests = max(1, round(spans_per_s * SEGMENT_S / REQUEST_SPANS))
+        self._segment_spans = requests * REQUEST_SPANS
+        self._every_s = self._segment_spans / spans_per_s
+        self._prepared: list[tuple[Path, bytes]] = []
+        directory.mkdir(exist_ok=True)
+        for number, content in enumerate(segments(time.time_ns(), requests)):
+            path = directory / f"{number}.segment"
+            path.write_bytes(content)
+            self._prepared.append((path, content))
         self._numbers = itertools.count()
         self._inserted = itertools.count()
         self._stopping = threading.Event()
@@ -203,7 +211,7 @@ class Inserting:
         """Stop, and print how many spans came in."""
         self._stopping.set()
         took_s = time.monotonic() - self._started
-        spans = next(self._inserted) * SEGMENT_REQUESTS * REQUEST_SPANS
+        spans = next(self._inserted) * self._segment_spans
         for thread in self._threads:
             thread.join()
         print(f"meanwhile {spans / took_s:,.0f} spans a second came in")
@@ -215,8 +223,8 @@ class Inserting:
                 max(0.0, self._started + number * self._every_s - time.monotonic())
             ):
                 return
-            content = self._prepared[number % len(self._prepared)]
-            self._clickhouse.insert_segment(content, uuid.uuid4().hex)
+            path, content = self._prepared[number % len(self._prepared)]
+            self._clickhouse.insert_segment(content, uuid.uuid4().hex, path=path)
             next(self._inserted)
 
 
@@ -371,7 +379,8 @@ def run(collector: Measured, options: argparse.Namespace) -> None:
     collector.timed = Timed(clickhouse)
     inserting = None
     if options.inserting:
-        inserting = Inserting(clickhouse, options.inserting, options.inserters)
+        directory = Path(collector._settings.data) / "segments"
+        inserting = Inserting(clickhouse, options.inserting, options.inserters, directory)
     api = create_api(collector)
     asked = [options.only] if options.only else PARTS
     with TestClient(api, base_url="http://127.0.0.1") as client:

@@ -197,7 +197,8 @@ class BudgetWatch:
         statuses = measure(store, budget, now)
         name = (budget.tenant, budget.name)
         hour, known, made = self._forecasts.get(name, (None, None, {}))
-        if (hour, known) != (_hour(now), budget):
+        # Without any, history may have come since; it costs a query.
+        if not made or (hour, known) != (_hour(now), budget):
             made = expect(store, budget, statuses, now)
             self._forecasts[name] = (_hour(now), budget, made)
         return [_with(status, made.get(status.value)) for status in statuses]

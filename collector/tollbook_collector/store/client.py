@@ -67,9 +67,9 @@ PLANNING_SETTINGS: Final = {
 }
 
 # Who waits for an answer goes before what is acknowledged already: a thread of an insert gets a
-# quarter of a core that a question wants too, and all of what is free. Where the store may not
+# tenth of a core that a question wants too, and all of what is free. Where the store may not
 # raise a thread again (CAP_SYS_NICE, which ClickHouse's packages give), all stay as they are.
-INSERT_NICE: Final = 5
+INSERT_NICE: Final = 10
 YIELDING_SETTINGS: Final = {
     "os_threads_nice_value_query": INSERT_NICE,
     "os_threads_nice_value_materialized_view": INSERT_NICE,

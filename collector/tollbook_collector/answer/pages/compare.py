@@ -1,5 +1,6 @@
 """A/B: two models, prompts or releases on one's own calls, and what can be told apart."""
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
 from fastapi import FastAPI, Request
@@ -7,7 +8,7 @@ from fastapi.responses import Response
 
 from tollbook_collector.answer.collected import Collected
 from tollbook_collector.answer.compare import BY, Difference, compare, differences, values
-from tollbook_collector.answer.pages.render import page
+from tollbook_collector.answer.pages.render import QUESTIONS_AT_ONCE, page
 from tollbook_collector.answer.questions import Answerer, Period, spend_total
 from tollbook_collector.answer.tenant import Tenant
 
@@ -35,9 +36,8 @@ def add_compare(api: FastAPI, collector: Collected) -> None:
         feature: str = "",
         since: str = "",
     ) -> Response:
-        since = since or _usual(collector.store, tenant)
+        since, known = _known(collector.store, tenant, since, by)
         period = Period.back(since)
-        known = values(collector.store, tenant, period, by)
         a = a or next((value for value in known if value != b), "")
         b = b or next((value for value in known if value != a), "")
         first = second = None
@@ -67,10 +67,20 @@ def add_compare(api: FastAPI, collector: Collected) -> None:
         )
 
 
-def _usual(store: Answerer, tenant: str) -> str:
-    """Return the time that is compared by itself: a day where it has calls enough to tell."""
-    day = spend_total(store, tenant, Period.back("24h"))
-    return "24h" if day.calls >= CALLS_ENOUGH else "7d"
+def _known(store: Answerer, tenant: str, since: str, by: str) -> tuple[str, list[str]]:
+    """Return the time that is compared, and the values that there are in it.
+
+    By itself a day is compared where it has calls enough to tell, else a week.
+    """
+    if since:
+        return since, values(store, tenant, Period.back(since), by)
+    day = Period.back("24h")
+    with ThreadPoolExecutor(QUESTIONS_AT_ONCE) as asking:
+        total = asking.submit(spend_total, store, tenant, day)
+        of_day = values(store, tenant, day, by)
+    if total.result().calls >= CALLS_ENOUGH:
+        return "24h", of_day
+    return "7d", values(store, tenant, Period.back("7d"), by)
 
 
 def _said(found: list[Difference], measure: str, verb: str, less: str, more: str) -> str:

@@ -1,6 +1,7 @@
 """Drift: what changed in how calls behave: how long, how fast, how they end."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -11,7 +12,7 @@ from fastapi.responses import Response
 from tollbook_collector.answer.anomalies import COLUMNS, ROWS_MAX
 from tollbook_collector.answer.collected import Collected
 from tollbook_collector.answer.drift import BY
-from tollbook_collector.answer.pages.render import page
+from tollbook_collector.answer.pages.render import QUESTIONS_AT_ONCE, page
 from tollbook_collector.answer.questions import Answerer, Period, WrongQuestion
 from tollbook_collector.answer.tenant import Tenant
 from tollbook_collector.detect.behaviour import NUMBERS, Window, values_of, windows_by_day
@@ -45,9 +46,11 @@ def add_drift(api: FastAPI, collector: Collected) -> None:
         if number not in NUMBERS:
             raise WrongQuestion(f"{number!r} is not a number of drift; {', '.join(NUMBERS)} are")
         until = datetime.now(UTC) + timedelta(hours=1)
-        days = windows_by_day(
-            collector.store, tenant, BY[by], until - timedelta(days=DAYS), until, CALLS_MIN
-        )
+        with ThreadPoolExecutor(QUESTIONS_AT_ONCE) as asking:
+            found = asking.submit(_found, collector.store, tenant, Period.back(since))
+            days = windows_by_day(
+                collector.store, tenant, BY[by], until - timedelta(days=DAYS), until, CALLS_MIN
+            )
         dearest = sorted(days, key=lambda name: (-sum(day.calls for day in days[name]), name))
         return page(
             request,
@@ -59,7 +62,7 @@ def add_drift(api: FastAPI, collector: Collected) -> None:
                 "number": number,
                 "dimensions": list(BY),
                 "numbers": WORDS,
-                "found": _found(collector.store, tenant, Period.back(since)),
+                "found": found.result(),
                 "any": bool(days),
                 "chart_data": _chart({name: days[name] for name in dearest[:LINES_MAX]}, number),
             },

@@ -1,5 +1,6 @@
 """The answer to a statement: headers, body, and an error at whatever point it comes."""
 
+import itertools
 import json
 import secrets
 import string
@@ -99,9 +100,6 @@ class Answer:
             ClientGone: If the client has left.
         """
         remaining = iter(pieces)
-        if self._request.wait_end_of_query:
-            self._send_waiting(remaining, output_format)
-            return
         held = bytearray()
         for piece in remaining:
             held += piece
@@ -109,6 +107,9 @@ class Answer:
                 break
         else:
             self._send_whole(bytes(held), output_format)
+            return
+        if self._request.wait_end_of_query:
+            self._send_waiting(itertools.chain((bytes(held),), remaining), output_format)
             return
         self.summary.result_bytes = len(held)
         self._exchange.start(200, self._headers(output_format), None)
@@ -130,21 +131,18 @@ class Answer:
             # well, as there: of a broken one some clients give up the last part, and this is it.
             head = f"\r\n__exception__\r\n{self._tag}\r\n".encode()
             tail = f"{len(body)} {self._tag}\r\n__exception__\r\n".encode()
-            self._exchange.write(head + body + tail)
-            self._exchange.finish()
+            self._exchange.finish(head + body + tail)
             return
         headers = [*self._identity.failure_headers(failure).items()]
         headers.append(("X-ClickHouse-Query-Id", self._request.query_id))
         headers.append(("Content-Type", "text/plain; charset=UTF-8"))
         self._exchange.start_plain(failure.status, headers, len(body))
-        self._exchange.write(body)
-        self._exchange.finish()
+        self._exchange.finish(body)
 
     def _send_whole(self, body: bytes, output_format: str) -> None:
         self.summary.result_bytes = len(body)
         self._exchange.start(200, self._headers(output_format), len(body))
-        self._exchange.write(body)
-        self._exchange.finish()
+        self._exchange.finish(body)
 
     def _send_waiting(self, pieces: Iterator[bytes], output_format: str) -> None:
         with tempfile.SpooledTemporaryFile(

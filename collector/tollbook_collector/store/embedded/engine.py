@@ -17,6 +17,7 @@ import chdb
 
 from tollbook_collector.store.embedded.failure import QueryFailed, from_engine
 from tollbook_collector.store.embedded.limits import EngineLimits
+from tollbook_collector.store.embedded.statement import KNOWN_BYTES_MAX, KNOWN_TEXTS
 
 KILL_TAG: Final = "tollbook-request"
 
@@ -39,11 +40,17 @@ class Classified:
     query_class: str
 
 
+# By the settings and the text of a statement.
+KnownStatements = dict[tuple[bytes, bytes], Classified]
+
+
 class Handle:
     """One request's own view of the engine. Used by one thread, closed at its end."""
 
-    def __init__(self, connection: Any) -> None:
+    def __init__(self, connection: Any, settings: bytes, known: KnownStatements) -> None:
         self.connection = connection
+        self._settings = settings
+        self._known = known
 
     def execute(self, sql: bytes, output_format: str = "Null") -> Any:
         """Run a statement to its end and return the engine's result.
@@ -58,11 +65,19 @@ class Handle:
 
     def classify(self, sql: bytes) -> Classified:
         """Return what the engine's own parser makes of a text."""
-        try:
-            found = self.connection._conn.classify_query(sql, "default")
-        except RuntimeError as error:
-            raise from_engine(str(error)) from None
-        return Classified(found["statement_count"], found["query_class"].name)
+        # How deep the parser looks is a setting.
+        found = self._known.get((self._settings, sql))
+        if found is None:
+            try:
+                report = self.connection._conn.classify_query(sql, "default")
+            except RuntimeError as error:
+                raise from_engine(str(error)) from None
+            found = Classified(report["statement_count"], report["query_class"].name)
+            if len(sql) <= KNOWN_BYTES_MAX:
+                if len(self._known) >= KNOWN_TEXTS:
+                    self._known.clear()
+                self._known[self._settings, sql] = found
+        return found
 
 
 class Engine:
@@ -72,6 +87,7 @@ class Engine:
         self._path = str(data)
         self._query_settings = limits.query_settings()
         self._tags = itertools.count(1)
+        self._known: KnownStatements = {}
         # The engine lives as long as its last handle: this one is kept.
         self._keeper = _connect(f"{self._path}?{urlencode(limits.server_settings())}")
         self.version = str(self._keeper.query("SELECT version()", "TSVRaw")).strip()
@@ -102,15 +118,14 @@ class Engine:
         """
         connection = _connect(self._path)
         try:
-            handle = Handle(connection)
+            handle = Handle(connection, _set(settings or {}), self._known)
             if database:
                 handle.execute(b"USE `" + _identifier(database) + b"`")
             merged = {**self._query_settings, **(settings or {})}
             # The client's comment stays in front of the tag by which a query is found and killed.
             merged["log_comment"] = f"{merged.get('log_comment', '')} {tag}".strip()
-            handle.execute(_set(merged))
-            if parameters:
-                handle.execute(_set({f"param_{name}": v for name, v in parameters.items()}))
+            given = {f"param_{name}": value for name, value in (parameters or {}).items()}
+            handle.execute(_set({**merged, **given}))
             if readonly != "0":
                 # Last: after it no other setting can be changed.
                 handle.execute(_set({"readonly": readonly}))

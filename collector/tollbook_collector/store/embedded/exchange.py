@@ -47,11 +47,26 @@ class Exchange:
         self._body_ended = False
         self._compressor: Compressor | None = None
         self._encoding = choose(accept_encoding)
+        self._head: Message | None = None
         self.body_ended = asyncio.Event()
         self.started = False
         self.gone = False
         # Whether the engine may be told to end the query when the client leaves: it reads only.
         self.killable = False
+
+    async def receive_first(self) -> None:
+        """Read the first piece of the body on the loop: a short body is all there then.
+
+        A thread that asks the loop for it waits for two switches.
+
+        Raises:
+            ClientGone: If the client left before it came, or sent nothing for STALL_S.
+        """
+        try:
+            self._pending += await asyncio.wait_for(self._next_piece(), STALL_S)
+        except TimeoutError:
+            self.gone = True
+            raise ClientGone from None
 
     def read(self, size: int = -1, /) -> bytes:
         """Return at most `size` bytes of the body (all of it by default), b"" at its end.
@@ -86,7 +101,7 @@ class Exchange:
             "headers": [(name.lower().encode(), value.encode("latin-1")) for name, value in fields],
         }
         self.started = True
-        self._wait(self._deliver(message))
+        self._head = message
 
     def write(self, data: bytes) -> None:
         """Write a piece of the answer's body.
@@ -99,12 +114,17 @@ class Exchange:
         if data:
             self._wait(self._deliver(_body(data, more=True)))
 
-    def finish(self) -> None:
-        """End the answer."""
+    def finish(self, data: bytes = b"") -> None:
+        """End the answer, with the last piece of its body.
+
+        Raises:
+            ClientGone: If the client has left.
+        """
         # From here on a closed connection means an answered client, not one that left.
         self.killable = False
-        rest = self._compressor.flush() if self._compressor is not None else b""
-        self._wait(self._deliver(_body(rest, more=False)))
+        if self._compressor is not None:
+            data = self._compressor.compress(data) + self._compressor.flush()
+        self._wait(self._deliver(_body(data, more=False)))
 
     async def _next_piece(self) -> bytes:
         piece = bytearray()
@@ -121,9 +141,13 @@ class Exchange:
         return bytes(piece)
 
     async def _deliver(self, message: Message) -> None:
-        if self.gone:
-            raise ClientGone
-        await self._send(message)
+        # The head goes with the first piece: each way from the thread to the loop is two switches.
+        head, self._head = self._head, None
+        for part in (head, message):
+            if self.gone:
+                raise ClientGone
+            if part:
+                await self._send(part)
 
     def _wait(self, work: Coroutine[Any, Any, _Result]) -> _Result:
         future = asyncio.run_coroutine_threadsafe(work, self._loop)

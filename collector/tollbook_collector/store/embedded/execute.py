@@ -24,7 +24,7 @@ from tollbook_collector.store.embedded.select import (
     UNSTREAMED_WORDS,
     Blocks,
 )
-from tollbook_collector.store.embedded.statement import SELECT_VERBS, Statement, read_statement
+from tollbook_collector.store.embedded.statement import SELECT_VERBS, Statement, Statements
 
 # As much of a body as is read to find where an INSERT's data begin; the engine's own limit for a
 # statement's text (`max_query_size`) is the same.
@@ -39,9 +39,16 @@ class Execution:
     """The work of one request on its worker thread."""
 
     def __init__(
-        self, engine: Engine, request: Request, exchange: Exchange, answer: Answer, tag: str
+        self,
+        engine: Engine,
+        statements: Statements,
+        request: Request,
+        exchange: Exchange,
+        answer: Answer,
+        tag: str,
     ) -> None:
         self._engine = engine
+        self._statements = statements
         self._request = request
         self._exchange = exchange
         self._answer = answer
@@ -66,10 +73,10 @@ class Execution:
         else:
             head = _read_head(body)
             text = b"\n".join(part for part in (text, head) if part)
-        statement = read_statement(text)
+        statement = self._statements.read(text)
         if statement.data_at is None:
             text = _read_all(text, body)
-            statement = read_statement(text)
+            statement = self._statements.read(text)
         settings = dict(request.settings)
         readonly = settings.pop("readonly", "0")
         if request.method in READING_METHODS and readonly != "1":

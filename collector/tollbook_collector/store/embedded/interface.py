@@ -38,6 +38,7 @@ from tollbook_collector.store.embedded.request import (
     read_address,
     read_request,
 )
+from tollbook_collector.store.embedded.statement import Statements
 
 # Requests that hold a handle of the engine at one time. The loader's three inserters, the detectors
 # and a dashboard's panels fit; more would only share the same cores.
@@ -47,6 +48,8 @@ WAITING_MAX: Final = 64
 WAIT_S: Final = 10.0
 # How often a query whose client has left is killed again, until it has ended.
 KILL_AGAIN_S: Final = 0.2
+# A body of this much is a question, which is read before it is given to a thread.
+SHORT_BODY_BYTES: Final = 64 * 1024
 ANONYMOUS_PATHS: Final = frozenset({"/ping", "/replicas_status"})
 OK_BODY: Final = b"Ok.\n"
 
@@ -58,6 +61,7 @@ class Interface:
 
     def __init__(self, engine: Engine, secret: str, temporary: Path, *, sandboxed: bool) -> None:
         self._engine = engine
+        self._statements = Statements()
         self._secret = secret
         self._temporary = temporary
         self._identity = Identity(engine.version, engine.timezone, sandboxed)
@@ -96,7 +100,7 @@ class Interface:
         try:
             request = read_request(method, values, headers)
             async with self._place():
-                await self._serve(request, receive, send)
+                await self._serve(request, receive, send, is_short=_is_short(headers))
         except QueryFailed as failure:
             await self._refuse(send, failure, {})
 
@@ -134,9 +138,17 @@ class Interface:
             f"Too many simultaneous queries: all {PLACES} places are taken and {reason}; try again",
         )
 
-    async def _serve(self, request: Request, receive: Receive, send: Send) -> None:
+    async def _serve(
+        self, request: Request, receive: Receive, send: Send, *, is_short: bool
+    ) -> None:
         loop = asyncio.get_running_loop()
         exchange = Exchange(receive, send, loop, request.accept_encoding)
+        if is_short:
+            try:
+                await exchange.receive_first()
+            except ClientGone:
+                self.abandoned_count += 1
+                return
         tag = self._engine.new_tag()
         self._running[tag] = exchange
         work = loop.run_in_executor(self._workers, self._work, request, exchange, tag)
@@ -150,7 +162,7 @@ class Interface:
     def _work(self, request: Request, exchange: Exchange, tag: str) -> None:
         """Serve a request on a worker thread, whatever becomes of it."""
         answer = Answer(exchange, request, self._identity, self._temporary)
-        execution = Execution(self._engine, request, exchange, answer, tag)
+        execution = Execution(self._engine, self._statements, request, exchange, answer, tag)
         try:
             try:
                 execution.run()
@@ -191,6 +203,14 @@ class Interface:
         fields = {**self._identity.failure_headers(failure), **headers}
         body = self._identity.failure_body(failure)
         await _reply(send, status or failure.status, fields, body)
+
+
+def _is_short(headers: dict[str, str]) -> bool:
+    """Return whether the whole body is worth waiting for before a thread is given the request."""
+    length = headers.get("content-length", "0")
+    return (
+        "transfer-encoding" not in headers and length.isdigit() and int(length) <= SHORT_BODY_BYTES
+    )
 
 
 def _is_greeting(method: str, values: dict[str, str]) -> bool:

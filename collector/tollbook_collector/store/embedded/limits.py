@@ -22,7 +22,7 @@ CACHE_BYTES_MAX: Final = 512 * MEBIBYTE
 # Merges compete with inserts and queries for the cores; two keep up with two inserters.
 BACKGROUND_MERGES: Final = 2
 # They yield to questions, where this process may raise a thread again (CAP_SYS_NICE).
-MERGE_NICE: Final = 5
+MERGE_NICE: Final = 10
 # The pool's cap, not its size. A handful of queries on a few cores needs a few hundred at most.
 ENGINE_THREADS_MAX: Final = 1_000
 

@@ -4,6 +4,7 @@ Not a parser: the engine has one. This reads the words outside of strings, comme
 and of an INSERT only those before its data, because data are bytes of any kind.
 """
 
+import functools
 import itertools
 import re
 from collections.abc import Iterator
@@ -27,6 +28,9 @@ _TOKEN = re.compile(
 )
 # ClickHouse skips blanks and one line end between a FORMAT clause and the data.
 _BEFORE_DATA = re.compile(rb"[ \t\f]*\r?\n?")
+# Texts whose reading is remembered, and how long one of them may be, in bytes.
+KNOWN_TEXTS: Final = 256
+KNOWN_BYTES_MAX: Final = 16 * 1024
 # Any word may be the name of a table: after these it is one, and not a clause.
 _BEFORE_A_NAME = frozenset({"INTO", "TABLE", "."})
 
@@ -57,6 +61,17 @@ class Statement:
     data_at: int | None
     words: frozenset[str]
     settings_at: int = 0
+
+
+class Statements:
+    """Reads statements, and remembers the short ones: most that come have come before."""
+
+    def __init__(self) -> None:
+        self._read = functools.lru_cache(KNOWN_TEXTS)(read_statement)
+
+    def read(self, text: bytes) -> Statement:
+        """Read the statement at the beginning of `text`, as `read_statement` does."""
+        return self._read(text) if len(text) <= KNOWN_BYTES_MAX else read_statement(text)
 
 
 def read_statement(text: bytes) -> Statement:

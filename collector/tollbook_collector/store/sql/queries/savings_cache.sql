@@ -51,5 +51,5 @@ GROUP BY
     feature,
     provider,
     model,
-    dictGet('rate_card_by_call', ('input_usd', 'cache_read_usd', 'cache_write_usd'), (provider, model, 'standard', toUInt64(0), ''), {until:DateTime('UTC')}) AS card
+    dictGet('rate_card_by_id', ('input_usd', 'cache_read_usd', 'cache_write_usd'), dictGet('rate_card_by_call', 'price_id', (provider, model, 'standard', toUInt64(0), ''), {until:DateTime('UTC')})) AS card
 HAVING card.2 > 0 AND cost_usd > would_usd

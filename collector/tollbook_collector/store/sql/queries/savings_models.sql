@@ -25,7 +25,7 @@ WITH
             sum(spans.output_audio_tokens) AS audio_out,
             sum(spans.output_image_tokens) AS images_out,
             groupArrayIf(3)(concat(lower(hex(trace_id)), '/', lower(hex(span_id))), status_code != 2) AS examples,
-            dictGet('rate_card_by_call', ('input_known', 'output_known', 'input_usd', 'cache_read_usd', 'cache_write_usd', 'cache_write_1h_usd', 'input_audio_usd', 'input_image_usd', 'output_usd', 'reasoning_usd', 'output_audio_usd', 'output_image_usd'), (provider, model, 'standard', toUInt64(0), ''), {until:DateTime('UTC')}) AS card
+            dictGet('rate_card_by_id', ('input_known', 'output_known', 'input_usd', 'cache_read_usd', 'cache_write_usd', 'cache_write_1h_usd', 'input_audio_usd', 'input_image_usd', 'output_usd', 'reasoning_usd', 'output_audio_usd', 'output_image_usd'), dictGet('rate_card_by_call', 'price_id', (provider, model, 'standard', toUInt64(0), ''), {until:DateTime('UTC')})) AS card
         FROM spans
         WHERE tenant = {tenant:String}
             AND is_call

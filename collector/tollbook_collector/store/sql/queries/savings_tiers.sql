@@ -2,8 +2,8 @@
 -- Nobody watched: not streamed, and no part of a run, whose next step waits for it.
 INSERT INTO savings (tenant, found_at, since, until, kind, service, feature, provider, model, instead, calls, cost_usd, would_usd, facts, examples)
 WITH
-    dictGet('rate_card_by_call', ('input_known', 'output_known', 'input_usd', 'cache_read_usd', 'cache_write_usd', 'cache_write_1h_usd', 'input_audio_usd', 'input_image_usd', 'output_usd', 'reasoning_usd', 'output_audio_usd', 'output_image_usd'), (provider, model, 'standard', toUInt64(0), ''), {until:DateTime('UTC')}) AS card,
-    dictGet('rate_card_by_call', ('input_known', 'output_known', 'input_usd', 'cache_read_usd', 'cache_write_usd', 'cache_write_1h_usd', 'input_audio_usd', 'input_image_usd', 'output_usd', 'reasoning_usd', 'output_audio_usd', 'output_image_usd'), (provider, model, tier, toUInt64(0), ''), {until:DateTime('UTC')}) AS other
+    dictGet('rate_card_by_id', ('input_known', 'output_known', 'input_usd', 'cache_read_usd', 'cache_write_usd', 'cache_write_1h_usd', 'input_audio_usd', 'input_image_usd', 'output_usd', 'reasoning_usd', 'output_audio_usd', 'output_image_usd'), dictGet('rate_card_by_call', 'price_id', (provider, model, 'standard', toUInt64(0), ''), {until:DateTime('UTC')})) AS card,
+    dictGet('rate_card_by_id', ('input_known', 'output_known', 'input_usd', 'cache_read_usd', 'cache_write_usd', 'cache_write_1h_usd', 'input_audio_usd', 'input_image_usd', 'output_usd', 'reasoning_usd', 'output_audio_usd', 'output_image_usd'), dictGet('rate_card_by_call', 'price_id', (provider, model, tier, toUInt64(0), ''), {until:DateTime('UTC')})) AS other
 SELECT
     {tenant:String},
     {found_at:DateTime64(3, 'UTC')},

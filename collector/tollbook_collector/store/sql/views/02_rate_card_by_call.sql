@@ -9,22 +9,7 @@ CREATE OR REPLACE DICTIONARY rate_card_by_call
     variant            String,
     valid_from         DateTime('UTC'),
     last_second        DateTime('UTC'),
-    price_id           String,
-    book_at            DateTime64(3, 'UTC'),
-    input_known        Bool,
-    output_known       Bool,
-    input_usd          Decimal(38, 12),
-    cache_read_usd     Decimal(38, 12),
-    cache_write_usd    Decimal(38, 12),
-    cache_write_1h_usd Decimal(38, 12),
-    input_audio_usd    Decimal(38, 12),
-    input_image_usd    Decimal(38, 12),
-    output_usd         Decimal(38, 12),
-    reasoning_usd      Decimal(38, 12),
-    output_audio_usd   Decimal(38, 12),
-    output_image_usd   Decimal(38, 12),
-    millisecond_usd    Decimal(38, 12),
-    remarks            UInt8
+    price_id           String
 )
 PRIMARY KEY provider, model, service_tier, context_over, variant
 SOURCE(CLICKHOUSE(HOST '127.0.0.1' TABLE 'rate_cards'))
