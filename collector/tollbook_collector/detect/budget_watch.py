@@ -198,7 +198,8 @@ class BudgetWatch:
         statuses = measure(store, budget, now)
         name = (budget.tenant, budget.name)
         hour, known, made = self._forecasts.get(name, (None, None, {}))
-        if (hour, known) != (_hour(now), budget):
+        # Without any, history may have come since; it costs a query.
+        if not made or (hour, known) != (_hour(now), budget):
             spent = {status.value: status.spent_usd for status in statuses}
             made = expect(histories(store, budget, now), spent, budget, now)
             self._forecasts[name] = (_hour(now), budget, made)

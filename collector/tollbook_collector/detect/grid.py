@@ -24,9 +24,9 @@ class Grid:
         ratio_window_first: The first of them that a ratio is judged over.
         recurring_windows: The two of them over which a recurrence is judged.
         memory_days: Days that are remembered.
-        burst_windows: Stretches over which absolute channels are held against the days before, and
-            the last of them also recurrences; empty: both by their size, as rows are long enough
-            for a season.
+        burst_windows: The stretch over which absolute channels are held against the days before,
+            and the one of recurrences; empty: both by their size, as rows are long enough for a
+            season.
     """
 
     rows_per_day: int
@@ -70,4 +70,4 @@ def grid_of(rows_per_day: int) -> Grid:
     if rows_per_day <= 24:
         return Grid(rows_per_day, (1, 3, 6, 24, 72), 4, 0, (1, 2))
     windows = (1, max(1, hour // 2), hour, 3 * hour, 12 * hour)
-    return Grid(rows_per_day, windows, 4, 1, (2, 3), burst_windows=(hour, 3 * hour))
+    return Grid(rows_per_day, windows, 4, 1, (2, 3), burst_windows=(2 * hour, 3 * hour))

@@ -31,20 +31,20 @@ HOUR = (
     Tail(0.42, 0.79),  # input_growth
 )
 MINUTE = (
-    Tail(1.23, 4.12),  # requests
+    Tail(1.22, 4.12),  # requests
     Tail(0.44, 1.2),  # requests_missing
-    Tail(4.95, 10.14),  # requests_count
-    Tail(0.9, 2.02),  # spend
-    Tail(4.41, 8.33),  # spend_dollars
+    Tail(2.41, 6.49),  # requests_count
+    Tail(0.9, 1.99),  # spend
+    Tail(3.07, 5.83),  # spend_dollars
     Tail(1.51, 3.97),  # spend_per_request
     Tail(1.23, 2.78),  # input_per_request
     Tail(1.42, 3.66),  # input_per_output
     Tail(0.1, 0.25),  # price
     Tail(0.93, 1.29),  # cache_share
     Tail(0.99, 1.26),  # error_share
-    Tail(1.09, 1.48),  # requests_again
-    Tail(1.12, 1.79),  # spend_again
-    Tail(0.85, 27.84),  # gap
+    Tail(1.64, 2.93),  # requests_again
+    Tail(1.97, 4.18),  # spend_again
+    Tail(0.85, 28.8),  # gap
     Tail(1.0, 1.8),  # silence: not judged in minutes
     Tail(1.0, 1.8),  # input_growth: no minutes have so many weeks
 )
@@ -91,15 +91,14 @@ _RATES_HOUR = (
     (2.8, 0.059),
 )
 _RATES_MINUTE = (
-    (4.0, 0.0037),
-    (3.6, 0.0063),
-    (3.2, 0.016),
-    (3.0, 0.022),
-    (2.8, 0.034),
-    (2.6, 0.052),
-    (2.4, 0.071),
-    (2.2, 0.11),
-    (2.0, 0.15),
+    (4.0, 0.005),
+    (3.6, 0.0075),
+    (3.2, 0.015),
+    (3.0, 0.02),
+    (2.8, 0.036),
+    (2.6, 0.062),
+    (2.4, 0.098),
+    (2.2, 0.14),
 )
 _RATES_DAY = ((3.8, 0.0083), (3.6, 0.011), (3.4, 0.015), (3.2, 0.019), (3.0, 0.027), (2.6, 0.053))
 # A series may be wrong so often however many there are: once a year. (Stricter, it would be blind.)

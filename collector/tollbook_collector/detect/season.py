@@ -18,6 +18,8 @@ LEVEL_STEP_MAX = 1.35
 LEVEL_MAX = 2.5
 # From this many days on, rows are compared by hour of the week and not by hour of the day.
 WEEKLY_DAYS_MIN = 14
+# The parts of a day of which its level is the median.
+DAY_PARTS = 8
 WEEKS = 4
 WEEKS_DAILY = 8
 
@@ -80,14 +82,24 @@ def comparable_rows(past: Floats, rows: Floats, lags: list[int]) -> Comparable:
 def day_level(rows: Floats, middle: Floats) -> Floats:
     """Return a day's actual over expected, within 0.1 and 10, shape (...).
 
+    It is the median of the day's parts: growth raises all of them, a leaked key only the night.
+
     Args:
         rows: Rows of the day, shape (..., rows).
         middle: Their expectation, same shape.
+
+    >>> quiet, busy = np.ones(24), np.ones(24)
+    >>> busy[:5] = 9.0
+    >>> float(day_level(busy, quiet)), float(day_level(2 * quiet, quiet))
+    (1.0, 2.0)
     """
-    expected = middle.sum(-1)
+    parts = DAY_PARTS if rows.shape[-1] % DAY_PARTS == 0 else 1
+    actual, expected = (x.reshape(*x.shape[:-1], parts, -1).sum(-1) for x in (rows, middle))
     known = expected > 0
-    ratio = np.where(known, rows.sum(-1) / np.where(known, expected, 1.0), 10.0)
-    return np.asarray(np.clip(ratio, 0.1, 10.0))
+    ratio = np.sort(np.where(known, actual / np.where(known, expected, 1.0), np.inf), axis=-1)
+    last = np.maximum(known.sum(-1, keepdims=True) - 1, 0)
+    low, high = (np.take_along_axis(ratio, at, -1)[..., 0] for at in (last // 2, (last + 1) // 2))
+    return np.asarray(np.clip((low + high) / 2, 0.1, 10.0))
 
 
 def level_range(levels: Floats) -> tuple[Floats, Floats]:

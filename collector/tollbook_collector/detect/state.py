@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tollbook_collector.detect import growth
+from tollbook_collector.detect import burst, growth
 from tollbook_collector.detect.channels import CHANNELS, COLUMNS, RECURRING, VOLUME_COLUMNS
 from tollbook_collector.detect.grid import Floats, Grid
 from tollbook_collector.detect.noise import MOMENTS
@@ -35,11 +35,12 @@ class State:
         recurring: Yesterday's deviates, shape (N, 2 * recurring channels, B).
         recurring_records: Worst recurrence by day, then longest silence, shape
             (N, 2 * recurring channels + 1, D).
-        peaks: Largest sums of each day over the grid's burst windows, NaN where unknown, shape
-            (N, recurring channels, burst windows, D).
-        stretches: Sums over the last of them that end at each row, NaN where unknown, shape (N,
-            recurring channels, D, B); no days where the grid has no such windows.
-        again: How strange yesterday's were for their time, shape (N, recurring channels, B).
+        peaks: Largest steady level of each day, NaN where unknown, shape (N, recurring channels,
+            D).
+        stretches: Those of the stretches that may come back, by the row that they end at, NaN where
+            unknown, shape (N, recurring channels, D, B); no days where the grid has no such window.
+        again: How strange those of the last days were for their time, shape (N, recurring channels,
+            burst.DAYS_IN_A_ROW - 1, B).
         growth: Of what a call reads.
     """
 
@@ -66,7 +67,7 @@ def begin(series: int, grid: Grid) -> State:
     day, memory = grid.rows_per_day, grid.memory_days
     tail = np.zeros((series, len(CHANNELS), grid.tail_rows))
     pairs = 2 * len(RECURRING)
-    bursts, days = len(grid.burst_windows), memory if grid.burst_windows else 0
+    days = memory if grid.burst_windows else 0
     return State(
         grid=grid,
         days=0,
@@ -80,9 +81,9 @@ def begin(series: int, grid: Grid) -> State:
         records=np.zeros((series, len(CHANNELS), len(grid.windows), memory)),
         recurring=np.zeros((series, pairs, day)),
         recurring_records=np.zeros((series, pairs + 1, memory)),
-        peaks=np.full((series, len(RECURRING), bursts, memory), np.nan),
+        peaks=np.full((series, len(RECURRING), memory), np.nan),
         stretches=np.full((series, len(RECURRING), days, day), np.nan),
-        again=np.zeros((series, len(RECURRING), day)),
+        again=np.zeros((series, len(RECURRING), burst.DAYS_IN_A_ROW - 1, day)),
         growth=growth.begin(series, grid),
     )
 

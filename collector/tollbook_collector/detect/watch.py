@@ -75,7 +75,8 @@ class Scored:
         swing: Deviates from `usual`, without sign, shape (N, C, W, R).
         recurring: Deviates of the recurring channels, shape (N, pairs, R).
         recurrence: What both yesterday and today passed, then silence, shape (N, pairs + 1, R).
-        stretches: Sums over the grid's burst windows, shape (N, recurring channels, windows, R).
+        stretches: Steady levels over the grid's burst windows, shape (N, recurring channels,
+            windows, R).
         again: How strange those of the last window are for their time, shape (N, recurring
             channels, R).
         growth: Of what a call reads.
@@ -177,13 +178,12 @@ def score_rows(state: State, rows: Floats) -> Scored:
     every = np.concatenate(
         [scores.max(2), both, held[:, -1:], _silences(state, rows), grows.scores], axis=1
     )
-    stretches = trailing_sums(
-        state.tail_total[:, RECURRING], total[:, RECURRING], grid.burst_windows or (1,)
-    )
+    stretches = total[:, RECURRING, None]
     strange = np.zeros_like(stretches[:, :, 0])
     if grid.burst_windows:
+        stretches = _steady(state, total)
         every[:, BURSTING], strange = _bursts(state, stretches)
-        every[:, RETURNING] = np.minimum(strange, state.again[..., :count])
+        every[:, RETURNING] = np.minimum(strange, state.again[..., :count].min(2))
     return Scored(
         scores=every if state.days >= DAYS_MIN else np.zeros_like(every),
         middle=middle,
@@ -222,21 +222,34 @@ def _silences(state: State, rows: Floats) -> Floats:
     return beyond_silences(state.past[:, REQUESTS], rows[:, REQUESTS], spare)[:, None]
 
 
+def _steady(state: State, total: Floats) -> Floats:
+    """Return the levels of the stretches that end at each row, shape (N, C, windows, R)."""
+    once, again = state.grid.burst_windows
+    quieter = int(again * burst.QUIETER_SHARE)
+    tail, rows = state.tail_total[:, RECURRING], total[:, RECURRING]
+    return np.stack(
+        [burst.steady(tail, rows, once), burst.steady(tail, rows, again, quieter)], axis=2
+    )
+
+
 def _bursts(state: State, stretches: Floats) -> tuple[Floats, Floats]:
     """Return how far stretches pass earlier days, and earlier days at their time, (N, C, R)."""
     numerators = [CHANNELS[k].numerator for k in RECURRING]
     past = state.past[:, numerators]
-    mean = np.nansum(past, axis=-1) / np.maximum((~np.isnan(past)).sum(-1), 1)
+    usual = np.nansum(past, axis=-1) / np.maximum((~np.isnan(past)).sum(-1), 1)
     # One call, in the unit of each.
-    one = mean / np.maximum(mean[:, :1], noise.TINY) + noise.TINY
-    usual = mean[..., None] * np.array(state.grid.burst_windows)
-    spare = burst.USUAL_SHARE * usual + burst.CALLS_SPARE * one[..., None]
-    beyond = burst.beyond_days(stretches, state.peaks, spare).max(2)
-    spare = burst.USUAL_SHARE_AGAIN * usual[..., -1] + burst.CALLS_SPARE * one
+    one = usual / np.maximum(usual[:, :1], noise.TINY) + noise.TINY
+    spare = burst.USUAL_SHARE * usual + burst.CALLS_SPARE * one
+    beyond = burst.beyond_days(stretches[:, :, 0], state.peaks, spare)
+    spare = burst.USUAL_SHARE_AGAIN * usual + burst.CALLS_SPARE / state.grid.burst_windows[1] * one
     near = max(1, state.grid.rows_per_day // 24)
-    # Yesterday among them: what has come to stay as it is was told on its first two days.
-    earlier = state.stretches[:, :, -max(1, state.days) :]
-    return beyond, burst.beyond_hours(stretches[:, :, -1], earlier, near, spare)
+    if state.days < DAYS_MIN:
+        return beyond, np.zeros_like(beyond)
+    # Without the last days: what comes back was there on them.
+    length = state.stretches.shape[2]
+    newest = length - burst.DAYS_IN_A_ROW + 1
+    earlier = state.stretches[:, :, max(0, length - state.days) : newest]
+    return beyond, burst.beyond_hours(stretches[:, :, 1], earlier, near, spare)
 
 
 def close_day(
@@ -297,7 +310,7 @@ def close_day(
         records=pushed(state.records, swing[..., None]),
         recurring=scored.recurring,
         recurring_records=pushed(state.recurring_records, np.maximum(recurrence, 0.0)[..., None]),
-        again=scored.again,
+        again=pushed(state.again, scored.again[:, :, None], axis=2),
         peaks=peaks,
         stretches=stretches,
         growth=growth.closed(state.growth, rows, scored.growth, state.days, known),
@@ -323,7 +336,7 @@ def _pushed_bursts(state: State, scored: Scored, known: NDArray[np.bool_]) -> tu
         return state.peaks, state.stretches
     sums = np.where(known[:, None, None, None], scored.stretches, np.nan)
     return (
-        pushed(state.peaks, sums.max(-1, keepdims=True)),
+        pushed(state.peaks, sums[:, :, 0].max(-1, keepdims=True)),
         pushed(state.stretches, sums[:, :, -1:], axis=2),
     )
 
