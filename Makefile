@@ -68,8 +68,8 @@ fuzz: $(FUZZ)/bin/python  ## mutate requests and segments for ten minutes each (
 	@cd tests/fuzz && PYTHONPATH=.. ../../$(FUZZ)/bin/python spool.py --corpus ../../.fuzz $(ARGS)
 	@cd tests/fuzz && PYTHONPATH=.. ../../$(FUZZ)/bin/python door.py --corpus ../../.fuzz $(ARGS)
 
-fuzz-sql: $(STAMP)  ## 100,000 statements of a grammar against the guard of user SQL (STATEMENTS=5000)
-	@FUZZ_STATEMENTS=$(or $(STATEMENTS),100000) $(BIN)/python -m pytest -q tests/collector/test_guard_grammar.py $(ARGS)
+fuzz-sql: $(STAMP)  ## 100,000 statements of a grammar against the guard of user SQL (STATEMENTS=5000), and escapes without the sandbox
+	@FUZZ_STATEMENTS=$(or $(STATEMENTS),100000) $(BIN)/python -m pytest -q tests/collector/test_guard_grammar.py tests/fuzz/unsandboxed.py $(ARGS)
 
 bench-prices: $(STAMP)  ## 200 models priced by us, genai-prices and litellm's list (ARGS="--litellm FILE")
 	@$(BIN)/python benchmarks/prices.py $(ARGS)

@@ -1,156 +1,39 @@
 """What tollbook adds to a model call, beside what a bare span of OpenTelemetry's SDK adds.
 
-In one process, short blocks of calls of the real clients run in turn with the libraries' own
-request method (A), with the metered one (B), and with the own one inside a span of fifteen
-attributes that a BatchSpanProcessor exports (C): A B A C A …; every call is clocked, by the CPU
-time of the calling thread, which other programs disturb least (`--clock wall`: on the wall).
-The program has a TracerProvider of its own, so anthropic's own tracing is at work where tollbook
-meters, which takes its place; where tollbook does not meter it is switched off.
-Nothing leaves the machine: answers come from a transport inside the process, spans go to a
-collector on loopback. Prints medians in microseconds, then what the export thread needs for a span,
-what importing takes, and how long a process takes to end while the collector is down. Ends in about
-a minute; `--rounds N` for more or fewer blocks.
+In one process, calls of the real clients are made in turn with the libraries' own request method
+(A), with the metered one (B), inside a span of fifteen attributes that a BatchSpanProcessor
+exports (C), and with the own one again (A'), one of each a round and in an order of chance; each
+is clocked, by the CPU time of the calling thread, which other programs disturb least (`--clock
+wall`: on the wall). What is printed are medians of the differences B - A and C - A of a round,
+where A is the mean of both, and of A' - A, which would be nothing on a machine alone. The program
+has a TracerProvider of its own, so anthropic's own tracing is at work where tollbook meters,
+which takes its place and sends its header; where tollbook does not meter it is switched off.
+Answers come from inside of the process, spans go to a collector on loopback. Then what the export
+thread needs for a span, what importing takes, and how long a process takes to end while the
+collector is down. `--rounds N` for more or fewer; names of scenarios for some of them.
 """
 
 import argparse
-import json
+import asyncio
+import gc
+import operator
+import random
 import socket
 import statistics
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Final
 
+from scenarios import Call, calls, chat_answer
+
 import tollbook
 
-ROUNDS: Final = 100
-CALLS_PER_BLOCK: Final = 10
-TIME_MAX_S: Final = 36.0
-SCENARIOS: Final = ("openai chat", "openai chat stream", "anthropic message", "anthropic stream")
-WORDS: Final = "the overhead of a call is what is added on the thread of its caller " * 4
-CHUNKS: Final = 50
-
-
-def chat_answer() -> dict[str, Any]:
-    """Return a chat completion."""
-    message = {"role": "assistant", "content": WORDS, "refusal": None}
-    return {
-        "id": "chatcmpl-1",
-        "object": "chat.completion",
-        "created": 1,
-        "model": "gpt-4o-2024-08-06",
-        "choices": [{"index": 0, "message": message, "logprobs": None, "finish_reason": "stop"}],
-        "usage": {
-            "prompt_tokens": 1207,
-            "completion_tokens": 153,
-            "total_tokens": 1360,
-            "prompt_tokens_details": {"cached_tokens": 1031},
-            "completion_tokens_details": {"reasoning_tokens": 67},
-        },
-        "service_tier": "default",
-    }
-
-
-def chat_stream() -> Iterator[bytes]:
-    """Return the events of a chat completion."""
-    whole = chat_answer()
-    usual = {**whole, "object": "chat.completion.chunk", "usage": None}
-    for number in range(CHUNKS):
-        end = "stop" if number == CHUNKS - 1 else None
-        choice = {"index": 0, "delta": {"content": "word "}, "finish_reason": end}
-        yield sse(None, {**usual, "choices": [choice]})
-    yield sse(None, {**usual, "choices": [], "usage": whole["usage"]})
-    yield b"data: [DONE]\n\n"
-
-
-def message_answer() -> dict[str, Any]:
-    """Return a message."""
-    return {
-        "id": "msg_1",
-        "type": "message",
-        "role": "assistant",
-        "model": "claude-sonnet-4-6",
-        "content": [{"type": "text", "text": WORDS}],
-        "stop_reason": "end_turn",
-        "stop_sequence": None,
-        "usage": {
-            "input_tokens": 211,
-            "cache_creation_input_tokens": 307,
-            "cache_read_input_tokens": 1013,
-            "output_tokens": 173,
-            "service_tier": "standard",
-        },
-    }
-
-
-def message_stream() -> Iterator[bytes]:
-    """Return the events of a message."""
-    start = {**message_answer(), "content": [], "stop_reason": None}
-    block = {"type": "text", "text": ""}
-    delta = {"type": "text_delta", "text": "word "}
-    end = {"stop_reason": "end_turn", "stop_sequence": None}
-    yield sse("message_start", {"message": start})
-    yield sse("content_block_start", {"index": 0, "content_block": block})
-    for _ in range(CHUNKS):
-        yield sse("content_block_delta", {"index": 0, "delta": delta})
-    yield sse("content_block_stop", {"index": 0})
-    yield sse("message_delta", {"delta": end, "usage": {"output_tokens": 173}})
-    yield sse("message_stop", {})
-
-
-def sse(name: str | None, event: dict[str, Any]) -> bytes:
-    """Return a server-sent event."""
-    if name is None:
-        return b"data: " + json.dumps(event).encode() + b"\n\n"
-    content = json.dumps({"type": name, **event}).encode()
-    return b"event: " + name.encode() + b"\ndata: " + content + b"\n\n"
-
-
-def calls(metered: bool) -> dict[str, Callable[[], object]]:
-    """Return the scenarios, each a function that makes one call.
-
-    Args:
-        metered: Whether tollbook meters them; else no library traces itself either.
-    """
-    import anthropic
-    import httpx2
-    import openai
-
-    whole = {"chat": json.dumps(chat_answer()), "messages": json.dumps(message_answer())}
-    streams = {"chat": list(chat_stream()), "messages": list(message_stream())}
-
-    class Canned(httpx2.BaseTransport):
-        def handle_request(self, request: Any) -> Any:
-            """Answer from memory."""
-            kind = "messages" if request.url.path.endswith("/messages") else "chat"
-            if b'"stream":true' in request.read():
-                headers = {"content-type": "text/event-stream"}
-                return httpx2.Response(200, headers=headers, content=iter(streams[kind]))
-            headers = {"content-type": "application/json"}
-            return httpx2.Response(200, headers=headers, content=whole[kind])
-
-    http = httpx2.Client(transport=Canned())
-    option: Any = {} if metered else {"open_telemetry": False}
-    clients: list[Any] = [
-        openai.OpenAI(api_key="k", http_client=http),
-        anthropic.Anthropic(api_key="k", http_client=http, **option),
-    ]
-    for client in clients if not metered else []:
-        client.request = type(client).request.__wrapped__.__get__(client)
-    chat, messages = clients[0].chat.completions, clients[1].messages
-    said: Any = [{"role": "user", "content": WORDS}] * 3
-    ask: Any = {"model": "gpt-4o", "messages": said, "max_tokens": 256}
-    ask_claude: Any = {**ask, "model": "claude-sonnet-4-6"}
-    usage: Any = {"include_usage": True}
-    return {
-        "openai chat": lambda: chat.create(**ask),
-        "openai chat stream": lambda: list(chat.create(**ask, stream=True, stream_options=usage)),
-        "anthropic message": lambda: messages.create(**ask_claude),
-        "anthropic stream": lambda: list(messages.create(**ask_claude, stream=True)),
-    }
+ROUNDS: Final = 300
+WARM_CALLS: Final = 15  # of each arm, so that all is imported and remembered
 
 
 class Taker(BaseHTTPRequestHandler):
@@ -182,51 +65,38 @@ def tracer_of(url: str) -> Any:
     return provider.get_tracer("floor")
 
 
-def compare(rounds: int, clock: Callable[[], int]) -> None:
-    """Run blocks with the libraries as they are, as tollbook meters them, and in a bare span."""
+def compare(rounds: int, clock: Callable[[], int], names: Sequence[str]) -> None:
+    """Make each call as its library does, as tollbook meters it, and in a bare span, in turn."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), Taker)
     server.daemon_threads = True
     threading.Thread(target=server.serve_forever, daemon=True).start()
     tollbook.instrument(service="benchmark", endpoint=f"http://127.0.0.1:{server.server_port}")
-    bare, metered = calls(metered=False), calls(metered=True)
+    loop = asyncio.new_event_loop()
+    bare, metered = calls(False, loop), calls(True, loop)
     tracer = tracer_of(f"http://127.0.0.1:{server.server_port}")
     attributes = {f"gen_ai.attribute.{number}": f"value {number}" for number in range(15)}
 
-    def in_a_span(call: Callable[[], object]) -> Callable[[], object]:
+    def in_a_span(call: Call) -> Call:
         def spanned() -> object:
             with tracer.start_as_current_span("chat", attributes=attributes):
                 return call()
 
         return spanned
 
-    def block(call: Callable[[], object]) -> float:
-        clocks_ns = []
-        for _ in range(CALLS_PER_BLOCK):
-            began_ns = clock()
-            call()
-            clocks_ns.append(clock() - began_ns)
-        return statistics.median(clocks_ns) / 1e3
-
-    print(f"microseconds per call: medians of blocks of {CALLS_PER_BLOCK} calls, A B A C A …")
-    print(f"{'':20} {'without':>9} {'tollbook adds':>14} {'a bare span adds':>17} {'rounds':>7}")
-    for name in SCENARIOS:
-        deadline = time.monotonic() + TIME_MAX_S / len(SCENARIOS)
+    print(f"microseconds of a call, and what is added to it: medians of {rounds} rounds")
+    print(f"{'':24} {'without':>9} {'tollbook adds':>14} {'a bare span adds':>17} {'nothing':>9}")
+    for name in names or bare:
         call = bare[name]
-        arms = (metered[name], in_a_span(call))
-        for arm in arms:
-            block(arm)
-        without_us = [block(call)]
-        added_us: tuple[list[float], list[float]] = ([], [])
-        while len(added_us[1]) < rounds and time.monotonic() < deadline:
-            for arm, added in zip(arms, added_us, strict=True):
-                took_us = block(arm)
-                without_us.append(block(call))
-                # Against the mean of its two neighbours, so that drift cancels.
-                added.append(took_us - (without_us[-1] + without_us[-2]) / 2)
-        ours_us, span_us = (statistics.median(added) for added in added_us)
+        arms = (call, metered[name], in_a_span(call), call)
+        took_ns = clocked(arms, rounds, clock)
+        without_ns = [(one + other) / 2 for one, other in zip(took_ns[0], took_ns[3], strict=True)]
+        added_us = [
+            statistics.median(map(operator.sub, took, without_ns)) / 1e3 for took in took_ns
+        ]
         print(
-            f"{name:20} {statistics.median(without_us):9.0f} {ours_us:+14.1f} {span_us:+17.1f}"
-            f" {len(added_us[0]):7}"
+            f"{name:24} {statistics.median(without_ns) / 1e3:9.0f} {added_us[1]:+14.1f}"
+            f" {added_us[2]:+17.1f} {added_us[3] - added_us[0]:+9.1f}",
+            flush=True,
         )
     flushed = tollbook.flush(5.0)
     print(f"delivered {flushed.delivered}, queued {flushed.queued}, dropped {flushed.dropped}")
@@ -234,6 +104,28 @@ def compare(rounds: int, clock: Callable[[], int]) -> None:
     print_encoding()
     print_imports()
     print_exits()
+
+
+def clocked(arms: Sequence[Call], rounds: int, clock: Callable[[], int]) -> list[list[int]]:
+    """Return nanoseconds of each call of each arm: one of each a round, in an order of chance.
+
+    What a call leaves to the collector of garbage is part of what it costs, so that stays on.
+    """
+    for arm in arms:
+        for _ in range(WARM_CALLS):
+            arm()
+    gc.collect()
+    gc.freeze()
+    chance = random.Random(1)
+    order = list(range(len(arms)))
+    took_ns: list[list[int]] = [[] for _ in arms]
+    for _ in range(rounds):
+        chance.shuffle(order)
+        for number in order:
+            began_ns = clock()
+            arms[number]()
+            took_ns[number].append(clock() - began_ns)
+    return took_ns
 
 
 def print_encoding() -> None:
@@ -349,10 +241,12 @@ def print_exits() -> None:
 def main() -> None:
     """Read the arguments and run."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("scenarios", nargs="*", help="some of them; default all")
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     parser.add_argument("--clock", choices=("cpu", "wall"), default="cpu")
     asked = parser.parse_args()
-    compare(asked.rounds, time.thread_time_ns if asked.clock == "cpu" else time.perf_counter_ns)
+    clock = time.thread_time_ns if asked.clock == "cpu" else time.perf_counter_ns
+    compare(asked.rounds, clock, asked.scenarios)
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ work. Whatever fails in here is counted and hidden: the caller gets what the lib
 
 import functools
 import os
+from collections import deque
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -29,6 +30,10 @@ SPAN_ID_BYTES: Final = 8
 # Facts of a stream that are kept: a provider that repeats its usage in every chunk must not make
 # us hold them all, the last one counts.
 STREAM_FACTS_MAX: Final = 64
+# Events at the end of a stream that are looked at where its facts are at its ends: the finish
+# reason may have chunks after it, as Azure's filters send some before the usage.
+LAST_EVENTS: Final = 8
+EVENT_BYTES: Final = 2048  # that a kept event takes, about
 # How often the call that is under way in this context was sent again: a library's own retries run
 # inside of its request method, and say so by `sent_again`.
 RESENT: Final[ContextVar[int]] = ContextVar("tollbook_resent", default=0)
@@ -120,7 +125,9 @@ class Observation:
         "exporter",
         "facts",
         "first_chunk_ns",
+        "first_event",
         "ids",
+        "last_events",
         "parent",
         "resent",
         "reservation",
@@ -141,6 +148,9 @@ class Observation:
         self.reservation: Reservation | None = None
         self.ids = os.urandom(TRACE_ID_BYTES + SPAN_ID_BYTES)
         self.facts: list[Facts] = []
+        # Of a stream that says all at its ends: its first event and its last ones, unread.
+        self.first_event: Any = None
+        self.last_events: deque[Any] | None = None
         # Of a raw response: its bytes, their number, and what decodes them (None: nothing).
         self.body: list[bytes] | None = None
         self.body_bytes = 0
@@ -193,6 +203,8 @@ class Observation:
                 self.reservation.settle(self)
             if self.content is not None:
                 self.body_bytes += self.content.size_bytes
+            if self.last_events is not None:
+                self.body_bytes += (1 + len(self.last_events)) * EVENT_BYTES
             self.exporter.put(self)
         except Exception:
             self.exporter.losses.count(FAULT)
@@ -202,6 +214,39 @@ class Observation:
         if RESENT.get():  # of a request that is sent when it is first read
             self.count_resends()
         self.first_chunk_ns = perf_counter_ns() - self.started_ns
+
+    def see_first(self, event: Any) -> Callable[[Any], None]:
+        """See the first event of a stream, and return what is to be called with each other one.
+
+        Where its facts are at its ends, that only keeps the last events, for the export thread.
+        """
+        try:
+            self.saw_first_chunk()
+            asked, at_ends = self.asked, getattr(self.api, "says_at_ends", False)
+            if at_ends and self.content is None and asked.choice_count in (None, 1):
+                self.first_event = event
+                self.last_events = last = deque[Any](maxlen=LAST_EVENTS)
+                return last.append
+        except Exception:
+            self.exporter.losses.count(FAULT)
+        self.saw(event)
+        return self.saw
+
+    def facts_of_events(self) -> list[Facts]:
+        """Return the facts of all events. Never raises; several threads may call it."""
+        last = self.last_events
+        if last is None:
+            return self.facts
+        found = [*self.facts]
+        for event in (self.first_event, *last):
+            try:
+                facts = self.api.event(event, not found)
+            except Exception:
+                self.exporter.losses.count(FAULT)
+            else:
+                if facts is not None:
+                    found.append(facts)
+        return found
 
     def saw(self, event: Any) -> None:
         """Keep the facts of a stream's event. Never raises."""
@@ -219,7 +264,13 @@ class Observation:
         self.body, self.body_bytes = [body], len(body)
 
     def drop_body(self) -> None:
-        """Forget content and the raw body: the call is recorded without its usage."""
+        """Forget content and the raw body: the call is recorded without its usage.
+
+        Events that were kept unread are read now, and forgotten.
+        """
+        if self.last_events is not None:
+            self.facts, self.last_events = self.facts_of_events(), None
+            self.first_event = None
         if self.content is not None:
             self.content = None
             self.exporter.losses.count(CONTENT_DROPPED)

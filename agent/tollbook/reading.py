@@ -118,7 +118,7 @@ def read_request(asked: Asked) -> Request:
 
 def read_response(observation: Observation, where: Place) -> Response:
     """Return what came back, from the facts that were kept or from the raw body."""
-    facts, raw_is_whole = observation.facts, True
+    facts, raw_is_whole = observation.facts_of_events(), True
     if observation.body is not None:
         facts = [*facts, *facts_of_body(observation)]
         raw_is_whole = bool(facts)
@@ -201,8 +201,8 @@ def decoded(body: bytes) -> Any:
 
 
 def first_text(values: list[object]) -> str | None:
-    """Return the first value that is text."""
-    return next((value for value in values if isinstance(value, str)), None)
+    """Return the first value that is text; Azure's first chunk has an empty id and model."""
+    return next((value for value in values if isinstance(value, str) and value), None)
 
 
 def text(value: object) -> str | None:

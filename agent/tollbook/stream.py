@@ -55,36 +55,19 @@ class Watch:
 def tapped(source: Iterator[Any], watch: Watch) -> Iterator[Any]:
     """Yield the events of a synchronous stream.
 
-    A generator, as the least that can stand between a stream and its reader, without a call for
-    each event. Where an interface names the type of most of its events, which say nothing, as
-    `quiet_events`, those are passed on unread; where most are one choice without usage and finish
-    reason (`quiet_choices`), that is looked at here.
+    A generator, as the least that can stand between a stream and its reader. What is called with an
+    event is, where the interface allows it, the `append` of a short queue and nothing of ours.
     """
     observation = watch.observation
-    kept = observation.facts
-    quiet = getattr(observation.api, "quiet_events", None)
-    choices = getattr(observation.api, "quiet_choices", False)
-    whole = observation.content is not None
-    first = True
+    see: Callable[[Any], None] | None = None
     try:
         watch.reading = True
         for event in source:
             watch.reading = False
-            if first:
-                first = False
-                observation.saw_first_chunk()
-            if whole:
-                observation.saw(event)
-            elif choices:
-                try:
-                    (choice,) = event.choices
-                    says = event.usage is not None or choice.finish_reason is not None or not kept
-                except (AttributeError, TypeError, ValueError):  # not the usual: look closer
-                    says = True
-                if says:
-                    observation.saw(event)
-            elif quiet is None or getattr(event, "type", None) != quiet:
-                observation.saw(event)
+            if see is None:
+                see = observation.see_first(event)
+            else:
+                see(event)
             yield event
             watch.reading = True
         watch.read_to_the_end()
@@ -126,30 +109,15 @@ async def tapped_async(
 async def _tapped_async(source: AsyncIterator[Any], watch: Watch) -> AsyncIterator[Any]:
     """Yield the events of an asynchronous stream, as `tapped` does those of the other kind."""
     observation = watch.observation
-    kept = observation.facts
-    quiet = getattr(observation.api, "quiet_events", None)
-    choices = getattr(observation.api, "quiet_choices", False)
-    whole = observation.content is not None
-    first = True
+    see: Callable[[Any], None] | None = None
     try:
         watch.reading = True
         async for event in source:
             watch.reading = False
-            if first:
-                first = False
-                observation.saw_first_chunk()
-            if whole:
-                observation.saw(event)
-            elif choices:
-                try:
-                    (choice,) = event.choices
-                    says = event.usage is not None or choice.finish_reason is not None or not kept
-                except (AttributeError, TypeError, ValueError):  # not the usual: look closer
-                    says = True
-                if says:
-                    observation.saw(event)
-            elif quiet is None or getattr(event, "type", None) != quiet:
-                observation.saw(event)
+            if see is None:
+                see = observation.see_first(event)
+            else:
+                see(event)
             yield event
             watch.reading = True
         watch.read_to_the_end()
@@ -167,21 +135,20 @@ class GeneratorTap:
     """The iterator of an asynchronous stream that is a generator, passing every event on.
 
     The tap within is a generator too, which takes half of what a coroutine for each event would.
-    The end of one that is dropped would be left to the event loop: hence this around it.
+    The end of one that is dropped would be left to the event loop: hence this around it. What gives
+    the next event is a slot, so that there is no call of ours for each.
     """
 
-    __slots__ = ("_next", "_source", "_watch")
+    __slots__ = ("__anext__", "_source", "_watch")
+    __anext__: Callable[[], Awaitable[Any]]
 
     def __init__(self, source: AsyncIterator[Any], watch: Watch) -> None:
         self._source = source
         self._watch = watch
-        self._next: Callable[[], Awaitable[Any]] = _tapped_async(source, watch).__anext__
+        self.__anext__ = _tapped_async(source, watch).__anext__
 
     def __aiter__(self) -> "GeneratorTap":
         return self
-
-    def __anext__(self) -> Awaitable[Any]:
-        return self._next()
 
     def __del__(self) -> None:
         self._watch.observation.finish()

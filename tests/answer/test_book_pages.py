@@ -1,5 +1,6 @@
 """Pages of comparisons, the ledger, saved views, settings and keys, and what stands behind them."""
 
+import math
 import re
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -61,6 +62,8 @@ def test_two_models_are_told_apart_where_they_differ_and_not_where_they_do_not(
     assert told["cost"]["low"] < 5 < told["cost"]["high"]
     assert told["cost"]["told"]
     assert [told[name]["told"] for name in ("failed", "input", "output")] == [False] * 3
+    time = told["duration"]
+    assert time["b"] / time["a"] == pytest.approx(math.sqrt(time["low"] * time["high"]))
     assert Decimal(answer["b"]["cost_usd"]) == 5 * Decimal(answer["a"]["cost_usd"])
 
 

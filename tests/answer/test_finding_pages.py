@@ -52,7 +52,8 @@ def test_runs_are_listed_by_cost_with_what_one_of_their_agent_costs(
     insert(priced, [small])
 
     rows = api.get("/v1/runs").json()["rows"]
-    (agent,) = api.get("/v1/agents").json()["rows"]
+    agents = api.get("/v1/agents").json()
+    (agent,), (day,) = agents["rows"], agents["days"]
 
     assert [(row["run_id"], Decimal(row["cost_usd"])) for row in rows] == [
         ("refund-1", 3 * CALL_USD),
@@ -60,6 +61,8 @@ def test_runs_are_listed_by_cost_with_what_one_of_their_agent_costs(
     ]
     assert (agent["run"], agent["runs"], agent["calls"]) == ("refund", 2, 4)
     assert Decimal(agent["cost_max_usd"]) == 3 * CALL_USD
+    assert (day["day"], day["run"], day["runs"]) == (f"{NOW:%Y-%m-%d}", "refund", 2)
+    assert Decimal(day["cost_usd"]) == 4 * CALL_USD
 
 
 def test_runs_come_in_pages_that_leave_none_out(

@@ -131,6 +131,24 @@ def test_another_tenant_sees_none_of_it_and_a_search_that_was_cut_off_does_not_c
     search(priced, f"{tenant}-other", HOUR)
 
     assert api.get("/v1/savings").json()["rows"] == []
+    assert "3 calls in 30 days, and none is searched yet." in api.get("/savings").text
+
+
+def test_the_largest_of_a_way_are_open_and_the_smaller_ones_a_click_away(
+    api: TestClient, priced: ClickHouse, insert: Insert, tenant: str
+) -> None:
+    sent = [
+        call("openai", "gpt-5-mini", 1000 * n, 10, AT, tollbook__tags__feature=f"feature-{n}")
+        for n in range(1, 8)
+    ]
+    found(api, priced, tenant, insert, sent)
+
+    page = api.get("/savings").text
+
+    batches = page.split('<section id="tier">')[1].split("</section>")[0]
+    shown, folded = batches.split("<details><summary>2 smaller ones</summary>")
+    assert [n for n in range(1, 8) if f"feature-{n}<" in shown] == [3, 4, 5, 6, 7]
+    assert [n for n in range(1, 8) if f"feature-{n}<" in folded] == [1, 2]
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="no chromium")

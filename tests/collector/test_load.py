@@ -1,5 +1,6 @@
 """The loader: a segment is deleted once it is durable in the store, and not before."""
 
+import dataclasses
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -25,12 +26,17 @@ class RecordingStore:
     def __init__(self, rule: Callable[[bytes], None] = lambda content: None) -> None:
         self.rule = rule
         self.given: list[tuple[str, list[bytes]]] = []
+        self.unread = 0
         self._lock = threading.Lock()
 
     def insert_segment(
-        self, content: bytes, token: str, signal: str, path: Path | None = None
+        self, content: bytes | None, token: str, signal: str, path: Path | None = None
     ) -> None:
         with self._lock:
+            self.unread += content is None
+            if content is None:
+                assert path is not None
+                content = path.read_bytes()
             requests = [envelope.request for envelope in envelopes(content)]
             self.given.append((token, requests))
             self.rule(content)
@@ -73,6 +79,28 @@ def test_a_loaded_segment_is_removed(
     assert spool.wait_empty(LONG_S)
     assert [body for _, bodies in store.given for body in bodies] == [b"one", b"two"]
     assert loader.counts().spans == 2
+
+
+def test_what_was_there_at_the_start_is_read_and_what_was_just_written_is_not(
+    tmp_path: Path,
+) -> None:
+    directory, store = tmp_path / "spool", RecordingStore()
+    before = Spool(directory, 100_000_000, segment_age_max_s=0.05, disk_free_bytes_min=0)
+    append(before, b"before")
+    before.close()
+    spool = Spool(directory, 100_000_000, segment_age_max_s=0.05, disk_free_bytes_min=0)
+    loader = Loader(spool, store, inserters=1)
+
+    loader.start()
+    assert spool.wait_empty(LONG_S)
+    unread_before = store.unread
+    append(spool, b"now")
+    assert spool.wait_empty(LONG_S)
+
+    loader.stop()
+    spool.close()
+    assert [bodies for _, bodies in store.given] == [[b"before"], [b"now"]]
+    assert (unread_before, store.unread) == (0, 1)
 
 
 def test_a_store_that_is_away_gets_the_same_segment_with_the_same_token(
@@ -179,10 +207,11 @@ def test_what_was_set_aside_is_tried_again_and_its_account_balanced(
 
     class Accounting(RecordingStore):
         def insert_segment(
-            self, content: bytes, token: str, signal: str, path: Path | None = None
+            self, content: bytes | None, token: str, signal: str, path: Path | None = None
         ) -> None:
-            super().insert_segment(content, token, signal)
-            kept_accounts.extend(r for e in envelopes(content) for r in e.rejected)
+            super().insert_segment(content, token, signal, path)
+            read = content if content is not None or path is None else path.read_bytes()
+            kept_accounts.extend(r for e in envelopes(read or b"") for r in e.rejected)
 
     store = Accounting(rule)
     append(spool, request([Span(name="poison")]))
@@ -331,12 +360,27 @@ class AnswerLost:
         self._heard: set[str] = set()
 
     def insert_segment(
-        self, content: bytes, token: str, signal: str, path: Path | None = None
+        self, content: bytes | None, token: str, signal: str, path: Path | None = None
     ) -> None:
         self._clickhouse.insert_segment(content, token, signal, path)
         if token not in self._heard:
             self._heard.add(token)
             raise StoreUnavailable("the answer was lost")
+
+
+def test_a_file_that_cannot_be_linked_and_was_not_read_is_read_then(
+    priced: ClickHouse, tenant: str, tmp_path: Path
+) -> None:
+    body = request([call("openai", "gpt-4o", 10, 1)] * 4)
+    path = tmp_path / "1.segment"
+    path.write_bytes(header() + record(Envelope(tenant, "k", 1, 1, 4, body)))
+    elsewhere = ClickHouse(dataclasses.replace(priced._address, handover=None))
+
+    elsewhere.insert_segment(None, tenant, "traces", path)
+
+    elsewhere.close()
+    count = "SELECT count() FROM spans WHERE tenant = {tenant:String}"
+    assert priced.rows(count, {"tenant": tenant}) == [(4,)]
 
 
 def test_an_insert_whose_answer_was_lost_is_repeated_and_doubles_nothing(

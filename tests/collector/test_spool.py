@@ -12,7 +12,7 @@ from waiting import wait_until
 from tollbook_collector.spool.append import Spool, SpoolFailed, SpoolFull
 from tollbook_collector.spool.ballast import keep_ballast
 from tollbook_collector.spool.files import Segment, SpoolInUse
-from tollbook_collector.spool.segment import envelopes
+from tollbook_collector.spool.segment import envelopes, token
 
 LONG_S = 30.0
 
@@ -164,6 +164,41 @@ def test_after_a_failed_sync_the_group_is_refused_and_the_file_never_synced_agai
     again = make_spool()
     assert requests(claimed(again)) == [b"kept"]
     assert requests(claimed(again)) == [b"after"]
+
+
+def test_a_segment_is_named_while_it_is_written_as_by_its_bytes(
+    make_spool: Callable[..., Spool],
+) -> None:
+    spool = make_spool(segment_age_max_s=3600)
+    spool.append("acme", "k", b"one", 1, (("timestamp", 2),), digest=b"d" * 32).result(LONG_S)
+    spool.append("globex", "k", b"two", 1).result(LONG_S)
+    spool.append("acme", "k", b"one", 1, digest=b"d" * 32).result(LONG_S)
+    spool.close()
+
+    segment = claimed(spool)
+
+    assert segment.token == token(segment.path.read_bytes()) != ""
+    assert (segment.size_bytes, segment.requests) == (segment.path.stat().st_size, 3)
+
+
+def test_a_segment_whose_disk_failed_is_named_by_what_is_read_of_it(
+    make_spool: Callable[..., Spool],
+) -> None:
+    failing = [False]
+
+    def sync(descriptor: int) -> None:
+        if failing[0]:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        os.fdatasync(descriptor)
+
+    spool = make_spool(segment_age_max_s=3600, sync=sync)
+    spool.append("acme", "k", b"kept", 1).result(LONG_S)
+    failing[0] = True
+
+    with pytest.raises(SpoolFailed):
+        spool.append("acme", "k", b"lost", 1).result(LONG_S)
+
+    assert claimed(spool).token == ""
 
 
 def test_requests_that_arrive_during_a_sync_share_the_next_one(

@@ -37,8 +37,8 @@ class Completions:
     provider: str = "openai"
     # Some servers repeat the usage in every chunk: only the last one is whole.
     complete_at_end: bool = True
-    # A chunk with one choice, without usage and finish reason, has a piece of the answer only.
-    quiet_choices: bool = True
+    # Between the first chunk and the end are pieces of the answer; of one choice, that is.
+    says_at_ends: bool = True
 
     def asked(self, body: Mapping[str, Any]) -> Asked:
         """Return the plain values of a request body."""

@@ -22,7 +22,7 @@ class Messages:
     api_type: str | None = None
     # Without a `message_delta` the output is that of the first event: a placeholder.
     complete_at_end: bool = False
-    quiet_events: str = "content_block_delta"
+    says_at_ends: bool = True  # `message_start` first; a `message_delta` is the last but one
 
     def asked(self, body: Mapping[str, Any]) -> Asked:
         """Return the plain values of a request body."""

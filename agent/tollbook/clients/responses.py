@@ -26,7 +26,7 @@ class Responses:
     operation: str = "chat"
     api_type: str | None = "responses"
     complete_at_end: bool = False
-    quiet_events: str = "response.output_text.delta"
+    says_at_ends: bool = True
 
     def asked(self, body: Mapping[str, Any]) -> Asked:
         """Return the plain values of a request body."""

@@ -18,6 +18,7 @@ from tollbook_collector.answer.tenant import Tenant
 from tollbook_collector.store import sql
 from tollbook_collector.store.dimensions import DIMENSIONS, identifier
 
+NS_A_MS: Final = 1_000_000
 BY: Final = (
     *("model", "version", "prompt", "feature", "team", "service"),
     *("environment", "service_tier"),
@@ -69,7 +70,7 @@ class Difference:
 
     Args:
         measure: cost, failed, duration, input or output.
-        a, b: The measure of each; of duration the median, milliseconds.
+        a, b: The measure of each; of duration the geometric mean, milliseconds.
         low, high: 95 % interval: of duration and cost of b over a, of the others of b less a.
         told: Whether the interval leaves no difference out.
     """
@@ -187,7 +188,8 @@ def _durations(a: Side, b: Side) -> Difference:
         (a.log_duration_variance or 0.0) / a.timed + (b.log_duration_variance or 0.0) / b.timed
     )
     low, high = math.exp(middle - Z * error), math.exp(middle + Z * error)
-    return Difference("duration", a.p50_ms or 0.0, b.p50_ms or 0.0, low, high, low > 1 or high < 1)
+    usual_a, usual_b = (math.exp(side.log_duration_mean or 0.0) / NS_A_MS for side in (a, b))
+    return Difference("duration", usual_a, usual_b, low, high, low > 1 or high < 1)
 
 
 def _means(name: str, a: Side, b: Side) -> Difference:

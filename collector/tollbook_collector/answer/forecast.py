@@ -1,6 +1,7 @@
 """Forecasts over REST: what will have been spent when the day, week or month ends."""
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Final, get_args
@@ -10,10 +11,11 @@ from pydantic import ValidationError
 
 from tollbook_collector.answer.as_json import plain_row
 from tollbook_collector.answer.budgets import Stored
-from tollbook_collector.answer.questions import Answerer, WrongQuestion
+from tollbook_collector.answer.questions import Answerer, Period, WrongQuestion, spend
 from tollbook_collector.answer.tenant import Tenant
-from tollbook_collector.detect.budget_watch import expect, measure
+from tollbook_collector.detect.budget_watch import expect, histories, measure
 from tollbook_collector.detect.budgets import DIMENSIONS, Budget, PeriodName
+from tollbook_collector.detect.forecast import Forecast
 
 ROWS_MAX: Final = 200
 
@@ -62,26 +64,50 @@ def forecasts(
         )
     except ValidationError:
         raise WrongQuestion(f"{zone!r} is not a time zone, as in Europe/Berlin") from None
-    reading = _Reading(store)
-    statuses = measure(reading, asked, now)[:ROWS_MAX]
-    made = expect(reading, asked, statuses, now)
+    spent, made = _known(store, asked, by, now)
+    ends_at = asked.period_at(now).ends_at
     rows = []
-    for status in statuses:
-        found = made.get(status.value)
+    for value, (spent_usd, unpriced_calls) in list(spent.items())[:ROWS_MAX]:
+        found = made.get(value)
         rows.append(
             {
-                "value": status.value,
-                "spent_usd": status.spent_usd,
-                "unpriced_calls": status.unpriced_calls,
+                "value": value,
+                "spent_usd": spent_usd,
+                "unpriced_calls": unpriced_calls,
                 "forecast_usd": found and found.expected_usd,
                 "forecast_low_usd": found and found.low_usd,
                 "forecast_high_usd": found and found.high_usd,
                 "forecast_error": found and found.error,
                 "back_tests": found.origins if found else 0,
-                "period_ends_at": status.period_ends_at,
+                "period_ends_at": ends_at,
             }
         )
     return rows
+
+
+def _known(
+    store: Answerer, asked: Budget, by: str, now: datetime
+) -> tuple[dict[str, tuple[Decimal, int]], dict[str, Forecast]]:
+    """Return what each value cost so far and its calls without a price, and what is expected."""
+    period, reading = asked.period_at(now), _Reading(store)
+    with ThreadPoolExecutor(1) as asking:
+        known = asking.submit(histories, reading, asked, now)
+        if period.starts_at.minute or period.ends_at.minute:
+            # A midnight within an hour: the minutes beside the whole hours count too.
+            spent = {
+                status.value: (status.spent_usd, status.unpriced_calls)
+                for status in measure(reading, asked, now)
+            }
+        else:
+            whole = Period(period.starts_at, period.ends_at)
+            spent = {
+                row.dimensions.get(by, ""): (row.cost_usd, row.unpriced_calls)
+                for row in spend(store, asked.tenant, whole, [by] if by else [])
+            }
+    if not by and not spent:
+        spent = {"": (Decimal(0), 0)}
+    usd = {value: cost for value, (cost, _) in spent.items()}
+    return spent, expect(known.result(), usd, asked, now)
 
 
 def add_forecast(api: FastAPI, collector: Stored) -> None:

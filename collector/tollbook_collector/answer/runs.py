@@ -20,6 +20,8 @@ PAGE_RUNS: Final = 100
 PAGE_RUNS_MAX: Final = 1_000
 SKIP_MAX: Final = 100_000
 ORDERS: Final = ("cost", "time", "calls")
+# The day of the rows that are of no day.
+WHOLE_PERIOD: Final = date(1970, 1, 1)
 
 
 @dataclass(frozen=True)
@@ -154,10 +156,18 @@ def tasks(store: Answerer, tenant: str, period: Period) -> list[Task]:
     return [Task(*row) for row in rows]
 
 
-def agent_days(store: Answerer, tenant: str, period: Period) -> list[AgentDay]:
-    """Return what the runs of each agent cost, by the day they began."""
-    rows = store.rows(sql.read("queries/agents_series"), period.parameters(tenant))
-    return [AgentDay(*row) for row in rows]
+def agents(store: Answerer, tenant: str, period: Period) -> tuple[list[Task], list[AgentDay]]:
+    """Return the agent tasks of a period, dearest first, and their days."""
+    rows = store.rows(sql.read("queries/agents"), period.parameters(tenant))
+    known = [(day, Task(*task)) for day, *task in rows]
+    return (
+        [task for day, task in known if day == WHOLE_PERIOD],
+        [
+            AgentDay(day, task.run, task.runs, task.cost_usd)
+            for day, task in known
+            if day != WHOLE_PERIOD
+        ],
+    )
 
 
 def run(store: Answerer, tenant: str, run_id: str) -> Run | None:
@@ -205,8 +215,7 @@ def add_runs(api: FastAPI, collector: Collected) -> None:
     def list_tasks(tenant: Tenant, since: str = "7d") -> dict[str, Any]:
         """Return the agent tasks, dearest first, with what one run of each costs."""
         period = Period.back(since)
-        rows = tasks(collector.store, tenant, period)
-        days = agent_days(collector.store, tenant, period)
+        rows, days = agents(collector.store, tenant, period)
         return {
             "rows": [_known(one) for one in rows],
             "days": [plain_row(asdict(one)) for one in days],

@@ -15,6 +15,7 @@ import numpy as np
 
 from tollbook_collector.detect.budgets import DIMENSIONS, SCOPES_MAX, Budget, Period, PeriodName
 from tollbook_collector.detect.forecast import HISTORY_H, Forecast, forecast
+from tollbook_collector.detect.grid import Floats
 from tollbook_collector.duties import try_each
 from tollbook_collector.store import sql
 from tollbook_collector.store.dimensions import identifier
@@ -199,32 +200,45 @@ class BudgetWatch:
         hour, known, made = self._forecasts.get(name, (None, None, {}))
         # Without any, history may have come since; it costs a query.
         if not made or (hour, known) != (_hour(now), budget):
-            made = expect(store, budget, statuses, now)
+            spent = {status.value: status.spent_usd for status in statuses}
+            made = expect(histories(store, budget, now), spent, budget, now)
             self._forecasts[name] = (_hour(now), budget, made)
         return [_with(status, made.get(status.value)) for status in statuses]
 
 
-def expect(
-    store: Database, budget: Budget, statuses: Sequence[Status], now: datetime
-) -> dict[str, Forecast]:
-    """Return what will have been spent at the end of the period, for the dearest values."""
-    period = budget.period_at(now)
+def histories(store: Database, budget: Budget, now: datetime) -> dict[str, Floats]:
+    """Return what the dearest values cost in each whole hour before now, the oldest first."""
     since = _hour(now) - timedelta(hours=HISTORY_H)
     parameters = {
-        **_parameters(budget, period, now),
+        **_parameters(budget, budget.period_at(now), now),
         "since": since.strftime("%Y-%m-%d %H:%M:%S"),
         "until": _hour(now).strftime("%Y-%m-%d %H:%M:%S"),
         "limit": FORECASTS_MAX,
     }
-    spent = {status.value: status.spent_usd for status in statuses}
-    forecasts = {}
+    found = {}
     for value, (hours, usd) in store.rows(sql.read("queries/spend_history"), parameters):
-        history = np.zeros(HISTORY_H)
-        history[np.array(hours, dtype=np.int64)] = usd
-        made = forecast(history, spent.get(value, ZERO), period, budget.zone, now)
-        if made is not None:
-            forecasts[value] = made
-    return forecasts
+        found[value] = np.zeros(HISTORY_H)
+        found[value][np.array(hours, dtype=np.int64)] = usd
+    return found
+
+
+def expect(
+    known: Mapping[str, Floats], spent: Mapping[str, Decimal], budget: Budget, now: datetime
+) -> dict[str, Forecast]:
+    """Return what will have been spent at the end of the period, for the dearest values.
+
+    Args:
+        known: What they cost in each hour, as `histories` returns it.
+        spent: What they cost in the period so far.
+        budget: Whose period it is.
+        now: The instant from which on it is forecast.
+    """
+    period = budget.period_at(now)
+    made = {
+        value: forecast(history, spent.get(value, ZERO), period, budget.zone, now)
+        for value, history in known.items()
+    }
+    return {value: one for value, one in made.items() if one is not None}
 
 
 def _with(status: Status, made: Forecast | None) -> Status:

@@ -13,7 +13,7 @@ import contextlib
 import os
 import threading
 import time
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
@@ -44,6 +44,7 @@ from tollbook_collector.spool.room import Room
 from tollbook_collector.spool.seal import SEGMENT_AGE_MAX_S, SEGMENT_BYTES_MAX, Seal
 from tollbook_collector.spool.segment import (
     Envelope,
+    Growing,
     Scan,
     account,
     header,
@@ -139,6 +140,7 @@ class Spool:
         self._file = -1
         self._path = directory
         self._content = _NOTHING
+        self._growing = Growing()
         self._writer = threading.Thread(target=self._run, name="tollbook-spool", daemon=True)
         self._writer.start()
 
@@ -405,9 +407,6 @@ class Spool:
     def _commit(self, group: list[_Pending]) -> None:
         written_now = [pending.envelope for pending in group]
         records = list(map(record_parts, written_now))
-        tenants: Counter[str] = Counter()
-        for envelope, parts in zip(written_now, records, strict=True):
-            tenants[envelope.tenant] += sum(map(len, parts))
         try:
             if self._file < 0:
                 self._open(written_now[0].sequence)
@@ -418,16 +417,8 @@ class Spool:
             return
         with self._changed:
             self._remember(written_now)
-            self._content = Scan(
-                intact_bytes=self._content.intact_bytes + written,
-                torn_bytes=0,
-                requests=self._content.requests + len(group),
-                spans=self._content.spans + sum(envelope.spans for envelope in written_now),
-                sequence_last=written_now[-1].sequence,
-                received_first=self._content.received_first or written_now[0].received_at,
-                tenants=Counter(self._content.tenants) + tenants,
-            )
-            self._room.take(written, tenants)
+            self._room.take(written, self._growing.add(written_now, records))
+            self._content = self._growing.content
             self._counts = replace(
                 self._counts,
                 requests=self._counts.requests + len(group),
@@ -451,13 +442,16 @@ class Spool:
         self._due.begin()
         write_all(self._file, [header()])
         with self._changed:
-            self._content = Scan(len(header()), 0, 0, 0, -1, 0)
+            self._growing = Growing()
+            self._content = self._growing.content
             self._room.take(len(header()), {})
         sync_directory(self._directory)
 
     def _fail(self, group: list[_Pending], failure: OSError) -> None:
         error = SpoolFailed(f"the disk of {self._directory} failed: {failure}; try again later")
         with self._changed:
+            # What is left of the group may stay behind it, and then the token is of other bytes.
+            self._content = replace(self._content, token="")
             self._counts = replace(
                 self._counts, failed_requests=self._counts.failed_requests + len(group)
             )

@@ -55,6 +55,7 @@ class Segment:
         sequence_last: Greatest sequence in it.
         received_first: Arrival of the first request, nanoseconds since 1970.
         tenants: Bytes of each tenant's requests.
+        token: What names it to the store; empty: its file has to be read for that.
     """
 
     path: Path
@@ -64,6 +65,7 @@ class Segment:
     sequence_last: int
     received_first: int
     tenants: Mapping[str, int]
+    token: str = ""
 
 
 @dataclass(frozen=True)
@@ -143,6 +145,7 @@ def described(path: Path, content: Scan) -> Segment:
         sequence_last=content.sequence_last,
         received_first=content.received_first,
         tenants=content.tenants,
+        token=content.token,
     )
 
 

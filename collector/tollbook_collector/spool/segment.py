@@ -23,7 +23,7 @@ import hashlib
 import re
 import struct
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Final
@@ -99,6 +99,7 @@ class Scan:
         received_first: Earliest arrival in nanoseconds since 1970; 0: none.
         damaged: Where damage between intact records starts and ends.
         tenants: Bytes of the requests of each tenant.
+        token: What names it to the store, see `token`; empty: its bytes have to be read for that.
     """
 
     intact_bytes: int
@@ -109,6 +110,7 @@ class Scan:
     received_first: int
     damaged: tuple[tuple[int, int], ...] = ()
     tenants: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
+    token: str = ""
 
 
 def varint(number: int) -> bytes:
@@ -236,6 +238,37 @@ def token(content: bytes) -> str:
         named.update(content[position:cut])
         position = end
     return named.hexdigest()
+
+
+class Growing:
+    """What a segment holds that is being written, and its token, so that nobody has to read it."""
+
+    def __init__(self) -> None:
+        self._named = hashlib.sha256(header())
+        self._tenants: Counter[str] = Counter()
+        self.content = Scan(len(header()), 0, 0, 0, -1, 0)
+
+    def add(
+        self, written: Sequence[Envelope], records: Sequence[tuple[bytes, bytes]]
+    ) -> Mapping[str, int]:
+        """Add records, see `record_parts`, and return the bytes of each tenant in them."""
+        tenants: Counter[str] = Counter()
+        for envelope, parts in zip(written, records, strict=True):
+            tenants[envelope.tenant] += sum(map(len, parts))
+            # As `token` does it: what has a digest stands for its request.
+            self._named.update(parts[0] if envelope.digest else b"".join(parts))
+        self._tenants += tenants
+        self.content = Scan(
+            intact_bytes=self.content.intact_bytes + tenants.total(),
+            torn_bytes=0,
+            requests=self.content.requests + len(written),
+            spans=self.content.spans + sum(envelope.spans for envelope in written),
+            sequence_last=written[-1].sequence,
+            received_first=self.content.received_first or written[0].received_at,
+            tenants=Counter(self._tenants),
+            token=self._named.hexdigest(),
+        )
+        return tenants
 
 
 def header_of(content: bytes) -> bytes:

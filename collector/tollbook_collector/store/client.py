@@ -318,17 +318,18 @@ class ClickHouse:
             raise _translated(error) from error
 
     def insert_segment(
-        self, content: bytes, token: str, signal: str = "traces", path: Path | None = None
+        self, content: bytes | None, token: str, signal: str = "traces", path: Path | None = None
     ) -> None:
         """Insert a segment of the spool; with the same token and content it is stored once.
 
         Args:
-            content: Length-delimited Envelopes.
+            content: Length-delimited Envelopes; None: the file at `path` has them.
             token: Names the content: the same token with other content is dropped by the engine.
             signal: traces, logs or metrics.
             path: A file with the same content, which a store on this machine reads by itself.
 
         Raises:
+            OSError: The file cannot be read.
             StoreUnavailable: It may succeed later, and may have been carried out.
             StoreRefused: The content cannot be read.
         """
@@ -345,6 +346,9 @@ class ClickHouse:
         given = handover.give(path) if handover and path else contextlib.nullcontext()
         try:
             with given as name:
+                if not name and content is None:
+                    assert path is not None, "without its bytes a segment has a file"
+                    content = path.read_bytes()
                 self._client.raw_insert(
                     table,
                     insert_block=b"" if name else content,

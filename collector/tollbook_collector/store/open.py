@@ -69,7 +69,7 @@ class Store:
         return self._clickhouse
 
     def insert_segment(
-        self, content: bytes, token: str, signal: str = "traces", path: Path | None = None
+        self, content: bytes | None, token: str, signal: str = "traces", path: Path | None = None
     ) -> None:
         """Insert a segment; see ClickHouse.insert_segment."""
         self.clickhouse.insert_segment(content, token, signal, path)

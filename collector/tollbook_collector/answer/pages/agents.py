@@ -1,6 +1,5 @@
 """Agents: what each of them costs, a day and a run, and how its runs end."""
 
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Final
@@ -9,9 +8,9 @@ from fastapi import FastAPI, Request
 from fastapi.responses import Response
 
 from tollbook_collector.answer.collected import Collected
-from tollbook_collector.answer.pages.render import QUESTIONS_AT_ONCE, page
+from tollbook_collector.answer.pages.render import page
 from tollbook_collector.answer.questions import Period
-from tollbook_collector.answer.runs import AgentDay, agent_days, tasks
+from tollbook_collector.answer.runs import AgentDay, agents
 from tollbook_collector.answer.tenant import Tenant
 
 SHOWN: Final = 7
@@ -23,10 +22,7 @@ def add_agents(api: FastAPI, collector: Collected) -> None:
     @api.get("/agents", include_in_schema=False)
     def show(request: Request, tenant: Tenant, since: str = "30d") -> Response:
         period = Period.back(since)
-        with ThreadPoolExecutor(QUESTIONS_AT_ONCE) as asking:
-            by_name = asking.submit(tasks, collector.store, tenant, period)
-            by_day = asking.submit(agent_days, collector.store, tenant, period)
-        found, days = by_name.result(), by_day.result()
+        found, days = agents(collector.store, tenant, period)
         return page(
             request,
             "agents",

@@ -17,7 +17,7 @@ CALLS_ENOUGH: Final = 100_000
 MEASURES: Final = {
     "cost": "cost of a call",
     "failed": "failed calls",
-    "duration": "time of a call, median",
+    "duration": "time of a call, usual",
     "input": "input tokens a call",
     "output": "output tokens a call",
 }

@@ -7,9 +7,12 @@ from fastapi.responses import Response
 
 from tollbook_collector.answer.collected import Collected
 from tollbook_collector.answer.pages.render import page
+from tollbook_collector.answer.questions import Period, spend_total
 from tollbook_collector.answer.savings import WAYS, savings
 from tollbook_collector.answer.tenant import Tenant
 
+# Of each way: rows that are open, and those that a click shows.
+ROWS_OPEN: Final = 5
 ROWS_SHOWN: Final = 50
 # What each way is called: in a sentence, as a heading, and what it rests on.
 WORDS: Final = {
@@ -50,6 +53,9 @@ def add_savings(api: FastAPI, collector: Collected) -> None:
         found = savings(collector.store, tenant)
         ways = [(kind, found.of(kind), found.saved_usd(kind)) for kind in WAYS] if found else []
         ways.sort(key=lambda way: -way[2])
+        calls = 0
+        if not found or not found.calls:
+            calls = spend_total(collector.store, tenant, Period.back("30d")).calls
         return page(
             request,
             "savings",
@@ -58,6 +64,8 @@ def add_savings(api: FastAPI, collector: Collected) -> None:
                 "found": found,
                 "ways": ways,
                 "words": WORDS,
+                "calls": calls,
+                "rows_open": ROWS_OPEN,
                 "rows_shown": ROWS_SHOWN,
             },
         )

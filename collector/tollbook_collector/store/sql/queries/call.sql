@@ -1,7 +1,7 @@
 -- The row of one model call: what it was, what it used and what it cost; a copy of another call has no cost and says of which. trace: 32 hexadecimal digits; span: 16.
 WITH
     tollbook_copy_key(tenant, spans.trace_id, spans.span_id, received_at) AS copy,
-    copy IN (SELECT copies.copy_key FROM copies) AS is_copy
+    copy IN (SELECT copies.copy_key FROM copies WHERE copies.tenant = {tenant:String} AND copies.trace_id = toFixedString(unhex({trace:String}), 16)) AS is_copy
 SELECT
     lower(hex(trace_id)) AS trace,
     lower(hex(span_id)) AS span,

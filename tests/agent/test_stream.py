@@ -1,0 +1,139 @@
+"""What is kept of a stream's events: those at its ends, where these say all."""
+
+import gc
+import weakref
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import openai
+import pytest
+
+import tollbook
+from tollbook import export, meter
+from tollbook.clients.completions import Completions
+
+Delivered = Callable[[], list[Any]]
+CHAT: Any = {"model": "gpt-4o", "messages": [{"role": "user", "content": "x"}]}
+STREAMED: Any = {**CHAT, "stream": True, "stream_options": {"include_usage": True}}
+USAGE = {"prompt_tokens": 1207, "completion_tokens": 153, "total_tokens": 1360}
+WAIT_S = 5.0
+LONG = 40  # chunks, more than are kept
+
+
+@pytest.fixture
+def client(wire: Any) -> Iterator[openai.OpenAI]:
+    with openai.OpenAI(api_key="k", base_url=f"{wire.url}/v1", max_retries=0) as client:
+        yield client
+
+
+def chunk(*choices: Any, usage: Any = None, **more: Any) -> dict[str, Any]:
+    said = {"id": "c-1", "object": "chat.completion.chunk", "created": 1, "model": "gpt-4o-1"}
+    return {**said, "choices": list(choices), "usage": usage, **more}
+
+
+def choice(index: int = 0, reason: str | None = None) -> dict[str, Any]:
+    return {"index": index, "delta": {"content": "word "}, "finish_reason": reason}
+
+
+def test_chunks_between_the_finish_reason_and_the_usage_hide_neither(
+    client: openai.OpenAI, wire: Any, delivered: Delivered
+) -> None:
+    filters = chunk(choice(), content_filter_results={})
+    end = [chunk(choice(reason="stop")), filters, filters, chunk(usage=USAGE)]
+    wire.events([*[chunk(choice())] * LONG, *end], done=True)
+
+    events = list(client.chat.completions.create(**STREAMED))
+
+    (span,) = delivered()
+    assert len(events) == LONG + len(end)
+    assert span.attributes["gen_ai.response.finish_reasons"] == ["stop"]
+    assert span.attributes["gen_ai.usage.input_tokens"] == 1207
+    assert "tollbook.usage.complete" not in span.attributes
+
+
+def test_a_choice_that_ends_long_before_the_others_keeps_its_finish_reason(
+    client: openai.OpenAI, wire: Any, delivered: Delivered
+) -> None:
+    early = [chunk(choice(0)), chunk(choice(0, "length")), *[chunk(choice(1))] * LONG]
+    wire.events([*early, chunk(choice(1, "stop")), chunk(usage=USAGE)], done=True)
+
+    list(client.chat.completions.create(**STREAMED, n=2))
+
+    (span,) = delivered()
+    assert span.attributes["gen_ai.response.finish_reasons"] == ["length", "stop"]
+    assert span.attributes["gen_ai.usage.output_tokens"] == 153
+
+
+def test_an_empty_name_in_the_first_chunk_is_not_the_model(
+    client: openai.OpenAI, wire: Any, delivered: Delivered
+) -> None:
+    filters = chunk(id="", model="", prompt_filter_results=[])
+    wire.events([filters, *[chunk(choice())] * LONG, chunk(choice(reason="stop"))], done=True)
+
+    list(client.chat.completions.create(**STREAMED))
+
+    (span,) = delivered()
+    assert span.attributes["gen_ai.response.model"] == "gpt-4o-1"
+    assert span.attributes["gen_ai.response.id"] == "c-1"
+
+
+def test_a_stream_that_stops_in_the_middle_has_the_usage_that_was_last_said(
+    client: openai.OpenAI, wire: Any, delivered: Delivered
+) -> None:
+    said = [chunk(choice(), usage={**USAGE, "completion_tokens": n}) for n in range(1, LONG)]
+    wire.events(said, done=True)
+
+    with client.chat.completions.create(**STREAMED) as stream:
+        for _ in range(30):
+            next(stream)
+
+    (span,) = delivered()
+    assert span.attributes["gen_ai.usage.output_tokens"] == 30
+    assert span.attributes["tollbook.usage.complete"] is False
+
+
+def test_a_long_stream_holds_its_last_events_only(
+    client: openai.OpenAI, wire: Any, delivered: Delivered
+) -> None:
+    wire.events([chunk(choice())] * LONG, done=True)
+
+    stream = client.chat.completions.create(**STREAMED)
+    alive = [weakref.ref(next(stream)) for _ in range(LONG - 1)]
+    gc.collect()
+
+    held = sum(event() is not None for event in alive)
+    assert held <= 1 + meter.LAST_EVENTS
+    stream.close()
+    assert len(delivered()) == 1
+
+
+def test_events_that_find_no_room_on_the_queue_are_read_at_once_and_cost_nothing(
+    client: openai.OpenAI, wire: Any, delivered: Delivered, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(export, "QUEUE_BODY_BYTES_MAX", 10)
+    wire.events(
+        [*[chunk(choice())] * LONG, chunk(choice(reason="stop")), chunk(usage=USAGE)], done=True
+    )
+
+    list(client.chat.completions.create(**STREAMED))
+
+    (span,) = delivered()
+    assert span.attributes["gen_ai.usage.input_tokens"] == 1207
+    assert span.attributes["gen_ai.response.finish_reasons"] == ["stop"]
+
+
+def test_events_that_cannot_be_read_are_counted_and_the_call_is_recorded(
+    client: openai.OpenAI, wire: Any, collector: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(api: Completions, event: Any, first: bool) -> None:
+        raise ValueError("no event of ours")
+
+    monkeypatch.setattr(Completions, "event", fails)
+    wire.events([chunk(choice()), chunk(choice(reason="stop"))], done=True)
+
+    events = list(client.chat.completions.create(**STREAMED))
+    flushed = tollbook.flush(WAIT_S)
+
+    assert len(events) == 2
+    assert flushed.delivered == 1
+    assert flushed.lost["fault"] > 0
