@@ -16,8 +16,9 @@ from tollbook_collector.detect.grid import Floats, Grid
 from tollbook_collector.detect.hysteresis import alarms
 from tollbook_collector.detect.known import ACCEPTED_DAYS
 from tollbook_collector.detect.limits import CLOSES_AT, OPENS_AT, tails_of
+from tollbook_collector.detect.state import begin
 from tollbook_collector.detect.stretch import alarming
-from tollbook_collector.detect.watch import begin, close_day, score_rows
+from tollbook_collector.detect.watch import close_day, score_rows
 
 
 @dataclass(frozen=True)
