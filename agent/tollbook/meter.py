@@ -224,9 +224,12 @@ class Observation:
             self.saw_first_chunk()
             asked, at_ends = self.asked, getattr(self.api, "says_at_ends", False)
             if at_ends and self.content is None and asked.choice_count in (None, 1):
-                self.first_event = event
-                self.last_events = last = deque[Any](maxlen=LAST_EVENTS)
-                return last.append
+                last = deque[Any](maxlen=LAST_EVENTS)
+                see = last.append
+                if (counting := getattr(self.api, "counting", None)) is not None:
+                    see = counting(event, see, self.exporter.losses)
+                self.first_event, self.last_events = event, last
+                return see
         except Exception:
             self.exporter.losses.count(FAULT)
         self.saw(event)
@@ -238,9 +241,10 @@ class Observation:
         if last is None:
             return self.facts
         found = [*self.facts]
+        facts_of = getattr(self.api, "event_again", self.api.event)
         for event in (self.first_event, *last):
             try:
-                facts = self.api.event(event, not found)
+                facts = facts_of(event, not found)
             except Exception:
                 self.exporter.losses.count(FAULT)
             else:
@@ -261,7 +265,8 @@ class Observation:
 
     def keep_body(self, body: bytes) -> None:
         """Keep a whole answer's bytes for the export thread, which are bounded with all others."""
-        self.body, self.body_bytes = [body], len(body)
+        self.body = [body]
+        self.body_bytes += len(body)
 
     def drop_body(self) -> None:
         """Forget content and the raw body: the call is recorded without its usage.
@@ -271,6 +276,7 @@ class Observation:
         if self.last_events is not None:
             self.facts, self.last_events = self.facts_of_events(), None
             self.first_event = None
+        self.asked = self.asked._replace()  # read now, where its bytes were kept
         if self.content is not None:
             self.content = None
             self.exporter.losses.count(CONTENT_DROPPED)

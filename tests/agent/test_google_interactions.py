@@ -3,13 +3,15 @@
 import json
 import ssl
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import pytest
 from websockets.sync.server import serve
 
 import tollbook
+from tollbook.clients.interactions import Interactions
+from tollbook.meter import Asked
 
 genai = pytest.importorskip("google.genai")
 pytest.importorskip("google.genai._gaos")
@@ -86,6 +88,25 @@ def assert_interaction(span: Any, *, streamed: bool = False) -> None:
     assert ("gen_ai.response.time_to_first_chunk" in said) == streamed
     assert "tollbook.usage.complete" not in said
     assert SECRET not in repr(span)
+
+
+def test_a_request_is_decoded_on_the_export_thread(
+    client: Any, wire: Any, delivered: Delivered, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads: list[str] = []
+
+    def asked(api: Interactions, body: Mapping[str, Any]) -> Asked:
+        threads.append(threading.current_thread().name)
+        return Asked(body["model"])
+
+    monkeypatch.setattr(Interactions, "asked", asked)
+    wire.say(interaction())
+
+    client.interactions.create(**ASK)
+
+    (span,) = delivered()
+    assert threads == ["tollbook-export"]
+    assert span.attributes["gen_ai.request.model"] == "gemini-2.5-flash"
 
 
 def test_an_interaction_is_one_span(client: Any, wire: Any, delivered: Delivered) -> None:

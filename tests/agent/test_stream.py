@@ -77,6 +77,22 @@ def test_an_empty_name_in_the_first_chunk_is_not_the_model(
     assert span.attributes["gen_ai.response.id"] == "c-1"
 
 
+def test_the_text_of_each_event_is_counted_once_where_no_usage_is_said(
+    client: openai.OpenAI, wire: Any, delivered: Delivered
+) -> None:
+    arguments = [{"index": 0, "function": {"arguments": '{"a": 1}'}}]
+    said = [{"content": "word "}] * LONG + [{"content": "ü"}, {"tool_calls": arguments}]
+    end = chunk({"index": 0, "delta": {}, "finish_reason": "stop"})
+    wire.events([*(chunk({"index": 0, "delta": one}) for one in said), end], done=True)
+
+    list(client.chat.completions.create(**CHAT, stream=True))
+
+    (span,) = delivered()
+    assert span.attributes["tollbook.usage.estimated"] is True
+    assert span.attributes["gen_ai.usage.output_tokens"] == 53  # (40 * 5 + 2 + 8) / 4, upwards
+    assert span.attributes["gen_ai.response.finish_reasons"] == ["stop"]
+
+
 def test_a_stream_that_stops_in_the_middle_has_the_usage_that_was_last_said(
     client: openai.OpenAI, wire: Any, delivered: Delivered
 ) -> None:

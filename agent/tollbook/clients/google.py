@@ -247,10 +247,11 @@ class GoogleLibrary:
 
     def settle(self, observation: Observation, result: Any) -> Any:
         """Keep an answer's text for the export thread, or tap the chunks that will come."""
-        if hasattr(result, "__anext__"):
+        kind = type(result)  # a model of pydantic is slow to say that it lacks something
+        if hasattr(kind, "__anext__"):
             observation.streamed = True
             return AsyncEventTap(result, Watch(observation))
-        if hasattr(result, "__next__"):
+        if hasattr(kind, "__next__"):
             return tapped_when_read(result, observation)
         text, api = result.body, observation.api
         if type(api) is Media:

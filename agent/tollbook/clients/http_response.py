@@ -6,14 +6,62 @@ The caller reads the response and has it unchanged; the export thread decodes a 
 import json
 import re
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Any, Final, cast
 
-from tollbook.meter import Observation
+from tollbook.export import Exporter
+from tollbook.meter import Api, Asked, Observation
 from tollbook.stream import Watch, tap_body
 
 ERROR_STATUS_MIN: Final = 400
+REQUEST_BYTES_MAX: Final = 2**20  # of a request that are kept; a longer one is decoded at once
 # Kinds of content that say a usage; sound and pictures do not, and are not kept.
 READABLE: Final = re.compile("json|event-stream|text")
+
+
+class AskedIn:
+    """What the bytes of a request ask for: an `Asked` that is decoded when it is looked at.
+
+    That is on the export thread, unless a limit has to know.
+
+    Args:
+        content: The body, JSON.
+        asked: Returns the plain values of the decoded body.
+        stream: Whether a stream is asked for, which is known beforehand.
+    """
+
+    __slots__ = ("_asked", "_content", "_decoded", "stream")
+
+    def __init__(
+        self, content: bytes, asked: Callable[[Mapping[str, Any]], Asked], stream: bool
+    ) -> None:
+        self._content = content
+        self._asked = asked
+        self._decoded: Asked | None = None
+        self.stream = stream
+
+    def __getattr__(self, name: str) -> Any:
+        if self._decoded is None:
+            body = json.loads(self._content)
+            asked = self._asked(body if type(body) is dict else {})
+            self._decoded = asked._replace(stream=self.stream)
+        return getattr(self._decoded, name)
+
+
+def observation_of(
+    request: Any,
+    api: Api,
+    stream: bool,
+    exporter: Exporter,
+    asked: Callable[[Mapping[str, Any]], Asked] | None = None,
+) -> Observation:
+    """Return the observation of a request of httpx; its bytes wait with those of the answer."""
+    content = request.content
+    said = cast(Asked, AskedIn(content, asked or api.asked, stream))
+    if len(content) > REQUEST_BYTES_MAX:
+        return Observation(api, said._replace(), str(request.url), exporter)
+    observation = Observation(api, said, str(request.url), exporter)
+    observation.body_bytes = len(content)
+    return observation
 
 
 def settle_response(observation: Observation, response: Any) -> None:

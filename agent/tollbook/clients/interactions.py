@@ -12,7 +12,7 @@ from types import ModuleType
 from typing import Any, Final
 
 from tollbook.clients.field import field, latest, together, token_count
-from tollbook.clients.http_response import arguments_with_model, settle_response
+from tollbook.clients.http_response import arguments_with_model, observation_of, settle_response
 from tollbook.clients.results import Seen
 from tollbook.export import Exporter
 from tollbook.meter import Asked, Facts, Meter, Observation
@@ -147,7 +147,8 @@ class InteractionsLibrary:
         request = args[1] if len(args) > 1 else kwargs["request"]
         if request.method != "POST" or not request.url.path.endswith(PATH_END):
             return None
-        return Observation(API, API.asked(json.loads(request.content)), str(request.url), exporter)
+        stream = bool(args[3] if len(args) > 3 else kwargs.get("stream"))
+        return observation_of(request, API, stream, exporter)
 
     def with_model(
         self, args: tuple[Any, ...], kwargs: Mapping[str, Any], model: str

@@ -1,6 +1,5 @@
 """The Mistral library, and its clients for Azure and Google Cloud."""
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import wraps
@@ -9,7 +8,7 @@ from typing import Any, Final
 
 from tollbook.clients.completions import Completions
 from tollbook.clients.field import field, latest, token_count
-from tollbook.clients.http_response import arguments_with_model, settle_response
+from tollbook.clients.http_response import arguments_with_model, observation_of, settle_response
 from tollbook.export import Exporter
 from tollbook.meter import RESENT, Api, Asked, Facts, Meter, Observation, sent_again
 from tollbook.model_call import Usage
@@ -70,10 +69,12 @@ class MistralLibrary:
         if api is None:
             return None
         RESENT.set(-1)  # as each time that it is sent is counted, the first one too
-        body = json.loads(request.content)
         stream = bool(args[3] if len(args) > 3 else kwargs.get("stream"))
-        asked = api.asked(body)._replace(stream=stream, seed=body.get("random_seed"))
-        return Observation(api, asked, str(request.url), exporter)
+
+        def asked(body: Mapping[str, Any]) -> Asked:
+            return api.asked(body)._replace(seed=body.get("random_seed"))
+
+        return observation_of(request, api, stream, exporter, asked)
 
     def with_model(
         self, args: tuple[Any, ...], kwargs: Mapping[str, Any], model: str

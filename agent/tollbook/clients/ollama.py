@@ -94,9 +94,10 @@ class OllamaLibrary:
 
     def settle(self, observation: Observation, result: Any) -> Any:
         """Finish the observation with an answer, or with what the caller will read."""
-        if hasattr(result, "__anext__"):
+        kind = type(result)  # a model of pydantic is slow to say that it lacks something
+        if hasattr(kind, "__anext__"):
             return tapped_async(result, observation)
-        if hasattr(result, "__next__"):
+        if hasattr(kind, "__next__"):
             return tapped_when_read(result, observation)
         observation.keep(observation.api.answer(result))
         observation.finish()

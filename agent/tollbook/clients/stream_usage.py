@@ -4,7 +4,7 @@ By default the request stays as it is and what was read is counted, flagged as a
 `stream_usage="inject"` the request asks, and the chunk that answers is kept from the caller.
 """
 
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from tollbook import estimate
@@ -12,6 +12,7 @@ from tollbook.clients.field import field
 from tollbook.export import Exporter
 from tollbook.meter import Api, Asked, Facts
 from tollbook.model_call import Usage
+from tollbook.tally import FAULT, Losses
 
 # Of English; other texts have fewer bytes a token, so that less is estimated than was used.
 BYTES_PER_TOKEN: Final = 4
@@ -53,6 +54,11 @@ class Estimated:
         """Whether the interface's streams have said all at their end."""
         return self._api.complete_at_end
 
+    @property
+    def says_at_ends(self) -> bool:
+        """Whether the interface's streams say all but their text at their ends."""
+        return getattr(self._api, "says_at_ends", False)
+
     def asked(self, body: Mapping[str, Any]) -> Asked:
         """Return what the interface reads."""
         return self._api.asked(body)
@@ -63,6 +69,43 @@ class Estimated:
 
     def event(self, event: Any, first: bool) -> Facts | None:
         """Return what the interface reads, and count the text."""
+        self._count(event)
+        return self._api.event(event, first)
+
+    def event_again(self, event: Any, first: bool) -> Facts | None:
+        """Return what the interface reads of an event whose text is counted."""
+        return self._api.event(event, first)
+
+    def counting(
+        self, first: Any, keep: Callable[[Any], None], losses: Losses
+    ) -> Callable[[Any], None]:
+        """Count a stream's first event; return what counts another one and keeps it."""
+
+        def see(event: Any) -> None:
+            try:
+                self._count_usual(event)
+            except Exception:
+                losses.count(FAULT)
+            keep(event)
+
+        self._count_usual(first)
+        return see
+
+    def _count_usual(self, event: Any) -> None:
+        """Count the text of an event, which is one choice with a piece of text, if it is usual."""
+        try:
+            (choice,) = event.choices
+            delta = choice.delta
+            said = delta.content
+            usual = type(said) is str and said.isascii() and delta.tool_calls is None
+        except (AttributeError, TypeError, ValueError):
+            usual = False
+        if usual:
+            self._output_bytes += len(said)
+        else:
+            self._count(event)
+
+    def _count(self, event: Any) -> None:
         for choice in field(event, "choices") or ():
             delta = field(choice, "delta")
             said = field(choice, "text") if delta is None else field(delta, "content")
@@ -72,7 +115,6 @@ class Estimated:
                 arguments = field(field(call, "function"), "arguments")
                 if isinstance(arguments, str):
                     self._output_bytes += estimate.bytes_of(arguments)
-        return self._api.event(event, first)
 
     def usage(self, usages: Sequence[Any], provider: str) -> Usage:
         """Return what the interface reads."""

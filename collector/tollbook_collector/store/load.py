@@ -246,8 +246,8 @@ class Loader:
     def _load_in_pieces(self, header: bytes, together: Iterator[Envelope]) -> None:
         """Insert requests in pieces, always the same ones, each with a token of its own.
 
-        That doubles nothing of the whole that was refused before: memory runs out while a block is
-        worked on, and the tables commit their parts of it after that.
+        That doubles nothing of the whole that was refused before where memory ran out before spans
+        are written, as it does: what they are made of takes it. A roll-up that fails leaves them.
         """
         piece: list[bytes] = []
         for envelope in together:
