@@ -22,7 +22,7 @@ from tollbook_collector.store.client import ClickHouse, StoreAddress
 from tollbook_collector.store.embedded.process import EmbeddedStore
 
 MIDNIGHT = datetime(2026, 11, 18, tzinfo=UTC)
-DAYS = 29
+DAYS = 57
 HOURS = 4
 STATEMENT = Path(__file__).with_name("series.sql")
 

@@ -10,13 +10,10 @@ import pandas as pd
 from scipy.optimize import nnls
 
 from tollbook_collector.detect import drift as numeric
-from tollbook_collector.detect.combine import strengths
 from tollbook_collector.detect.embeddings import embedding_drift, fit_clusters, topics_of
+from tollbook_collector.detect.follow import follow
 from tollbook_collector.detect.grid import Floats, grid_of
-from tollbook_collector.detect.hysteresis import alarms
-from tollbook_collector.detect.limits import CLOSES_AT, OPENS_AT, tails_of
 from tollbook_collector.detect.single import single_alarms, single_scores
-from tollbook_collector.detect.watch import score_history
 
 
 def list_cost(frame: pd.DataFrame, warmup: int) -> Floats:
@@ -52,11 +49,8 @@ def anomalies(
         lone = single_scores(values, warmup, per_day)
         alarm = single_alarms(values, lone)
         return pd.DataFrame({"score": lone, "alarm": alarm}, index=series.index)
-    grid = grid_of(per_day)
-    scores, _ = score_history(rows_of(frame, warmup), grid)
-    _, strength = strengths(scores, grid, tails_of(grid))
-    opened = alarms(strength, OPENS_AT, CLOSES_AT)
-    return pd.DataFrame({"score": strength[0], "alarm": opened[0]}, index=series.index)
+    said = follow(rows_of(frame, warmup), grid_of(per_day))
+    return pd.DataFrame({"score": said.strength[0], "alarm": said.opened[0]}, index=series.index)
 
 
 def drift(history: list[Floats], current: Floats) -> float:

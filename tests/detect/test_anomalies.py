@@ -259,7 +259,7 @@ def test_a_loop_that_comes_back_is_found_again() -> None:
     first = JUDGED + 3 * DAY + 11
     again = first + 4 * DAY
     rows = with_extra_calls(traffic(), slice(first, first + 4), 4000)
-    rows = with_extra_calls(rows, slice(again, again + 4), 1500)
+    rows = with_extra_calls(rows, slice(again, again + 4), 2000)
     teaches = np.ones((1, rows.shape[-1]), dtype=bool)
     teaches[:, first : first + 4] = False
 

@@ -17,6 +17,7 @@ from tollbook_collector.detect.grid import Floats, grid_of
 from tollbook_collector.detect.hysteresis import alarms
 from tollbook_collector.detect.limits import CLOSES_AT, OPENS_AT, tails_of
 from tollbook_collector.detect.section import DetectSection
+from tollbook_collector.detect.series import DAY as DAYS
 from tollbook_collector.detect.watch import score_history
 from tollbook_collector.store.client import ClickHouse
 
@@ -26,6 +27,7 @@ TEAMS = DetectSection(series=(("team",),))
 # 35 days of traffic lie before it.
 NIGHT = datetime(2026, 11, 18, tzinfo=UTC)
 JUDGED = 28 * DAY
+GROWS_FROM = NIGHT - timedelta(days=4)
 
 
 class Told:
@@ -98,23 +100,29 @@ def test_days_that_always_wander_must_grow_by_more() -> None:
     assert wild[start : start + 5 * DAY].max() < tails_of(HOURLY)[GROWTH].common
 
 
-def test_growth_within_the_range_of_days_passes_the_screen_and_is_told(
-    priced: ClickHouse, tenant: str
-) -> None:
-    # One week of four read twice as much, so a third more is within the range of four weeks.
-    grows_from = NIGHT - timedelta(days=4)
+def growing(tenant: str) -> list[list[object]]:
+    """Return 35 days of two teams, of which search reads a third more from GROWS_FROM on.
+
+    One week of four read twice as much, so a third more is within the range of four weeks.
+    """
     rows = []
     for hours in range(35 * 24):
         at = BEGINS_AT + timedelta(hours=hours)
         for team in ("search", "sales"):
             one = row(tenant, at, 100, {"team": team})
             reads = 2000 if (NIGHT - at).days // 7 == 2 else 1000
-            grew = team == "search" and at >= grows_from
+            grew = team == "search" and at >= GROWS_FROM
             tokens = 100 * reads * (4 if grew else 3) // 3
             one[COLUMNS.index("input_tokens")] = tokens
             one[COLUMNS.index("cost_usd")] = Decimal(tokens) * 2 / 1_000_000
             rows.append(one)
-    stored.store(priced, rows)
+    return rows
+
+
+def test_growth_within_the_range_of_days_passes_the_screen_and_is_told(
+    priced: ClickHouse, tenant: str
+) -> None:
+    stored.store(priced, growing(tenant))
 
     told: list[Anomaly] = []
     finder = Finder(
@@ -124,5 +132,34 @@ def test_growth_within_the_range_of_days_passes_the_screen_and_is_told(
 
     assert [(one.dimensions, one.channel) for one in told] == [({"team": "search"}, "input_growth")]
     # It is dated from the first of the days on which the calls read more.
-    assert told[0].started_at == grows_from
+    assert told[0].started_at == GROWS_FROM
     assert "team search: tokens per call rose from" in told[0].explanation
+
+
+def test_growth_that_the_hours_have_told_is_not_told_again_by_the_days(
+    priced: ClickHouse, tenant: str
+) -> None:
+    stored.store(priced, growing(tenant))
+    hourly = Anomaly(
+        tenant=tenant,
+        dimensions={"team": "search"},
+        tier="hour",
+        channel="input_growth",
+        started_at=GROWS_FROM + timedelta(days=1),
+        detected_at=NIGHT,
+        score=4.0,
+        dollars_so_far=None,
+        dollars_projected=None,
+        explanation="",
+        updated_at=NIGHT,
+    )
+    Findings(priced).report(hourly)
+
+    told = Finder(lambda: priced, lambda: TEAMS, Findings).look(priced, tenant, DAYS, NIGHT)
+
+    assert told == []
+    statement = (
+        "SELECT JSONExtractString(evidence, 'explained_by') FROM anomalies FINAL"
+        " WHERE tenant = {tenant:String} AND tier = 'day' AND channel = 'input_growth'"
+    )
+    assert hourly.id in {row[0] for row in priced.rows(statement, {"tenant": tenant})}

@@ -2,6 +2,7 @@
 
 import getpass
 import json
+from decimal import Decimal
 from typing import Annotated, Any, Final
 
 import typer
@@ -80,6 +81,7 @@ def show_one(incident: Incident, as_json: AsJson = False, api: Api = DEFAULT_API
         "since": answer["started_at"],
         "so far": _money(answer["so_far_usd"]),
         "by month end": _money(answer["projected_usd"]),
+        "why": _why(answer["evidence"].get("decomposition_usd", {})),
         "owner": answer["owner"] or "—",
         "part of": answer["parent"],
         "parts": ", ".join(answer["parts"]),
@@ -197,3 +199,17 @@ def _user() -> str:
 
 def _money(value: Any) -> str:
     return "—" if value is None else screens.money(value)
+
+
+def _why(decomposition: dict[str, str]) -> str:
+    """Return what made the difference, largest first.
+
+    >>> _why({"requests": "1.5", "mix": "0", "unit_price": "-0.25"})
+    'requests +$1.50, unit price -$0.2500'
+    """
+    parts = sorted(decomposition.items(), key=lambda part: -abs(Decimal(part[1])))
+    return ", ".join(
+        f"{name.replace('_', ' ')} {'+' if Decimal(usd) > 0 else '-'}{_money(usd.lstrip('-'))}"
+        for name, usd in parts
+        if Decimal(usd)
+    )

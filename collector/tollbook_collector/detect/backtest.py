@@ -1,8 +1,7 @@
 """Replays history: what would have been told, had the detectors run then as they are now.
 
-Each row is judged from the rows before it, by the code that judges live. What is found unteaches
-its rows, as live, so history is gone through twice: once to find, once to find without having
-learned from what was found.
+Each row is judged from the rows before it, by the code that judges live, and what alarms teaches
+nothing from then on, as live.
 """
 
 from collections.abc import Sequence
@@ -17,7 +16,8 @@ from numpy.typing import NDArray
 from tollbook_collector.detect.anomaly import Anomaly
 from tollbook_collector.detect.channels import REQUESTS, SPEND
 from tollbook_collector.detect.explain import Explainer
-from tollbook_collector.detect.judge import Stretch, judge
+from tollbook_collector.detect.false_discovery import accepted
+from tollbook_collector.detect.judge import judge
 from tollbook_collector.detect.limits import opens_at
 from tollbook_collector.detect.root import Related, explained_by
 from tollbook_collector.detect.section import DetectSection
@@ -58,7 +58,8 @@ def backtest(
         count = sum(len(block.entities) for block in blocks)
         threshold = opens_at(tier.grid, section.false_alarms_per_week, count)
         holes = blocks[0].rows[0, REQUESTS] <= 0 if len(blocks[0].entities) else None
-        found += _replayed(store, tenant, longer, blocks, threshold, holes, since, end)
+        replayed = _replayed(store, tenant, longer, blocks, threshold, holes, since, end)
+        found += _held(replayed, count) if tier is DAY else replayed
     return sorted(found, key=lambda one: (one.started_at, one.id))
 
 
@@ -78,13 +79,7 @@ def _replayed(
     for block in blocks:
         if not len(block.entities):
             continue
-        learn: NDArray[np.bool_] | None = None
-        stretches: list[Stretch] = []
-        for _ in range(2):
-            stretches = judge(
-                block.rows, tier.grid, threshold, block.first_rows, learn=learn, holes=holes
-            )
-            learn = _unlearned(stretches, len(block.entities), block.rows.shape[-1])
+        stretches = judge(block.rows, tier.grid, threshold, block.first_rows, holes=holes)
         for stretch in stretches:
             started_at = block.begins_at + stretch.first * slot
             ends_at = min(block.begins_at + (stretch.last + 1) * slot, until)
@@ -96,7 +91,7 @@ def _replayed(
                 tier=tier.name,  # type: ignore[arg-type]
                 channel=stretch.channel,
                 started_at=started_at,
-                detected_at=started_at + slot,
+                detected_at=block.begins_at + (stretch.opened + 1) * slot,
                 score=stretch.score,
                 dollars_so_far=Decimal(f"{stretch.excess:.6f}"),
                 dollars_projected=None,
@@ -112,14 +107,17 @@ def _replayed(
     roots = [one for one in anomalies if one.id not in parts]
     roots.sort(key=lambda one: -abs(one.dollars_so_far or Decimal(0)))
     explainer = Explainer(store, tier)
+    return [*(explainer.explained(one) for one in roots[:EXPLAINED_MAX]), *roots[EXPLAINED_MAX:]]
+
+
+def _held(found: Sequence[Anomaly], count: int) -> list[Anomaly]:
+    """Return those of daily findings that hold up among the others of their day."""
+    by_day: dict[datetime, list[Anomaly]] = {}
+    for one in found:
+        by_day.setdefault(one.detected_at, []).append(one)
     return [
-        *(explainer.explained(one) for one in roots[:EXPLAINED_MAX]),
-        *roots[EXPLAINED_MAX:],
+        one
+        for day in by_day.values()
+        for one, holds in zip(day, accepted([of.score for of in day], count), strict=True)
+        if holds
     ]
-
-
-def _unlearned(stretches: Sequence[Stretch], series: int, rows: int) -> NDArray[np.bool_]:
-    learn = np.ones((series, rows), dtype=bool)
-    for one in stretches:
-        learn[one.series, one.first : one.last + 1] = False
-    return learn

@@ -26,7 +26,7 @@ from tollbook_collector.detect.known import Known, known_anomalies, learned_rows
 from tollbook_collector.detect.limits import opens_at
 from tollbook_collector.detect.outcome_drift import outcome_drifts
 from tollbook_collector.detect.portfolio import shift
-from tollbook_collector.detect.root import Related, explained_by
+from tollbook_collector.detect.root import SLOW_APART, Related, explained_by
 from tollbook_collector.detect.section import DetectSection
 from tollbook_collector.detect.series import DAY, HOUR, MINUTE, Block, Tables, TierOf
 from tollbook_collector.detect.sweep import sweep, sweep_runs
@@ -38,7 +38,7 @@ from tollbook_collector.store import sql
 EVERY_S: Final = 15.0
 # Calls come so late that a row is judged only then.
 LATE: Final = timedelta(minutes=2)
-# Series that are judged together; 200 of 36 days by the hour take 80 MB.
+# Series that are judged together; 200 of 57 days by the hour take some 130 MB.
 SERIES_TOGETHER: Final = 200
 CALLS_OF_A_HOLE: Final = 0.0
 
@@ -280,6 +280,7 @@ class Finder:
             ],
             timedelta(seconds=2 * tier.slot_s),
         )
+        parts |= _growth_told(store, suspects, tier)
         told = []
         for suspect in suspects:
             anomaly = suspect.anomaly
@@ -348,13 +349,14 @@ def _anomaly(
     so_far = Decimal(f"{stretch.excess:.6f}")
     known = same[0] if same else None
     ended_at = None if stretch.goes_on else ends_at
+    seen_at = started_at + (stretch.opened - stretch.first + 1) * slot
     return Anomaly(
         tenant=tenant,
         dimensions=dimensions,
         tier=tier.name,  # type: ignore[arg-type]
         channel=known.channel if known else stretch.channel,
         started_at=known.started_at if known else started_at,
-        detected_at=known.detected_at if known else min(started_at + slot, ends_at),
+        detected_at=known.detected_at if known else min(seen_at, ends_at),
         score=max(stretch.score, known.score if known else 0.0),
         dollars_so_far=so_far,
         dollars_projected=projected(so_far, started_at, ends_at, goes_on=stretch.goes_on),
@@ -377,6 +379,25 @@ def _expected_before(
         and one.comes_back(anomaly.started_at, float(anomaly.dollars_so_far or 0))
         for one in known
     )
+
+
+def _growth_told(store: Tables, suspects: Sequence[Suspect], tier: TierOf) -> dict[str, str]:
+    """Return for growth that the other of hours and days has told the id under which it did."""
+    other = DAY if tier is HOUR else HOUR
+    roots = {}
+    for suspect in suspects:
+        one = suspect.anomaly
+        if one.channel != "input_growth" or suspect.known is not None:
+            continue
+        since = one.started_at - timedelta(days=other.history_days)
+        for known in known_anomalies(store, one.tenant, tuple(one.dimensions), other, since):
+            if (
+                known.channel == one.channel
+                and known.dimensions == one.dimensions
+                and known.meets(one.started_at, one.updated_at, SLOW_APART)
+            ):
+                roots[one.id] = known.explained_by or known.id
+    return roots
 
 
 def _closed(tenant: str, tier: TierOf, known: Known) -> Anomaly:

@@ -133,7 +133,8 @@ def learned_rows(block: Block, known: Sequence[Known], slot: timedelta) -> NDArr
         ends_at = one.ended_at or one.updated_at
         if one.verdict != "real":
             ends_at = min(ends_at, one.started_at + timedelta(days=ACCEPTED_DAYS))
-        first = (one.started_at - block.begins_at) // slot
+        # What began before it was seen has taught already.
+        first = (max(one.started_at, one.detected_at - slot) - block.begins_at) // slot
         last = (ends_at - timedelta(seconds=1) - block.begins_at) // slot
         learn[series, max(0, first) : max(0, last + 1)] = False
     return learn

@@ -15,18 +15,18 @@ from tollbook_collector.detect.grid import Grid
 HOUR = (
     Tail(0.57, 1.37),  # requests
     Tail(0.43, 0.98),  # requests_missing
-    Tail(0.7, 2.47),  # requests_count
+    Tail(0.72, 2.66),  # requests_count
     Tail(0.53, 1.4),  # spend
-    Tail(0.68, 2.76),  # spend_dollars
+    Tail(0.69, 2.81),  # spend_dollars
     Tail(0.88, 1.62),  # spend_per_request
     Tail(0.94, 1.6),  # input_per_request
     Tail(0.99, 1.6),  # input_per_output
     Tail(0.1, 0.25),  # price
     Tail(0.94, 1.27),  # cache_share
     Tail(0.88, 1.2),  # error_share
-    Tail(0.1, 0.61),  # requests_again
-    Tail(0.1, 0.57),  # spend_again
-    Tail(0.1, 0.99),  # gap
+    Tail(0.1, 0.72),  # requests_again
+    Tail(0.1, 0.65),  # spend_again
+    Tail(0.1, 0.94),  # gap
     Tail(1.0, 1.8),  # silence
     Tail(0.42, 0.79),  # input_growth
 )
@@ -66,10 +66,10 @@ DAY = (
     Tail(1.0, 1.8),  # silence, as by the hour
     Tail(0.1, 0.35),  # input_growth
 )
-# Strength at which an alarm opens, 0.025 times a series-week on the hourly series above, and below
-# which it closes again.
-OPENS_AT = 3.3
-CLOSES_AT = 2.45
+# Strength at which an alarm opens, 0.025 times a series-week on the hourly series above, as lived,
+# and below which it closes again.
+OPENS_AT = 3.6
+CLOSES_AT = 2.67
 
 
 def tails_of(grid: Grid) -> tuple[Tail, ...]:
@@ -79,16 +79,15 @@ def tails_of(grid: Grid) -> tuple[Tail, ...]:
     return HOUR if grid.rows_per_day <= 24 else MINUTE
 
 
-# False alarms a series-week that an opening strength gave on the series of the tails, rising.
+# False alarms a series-week that an opening strength gave on the series of the tails, rising; by
+# the hour as it is lived, where alarms teach nothing.
 _RATES_HOUR = (
-    (4.8, 0.0048),
-    (4.4, 0.0083),
-    (4.0, 0.011),
-    (3.6, 0.017),
-    (3.4, 0.022),
-    (3.2, 0.028),
-    (3.0, 0.039),
-    (2.8, 0.059),
+    (4.4, 0.0071),
+    (4.0, 0.015),
+    (3.6, 0.025),
+    (3.3, 0.036),
+    (3.0, 0.058),
+    (2.7, 0.1),
 )
 _RATES_MINUTE = (
     (4.0, 0.005),
@@ -116,7 +115,7 @@ def opens_at(grid: Grid, false_alarms_per_week: float, series: int) -> float:
 
     >>> from tollbook_collector.detect.grid import grid_of
     >>> opens_at(grid_of(24), 5.0, 10), round(opens_at(grid_of(24), 5.0, 1000), 2)
-    (2.8, 3.47)
+    (2.7, 3.77)
     """
     table = {1: _RATES_DAY, 24: _RATES_HOUR}.get(grid.rows_per_day, _RATES_MINUTE)
     allowed = max(false_alarms_per_week / TIERS / max(series, 1), RATE_MIN)

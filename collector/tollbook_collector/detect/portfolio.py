@@ -20,7 +20,7 @@ from tollbook_collector.detect.series import HOUR, Tables
 from tollbook_collector.detect.watch import DAYS_MIN
 from tollbook_collector.store import sql
 
-# Series of one combination that are replayed: a third of a second for 24.
+# Series of one combination that are replayed: half a second for 24.
 SAMPLE_MAX: Final = 24
 # Below it a replay collects no alarms, so nothing opens there.
 OPENS_MIN: Final = 2.6

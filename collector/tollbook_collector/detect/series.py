@@ -87,10 +87,10 @@ MINUTE: Final = TierOf(
     "minute", 600, "minutely", 15, timedelta(hours=6), timedelta(minutes=20), timedelta(minutes=30)
 )
 HOUR: Final = TierOf(
-    "hour", 3600, "hourly", 36, timedelta(hours=48), timedelta(hours=6), timedelta(hours=1)
+    "hour", 3600, "hourly", 57, timedelta(hours=48), timedelta(hours=6), timedelta(hours=1)
 )
 DAY: Final = TierOf(
-    "day", DAY_S, "hourly", 84, timedelta(days=4), timedelta(days=2), timedelta(days=1)
+    "day", DAY_S, "hourly", 113, timedelta(days=4), timedelta(days=2), timedelta(days=1)
 )
 TIERS: Final = {tier.name: tier for tier in (MINUTE, HOUR, DAY)}
 

@@ -46,7 +46,8 @@ LEARNED_CALLS_MAX = 3.0
 LEARNED_CALLS_SPARE = 10.0
 WEIGHT_DAYS_MIN = 5
 # So much of the worst of a day with an incident goes into the record: all of it, and the same again
-# is no news; nothing, and the next odd day is.
+# is no news; nothing, and the next odd day is. As long as the record is not full, all of it: what
+# is odd there is more often a day of a kind that was not seen yet.
 INCIDENT_SHARE = 0.5
 # And it raises a record threefold at most: a loop of a hundred times must not hide one of ten.
 INCIDENT_RISE = 3.0
@@ -270,8 +271,7 @@ def close_day(
     teaches = np.ones((len(rows), rows.shape[-1]), dtype=bool) if learn is None else learn
     known: NDArray[np.bool_] = np.asarray(teaches.all(-1))
     expected_calls = np.maximum(
-        scored.middle[:, REQUESTS],
-        np.nan_to_num(state.past[:, REQUESTS]).mean(-1, keepdims=True),
+        scored.middle[:, REQUESTS], np.nan_to_num(state.past[:, REQUESTS]).mean(-1, keepdims=True)
     )
     calls_max = LEARNED_CALLS_MAX * expected_calls + LEARNED_CALLS_SPARE
     weight = np.minimum(1.0, calls_max / np.maximum(rows[:, REQUESTS], noise.TINY))
@@ -291,9 +291,10 @@ def close_day(
     # Noise is cut at some deviations, so hours of an incident may teach it; whole days may not.
     learns_noise = np.asarray(teaches.any(-1)) & (state.days >= NOISE_DAYS_MIN)
     moments = np.where(learns_noise[:, None, None, None], moments, 0.0)
-    counted = np.where(known, 1.0, INCIDENT_SHARE) if state.days >= 1 else np.zeros(len(rows))
-    swing = _recorded(scored.swing.max(-1), state.records, counted)
-    recurrence = _recorded(scored.recurrence.max(-1), state.recurring_records, counted)
+    share = INCIDENT_SHARE if state.days >= state.grid.memory_days else 1.0
+    counted = share if state.days >= 1 else 0.0
+    swing = _recorded(scored.swing.max(-1), state.records, counted, known)
+    recurrence = _recorded(scored.recurrence.max(-1), state.recurring_records, counted, known)
     peaks, stretches = _pushed_bursts(state, scored, known)
     # The first day has no expectation; as a part of longer stretches it would be a false record.
     counts = 1.0 if state.days else 0.0
@@ -317,17 +318,18 @@ def close_day(
     )
 
 
-def _recorded(worst: Floats, records: Floats, counted: Floats) -> Floats:
+def _recorded(worst: Floats, records: Floats, share: float, known: NDArray[np.bool_]) -> Floats:
     """Return what of the worst of a day goes into the record, shape (N, ...).
 
     Args:
         worst: Shape (N, ...).
         records: Worst of each day, shape (N, ..., D).
-        counted: Shape (N,), 1 for a day without an incident, 0 for one that says nothing.
+        share: Of a day with an incident; 0: the day says nothing, with or without one.
+        known: Shape (N,), False for a day with an incident.
     """
-    share = counted.reshape(-1, *[1] * (worst.ndim - 1))
     at_most = INCIDENT_RISE * np.maximum(records.max(-1), SCALE_MIN)
-    return np.where(share == 1.0, worst, np.minimum(share * worst, at_most))
+    whole = known.reshape(-1, *[1] * (worst.ndim - 1))
+    return np.where(whole & (share > 0), worst, np.minimum(share * worst, at_most))
 
 
 def _pushed_bursts(state: State, scored: Scored, known: NDArray[np.bool_]) -> tuple[Floats, Floats]:
