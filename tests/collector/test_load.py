@@ -2,8 +2,9 @@
 
 import dataclasses
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from otlp_requests import Span, call, request
@@ -27,6 +28,7 @@ class RecordingStore:
         self.rule = rule
         self.given: list[tuple[str, list[bytes]]] = []
         self.unread = 0
+        self.stored = 0
         self._lock = threading.Lock()
 
     def insert_segment(
@@ -40,6 +42,12 @@ class RecordingStore:
             requests = [envelope.request for envelope in envelopes(content)]
             self.given.append((token, requests))
             self.rule(content)
+
+    def rows(
+        self, statement: str, parameters: Mapping[str, Any] | None = None
+    ) -> Sequence[Sequence[Any]]:
+        assert "spans" in statement
+        return [(self.stored,)]
 
 
 @pytest.fixture(name="spool")
@@ -169,6 +177,58 @@ def test_a_segment_without_memory_for_it_is_inserted_in_pieces_that_stay_the_sam
     assert spool.wait_empty(LONG_S)
     assert [body for requests in taken.values() for body in requests] == bodies
     assert loader.counts().retries == 4
+
+
+@pytest.mark.parametrize("failure", [StoreRefused("?", CANNOT_READ), StoreUnavailable("?", 241)])
+def test_a_segment_of_which_something_is_stored_is_only_ever_repeated_as_a_whole(
+    spool: Spool,
+    load: Callable[[RecordingStore], Loader],
+    monkeypatch: pytest.MonkeyPatch,
+    failure: Exception,
+) -> None:
+    monkeypatch.setattr("tollbook_collector.store.load.RETRY_MAX_S", 0.001)
+    left = [failure] * 6
+
+    def rule(content: bytes) -> None:
+        if left:
+            raise left.pop()
+
+    store = RecordingStore(rule)
+    store.stored = 1
+    append(spool, b"one", b"two")
+
+    load(store)
+
+    assert spool.wait_empty(LONG_S)
+    assert [bodies for _, bodies in store.given] == [[b"one", b"two"]] * 7
+    assert len({token for token, _ in store.given}) == 1
+
+
+def test_pieces_that_are_stored_are_not_parted_anew_for_one_that_cannot_be_read(
+    spool: Spool, load: Callable[[RecordingStore], Loader], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The store goes away while the last piece is searched for what cannot be read."""
+    monkeypatch.setattr("tollbook_collector.store.load.LARGE_PIECE_BYTES", 900)
+    bodies = [bytes([number]) * 500 for number in range(1, 7)]
+    taken: dict[str, list[bytes]] = {}
+    away = [StoreUnavailable("away")]
+
+    def rule(content: bytes) -> None:
+        requests = [envelope.request for envelope in envelopes(content)]
+        if bodies[5] in requests:
+            if requests == [bodies[5]] and away:
+                raise away.pop()
+            raise StoreRefused("cannot read", CANNOT_READ)
+        taken[store.given[-1][0]] = requests
+
+    store = RecordingStore(rule)
+    append(spool, *bodies)
+
+    load(store)
+
+    assert spool.wait_empty(LONG_S)
+    stored = [body for requests in taken.values() for body in requests if body]
+    assert stored == bodies[:5]
 
 
 def test_a_poisoned_span_is_found_among_many_and_set_aside_alone(
@@ -367,6 +427,11 @@ class AnswerLost:
             self._heard.add(token)
             raise StoreUnavailable("the answer was lost")
 
+    def rows(
+        self, statement: str, parameters: Mapping[str, Any] | None = None
+    ) -> Sequence[Sequence[Any]]:
+        return self._clickhouse.rows(statement, parameters)
+
 
 def test_a_file_that_cannot_be_linked_and_was_not_read_is_read_then(
     priced: ClickHouse, tenant: str, tmp_path: Path
@@ -418,3 +483,31 @@ def test_what_fails_in_a_view_or_a_table_behind_it_fails_the_insert(schema: Clic
     assert schema.rows("SELECT count() FROM spans") == [(3,)]
     assert schema.rows("SELECT sum(calls) FROM spend_hourly") == [(3,)]
     assert schema.rows("SELECT imbalance FROM books") == [(0,)]
+
+
+def test_spans_that_a_failing_roll_up_left_behind_are_not_stored_again(
+    spool: Spool, schema: ClickHouse
+) -> None:
+    """It fails as what cannot be read does, for which requests are inserted one by one."""
+    count = "SELECT count() FROM spans WHERE tenant = 'left'"
+    schema.command("CREATE TABLE unreadable (x UInt8) ENGINE = MergeTree ORDER BY x")
+    schema.command(
+        "CREATE MATERIALIZED VIEW fail TO unreadable AS"
+        " SELECT toUInt8(name) AS x FROM spans WHERE tenant = 'left'"
+    )
+    for _ in range(2):
+        body = request([call("openai", "gpt-4o", 10, 1)] * 5)
+        spool.append("left", "k", body, 5).result(LONG_S)
+    loader = Loader(spool, schema)
+
+    loader.start()
+    wait_until(lambda: loader.counts().retries >= 2)
+    stored_before = schema.rows(count)
+    schema.command("DROP VIEW fail")
+
+    assert spool.wait_empty(LONG_S)
+    loader.stop()
+    assert (stored_before, schema.rows(count)) == ([(10,)], [(10,)])
+    assert schema.rows("SELECT sum(calls) FROM spend_hourly WHERE tenant = 'left'") == [(10,)]
+    assert schema.rows("SELECT imbalance FROM books WHERE tenant = 'left'") == [(0,)]
+    assert loader.counts().refused_spans == 0

@@ -4,6 +4,10 @@ The insert's deduplication token is a digest of the segment's content, so an ins
 was lost is repeated without doubling anything, in the tables and in the roll-ups behind them. A
 store that is away is tried again for ever, oldest segment first; meanwhile the spool grows to its
 limit and then refuses. What the engine cannot read is set aside alone, see bisect.py.
+
+Parts of a segment have tokens of their own, so before it is parted for the first time nothing of
+it may be stored: an insert that fails in a roll-up leaves the spans that it wrote. Such a segment
+is only ever repeated as a whole. That one is parted is written on its name, and so for ever.
 """
 
 import contextlib
@@ -12,10 +16,10 @@ import random
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from opentelemetry import trace
 
@@ -23,6 +27,7 @@ from tollbook_collector.spool.append import Spool
 from tollbook_collector.spool.files import LARGE, Segment
 from tollbook_collector.spool.quarantine import QUARANTINED
 from tollbook_collector.spool.segment import Envelope, envelopes, header_of, record, token
+from tollbook_collector.store import sql
 from tollbook_collector.store.bisect import insert_what_can_be
 from tollbook_collector.store.client import (
     DATA_ERROR_CODES,
@@ -41,9 +46,12 @@ RETRY_FIRST_S: Final = 0.1
 RETRY_MAX_S: Final = 5.0
 # A segment refused so often, while the store may take others, goes behind those that wait.
 REFUSALS_MAX: Final = 5
-# A segment that the store had no memory for so often is inserted in pieces of this size.
+# A segment that the store had no memory for so often is inserted in pieces of this size, and one
+# with requests that the engine cannot read.
 MEMORY_REFUSALS_MAX: Final = 3
 LARGE_PIECE_BYTES: Final = 1024 * 1024
+# Requests of a segment that are looked for: what an insert leaves begins with the first.
+LOOKED_FOR_MAX: Final = 1_000
 
 # What this process has written so lately is in memory still, where the store reads it; what waited
 # longer, or was there at the start, is read first, for bytes that changed on the disk. Reading,
@@ -65,6 +73,11 @@ class SegmentStore(Protocol):
 
         The file at `path` has the same content; None: what it has is the content.
         """
+
+    def rows(
+        self, statement: str, parameters: Mapping[str, Any] | None = None
+    ) -> Sequence[Sequence[Any]]:
+        """Return the rows of a query."""
 
 
 @dataclass(frozen=True)
@@ -176,11 +189,14 @@ class Loader:
                 continue
             try:
                 if self._memory_refusals[segment.path] >= MEMORY_REFUSALS_MAX:
-                    segment = self._spool.mark_large(segment)
+                    segment = self._parted(segment)
                 with self._inserting, TRACER.start_as_current_span("load segment") as span:
                     span.set_attribute("tollbook.signal", self._signal)
                     span.set_attribute("tollbook.items", segment.spans)
-                    self._load(segment)
+                    parted = self._load_or_part(segment)
+                    if parted is not None:
+                        segment = parted
+                        self._load(segment)
             except (StoreUnavailable, StoreRefused, OSError) as failure:
                 self._count_retry(failure)
                 refusals = refusals + 1 if isinstance(failure, StoreRefused) else 0
@@ -208,13 +224,24 @@ class Loader:
             self._count_retry(failure)
         return self._spool.claim(CLAIM_WAIT_S)
 
+    def _load_or_part(self, segment: Segment) -> Segment | None:
+        """Load a segment; None: done. Else it has what the engine cannot read, and is for pieces."""
+        try:
+            self._load(segment)
+        except StoreRefused as refusal:
+            parted = self._parted(segment) if refusal.code in DATA_ERROR_CODES else segment
+            if parted is segment:
+                raise
+            return parted
+        return None
+
     def _load(self, segment: Segment) -> None:
         content = None if _is_as_written(segment) else self._spool.read(segment)
-        refused_requests = refused_spans = 0
+        refused: list[Envelope] = []
         started = time.monotonic()
         try:
             if content is not None and segment.path.suffix == LARGE:
-                self._load_in_pieces(header_of(content), envelopes(content))
+                refused = self._load_in_pieces(content)
             else:
                 named = token(content) if content is not None else segment.token
                 self._store.insert_segment(content, named, self._signal, segment.path)
@@ -222,53 +249,63 @@ class Loader:
             # A few times as a whole: another query may have had the memory.
             self._memory_refusals[segment.path] += failure.code == MEMORY_LIMIT_EXCEEDED
             raise
-        except StoreRefused as refusal:
-            if refusal.code not in DATA_ERROR_CODES:
-                raise
-            refused = self._load_what_can_be(content or self._spool.read(segment))
-            refused_requests = len({envelope.sequence for envelope in refused})
-            refused_spans = sum(envelope.spans for envelope in refused)
         insert_s = time.monotonic() - started
         self._spool.pace(insert_s)
         self._spool.remove(segment)
         self._memory_refusals.pop(segment.path, None)
+        refused_spans = sum(envelope.spans for envelope in refused)
         with self._lock:
             self._counts = replace(
                 self._counts,
                 segments=self._counts.segments + 1,
                 spans=self._counts.spans + segment.spans - refused_spans,
-                refused_requests=self._counts.refused_requests + refused_requests,
+                refused_requests=self._counts.refused_requests
+                + len({envelope.sequence for envelope in refused}),
                 refused_spans=self._counts.refused_spans + refused_spans,
                 insert_s=self._counts.insert_s + insert_s,
                 last_error="",
             )
 
-    def _load_in_pieces(self, header: bytes, together: Iterator[Envelope]) -> None:
+    def _parted(self, segment: Segment) -> Segment:
+        """Return a segment marked as one for pieces, or unchanged where some of it is stored."""
+        if segment.path.suffix == LARGE:
+            return segment
+        looked_for = [each for each in envelopes(self._spool.read(segment)) if each.spans]
+        del looked_for[LOOKED_FOR_MAX:]
+        given = {
+            "tenants": sorted({envelope.tenant for envelope in looked_for}),
+            "arrivals": [envelope.received_at for envelope in looked_for],
+        }
+        ((stored,),) = self._store.rows(sql.read("queries/rows_of_requests"), given)
+        return segment if stored else self._spool.mark_large(segment)
+
+    def _load_in_pieces(self, content: bytes) -> list[Envelope]:
         """Insert requests in pieces, always the same ones, each with a token of its own.
 
-        That doubles nothing of the whole that was refused before where memory ran out before spans
-        are written, as it does: what they are made of takes it. A roll-up that fails leaves them.
+        Returns:
+            What the engine cannot read, set aside.
         """
-        piece: list[bytes] = []
-        for envelope in together:
-            piece.append(record(envelope))
-            if sum(map(len, piece)) > LARGE_PIECE_BYTES:
-                self._insert_piece(header, piece)
-                piece = []
-        if piece:
-            self._insert_piece(header, piece)
-
-    def _insert_piece(self, header: bytes, records: list[bytes]) -> None:
-        content = header + b"".join(records)
-        self._store.insert_segment(content, token(content), self._signal)
-
-    def _load_what_can_be(self, content: bytes) -> list[Envelope]:
-        """Insert what the engine can read, and return what it cannot, set aside."""
         refused: list[Envelope] = []
-        header = header_of(content)
+        piece: list[Envelope] = []
+        size = 0
+        for envelope in envelopes(content):
+            piece.append(envelope)
+            size += len(record(envelope))
+            if size > LARGE_PIECE_BYTES:
+                self._load_what_can_be(header_of(content), piece, refused)
+                piece, size = [], 0
+        if piece:
+            self._load_what_can_be(header_of(content), piece, refused)
+        return refused
+
+    def _load_what_can_be(
+        self, header: bytes, piece: list[Envelope], refused: list[Envelope]
+    ) -> None:
+        """Insert what the engine can read, and add what it cannot to `refused`, set aside."""
 
         def insert(together: list[Envelope]) -> None:
-            self._insert_piece(header, list(map(record, together)))
+            part = header + b"".join(map(record, together))
+            self._store.insert_segment(part, token(part), self._signal)
 
         def set_aside(envelope: Envelope, reason: str) -> None:
             # What the door rejected stays in the account below, and not with what is kept.
@@ -279,8 +316,7 @@ class Loader:
             log.warning("%d spans were set aside as %s: %s", envelope.spans, path.name, reason)
             refused.append(bare)
 
-        insert_what_can_be(self._signal, list(envelopes(content)), insert, set_aside)
-        return refused
+        insert_what_can_be(self._signal, piece, insert, set_aside)
 
     def _count_retry(self, failure: Exception) -> None:
         with self._lock:

@@ -7,9 +7,9 @@ was edited) stops the start.
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from tollbook_collector.store import sql
 from tollbook_collector.store.client import (
@@ -73,6 +73,12 @@ class Store:
     ) -> None:
         """Insert a segment; see ClickHouse.insert_segment."""
         self.clickhouse.insert_segment(content, token, signal, path)
+
+    def rows(
+        self, statement: str, parameters: Mapping[str, Any] | None = None
+    ) -> Sequence[Sequence[Any]]:
+        """Return the rows of a query; see ClickHouse.rows."""
+        return self.clickhouse.rows(statement, parameters)
 
     def close(self, seconds: float | None = None) -> None:
         """Stop trying, for which so many seconds are waited, and close the connections."""
