@@ -21,11 +21,10 @@ CACHE_BYTES_MIN: Final = 16 * MEBIBYTE
 CACHE_BYTES_MAX: Final = 512 * MEBIBYTE
 # Merges compete with inserts and queries for the cores; two keep up with two inserters.
 BACKGROUND_MERGES: Final = 2
-# They yield to questions, and to inserts (at 10), where this process may raise a thread again
-# (CAP_SYS_NICE): a seventh of a core that an insert wants too, and all of what is free. At the same
-# priority a collector at 66,000 spans a second fell behind by 29 s in 100, ten steps lower by 20;
-# spans had 10 parts then instead of 3.
-MERGE_NICE: Final = 19
+# They yield to questions, where this process may raise a thread again (CAP_SYS_NICE). To yield to
+# inserts too helped where spans came faster than they were loaded, and not below that: at 50,000 a
+# second spans were queryable after 5.5 s (p99) with this, and after 8.3 s with 19.
+MERGE_NICE: Final = 10
 # The pool's cap, not its size. A handful of queries on a few cores needs a few hundred at most.
 ENGINE_THREADS_MAX: Final = 1_000
 
