@@ -225,7 +225,7 @@ class Loader:
         return self._spool.claim(CLAIM_WAIT_S)
 
     def _load_or_part(self, segment: Segment) -> Segment | None:
-        """Load a segment; None: done. Else it has what the engine cannot read, and is for pieces."""
+        """Load a segment, and return None; or it, where the engine cannot read all: for pieces."""
         try:
             self._load(segment)
         except StoreRefused as refusal:
