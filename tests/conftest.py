@@ -34,7 +34,6 @@ LONGEST = (
     "test_find.py",
     "test_keys.py",
     "test_migrate.py",
-    "test_signals.py",
     "test_decode.py",
     "test_hostile.py",
     "test_exporters.py",

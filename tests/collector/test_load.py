@@ -318,7 +318,7 @@ def test_a_segment_that_is_refused_for_no_fault_of_its_data_does_not_block_the_l
 
 
 def test_what_protobuf_reads_and_the_engine_does_not_is_written_anew_and_stored(
-    spool: Spool, schema: ClickHouse, tenant: str
+    spool: Spool, priced: ClickHouse, tenant: str
 ) -> None:
     """A oneof that is set twice, and a known field of another type: upb takes both."""
     wrong_type = request([Span()]) + b"\x08\x01"
@@ -328,7 +328,7 @@ def test_what_protobuf_reads_and_the_engine_does_not_is_written_anew_and_stored(
     scope = b"\x12" + bytes([len(span)]) + span
     outer = b"\x12" + bytes([len(scope)]) + scope
     twice = b"\x0a" + bytes([len(outer)]) + outer
-    loader = Loader(spool, schema)
+    loader = Loader(spool, priced)
     for doubtful in (wrong_type, twice, request([Span()])):
         count = doubtful.count(b"chat gpt")
         spool.append(tenant, "k", doubtful, count).result(LONG_S)
@@ -338,7 +338,7 @@ def test_what_protobuf_reads_and_the_engine_does_not_is_written_anew_and_stored(
     assert spool.wait_empty(LONG_S)
     loader.stop()
     assert loader.counts().refused_spans == 0
-    (found,) = schema.rows(
+    (found,) = priced.rows(
         "SELECT sum(stored), sum(imbalance) FROM books WHERE tenant = {tenant:String}",
         {"tenant": tenant},
     )
@@ -365,9 +365,9 @@ def test_a_fault_of_the_loader_itself_is_counted_and_the_segment_kept(
 
 
 def test_segments_reach_the_tables_of_a_real_store(
-    spool: Spool, schema: ClickHouse, tenant: str
+    spool: Spool, priced: ClickHouse, tenant: str
 ) -> None:
-    loader = Loader(spool, schema)
+    loader = Loader(spool, priced)
     for _ in range(5):
         spool.append(tenant, "k", request([Span(), Span()]), 2).result(LONG_S)
 
@@ -375,7 +375,7 @@ def test_segments_reach_the_tables_of_a_real_store(
 
     assert spool.wait_empty(LONG_S)
     loader.stop()
-    found = schema.rows(
+    found = priced.rows(
         "SELECT count() FROM spans WHERE tenant = {tenant:String}", {"tenant": tenant}
     )
     assert [tuple(row) for row in found] == [(10,)]

@@ -19,7 +19,7 @@ NOON_NS = nanoseconds(NOON)
 
 
 def put(
-    schema: ClickHouse,
+    priced: ClickHouse,
     tenant: str,
     signal: Signal,
     body: bytes,
@@ -27,11 +27,11 @@ def put(
 ) -> None:
     items = examine(signal, body).items if body else 0
     envelope = Envelope(tenant, "key1", NOON_NS + SECOND_NS, 1, items, body, rejected)
-    schema.insert_segment(header() + record(envelope), uuid.uuid4().hex, signal.name)
+    priced.insert_segment(header() + record(envelope), uuid.uuid4().hex, signal.name)
 
 
-def rows(schema: ClickHouse, statement: str, tenant: str) -> list[tuple[Any, ...]]:
-    return [tuple(row) for row in schema.rows(statement, {"tenant": tenant})]
+def rows(priced: ClickHouse, statement: str, tenant: str) -> list[tuple[Any, ...]]:
+    return [tuple(row) for row in priced.rows(statement, {"tenant": tenant})]
 
 
 def logs() -> bytes:
@@ -62,11 +62,11 @@ def metrics() -> bytes:
     return message.SerializeToString()
 
 
-def test_a_log_record_becomes_a_row(schema: ClickHouse, tenant: str) -> None:
-    put(schema, tenant, LOGS, logs())
+def test_a_log_record_becomes_a_row(priced: ClickHouse, tenant: str) -> None:
+    put(priced, tenant, LOGS, logs())
 
     found = rows(
-        schema,
+        priced,
         "SELECT event_name, body, service, severity_number, toUnixTimestamp64Nano(logged_at),"
         " trace_id, attributes['input_tokens'] FROM log_records"
         " WHERE tenant = {tenant:String} ORDER BY logged_at",
@@ -79,11 +79,11 @@ def test_a_log_record_becomes_a_row(schema: ClickHouse, tenant: str) -> None:
     ]
 
 
-def test_each_kind_of_data_point_becomes_a_row(schema: ClickHouse, tenant: str) -> None:
-    put(schema, tenant, METRICS, metrics())
+def test_each_kind_of_data_point_becomes_a_row(priced: ClickHouse, tenant: str) -> None:
+    put(priced, tenant, METRICS, metrics())
 
     found = rows(
-        schema,
+        priced,
         "SELECT metric, kind, value, count, buckets, bounds, temporality, monotonic,"
         " attributes['model'] FROM metric_points WHERE tenant = {tenant:String} ORDER BY metric",
         tenant,
@@ -98,13 +98,13 @@ def test_each_kind_of_data_point_becomes_a_row(schema: ClickHouse, tenant: str) 
     ]
 
 
-def test_a_span_that_is_its_own_parent_has_none(schema: ClickHouse, tenant: str) -> None:
+def test_a_span_that_is_its_own_parent_has_none(priced: ClickHouse, tenant: str) -> None:
     span = Span(span_id=b"12345678", parent_span_id=b"12345678")
     child = Span(span_id=b"abcdefgh", parent_span_id=b"12345678")
-    put(schema, tenant, TRACES, request([span, child]))
+    put(priced, tenant, TRACES, request([span, child]))
 
     found = rows(
-        schema,
+        priced,
         "SELECT span_id, parent_span_id FROM spans WHERE tenant = {tenant:String} ORDER BY span_id",
         tenant,
     )
@@ -116,13 +116,13 @@ BODIES = {TRACES: request([Span(), Span()]), LOGS: logs(), METRICS: metrics()}
 
 
 @pytest.mark.parametrize("signal", SIGNALS, ids=lambda signal: signal.name)
-def test_the_books_balance(schema: ClickHouse, tenant: str, signal: Signal) -> None:
-    put(schema, tenant, signal, BODIES[signal], (("timestamp", 3), ("invalid_span_id", 1)))
-    put(schema, tenant, signal, b"", (("quarantined", 5),))
+def test_the_books_balance(priced: ClickHouse, tenant: str, signal: Signal) -> None:
+    put(priced, tenant, signal, BODIES[signal], (("timestamp", 3), ("invalid_span_id", 1)))
+    put(priced, tenant, signal, b"", (("quarantined", 5),))
     items = examine(signal, BODIES[signal]).items
 
     found = rows(
-        schema,
+        priced,
         "SELECT signal, key, hour = toStartOfHour(hour), received, stored, rejected, dropped,"
         " imbalance FROM books WHERE tenant = {tenant:String} AND received > 0",
         tenant,
@@ -132,13 +132,13 @@ def test_the_books_balance(schema: ClickHouse, tenant: str, signal: Signal) -> N
 
 
 def test_what_was_quarantined_and_then_stored_is_dropped_no_more(
-    schema: ClickHouse, tenant: str
+    priced: ClickHouse, tenant: str
 ) -> None:
-    put(schema, tenant, TRACES, b"", (("quarantined", 2),))
-    put(schema, tenant, TRACES, BODIES[TRACES], (("quarantined", -2),))
+    put(priced, tenant, TRACES, b"", (("quarantined", 2),))
+    put(priced, tenant, TRACES, BODIES[TRACES], (("quarantined", -2),))
 
     found = rows(
-        schema,
+        priced,
         "SELECT received, stored, dropped, imbalance FROM books WHERE tenant = {tenant:String}",
         tenant,
     )
@@ -146,10 +146,10 @@ def test_what_was_quarantined_and_then_stored_is_dropped_no_more(
     assert found == [(2, 2, 0, 0)]
 
 
-def test_spans_that_are_missing_are_an_imbalance(schema: ClickHouse, tenant: str) -> None:
+def test_spans_that_are_missing_are_an_imbalance(priced: ClickHouse, tenant: str) -> None:
     envelope = Envelope(tenant, "key1", NOON_NS, 1, 3, BODIES[TRACES])
-    schema.insert_segment(header() + record(envelope), uuid.uuid4().hex)
+    priced.insert_segment(header() + record(envelope), uuid.uuid4().hex)
 
-    found = rows(schema, "SELECT imbalance FROM books WHERE tenant = {tenant:String}", tenant)
+    found = rows(priced, "SELECT imbalance FROM books WHERE tenant = {tenant:String}", tenant)
 
     assert found == [(1,)]
