@@ -73,9 +73,9 @@ class DiesBefore:
         return self._database.rows(statement, parameters)
 
 
+# One for the ledger, two for each migration, itself and its record, one for each function and view,
+# and one that records these.
 def statements_left(database: ClickHouse) -> int:
-    """One for the ledger, two for each migration, itself and its record, one for each function
-    and view, and one that records these."""
     missing = set(everything()) - set(applied(database))
     migrations = [name for name in missing if name.startswith("migrations/")]
     return 1 + len(migrations) + len(missing) + 1
