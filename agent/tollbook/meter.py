@@ -213,7 +213,7 @@ class Observation:
 
         Where its facts are at its ends, that only keeps the last events, until there are no more.
         """
-        see = self.saw
+        see: Callable[[Any], None] = self.saw
         try:
             self.saw_first_chunk()
             asked, at_ends = self.asked, getattr(self.api, "says_at_ends", False)
