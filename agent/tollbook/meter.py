@@ -7,7 +7,7 @@ work. Whatever fails in here is counted and hidden: the caller gets what the lib
 import functools
 import os
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from time import perf_counter_ns, time_ns
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, TypeVar
@@ -143,7 +143,7 @@ class Observation:
         self.ids = os.urandom(TRACE_ID_BYTES + SPAN_ID_BYTES)
         self.facts: list[Facts] = []
         # Of a stream that says all at its ends: its last events, unread.
-        self.last_events: deque[Any] | None = None
+        self.last_events: Sequence[Any] | None = None
         # Of a raw response: its bytes, their number, and what decodes them (None: nothing).
         self.body: list[bytes] | None = None
         self.body_bytes = 0
@@ -228,15 +228,19 @@ class Observation:
         self.saw(event)
         return see
 
-    def _end_of_events(self, events: deque[Any]) -> None:
+    def _end_of_events(self, events: Iterable[Any]) -> None:
         """Read the last events of a stream, or leave that to the export thread if they are text.
 
         Models are read at once, and only facts of them kept: each is many small objects, and where
         those live on, the next ones are not made in memory that is in the caches, and the collector
         of garbage has to look at them all, on the thread of the caller.
         """
+        try:
+            self.last_events = kept = tuple(events)
+        except RuntimeError:  # the process ends, and another thread reads the stream on
+            self.last_events = kept = ()
         if getattr(self.api, "keeps_text", False):
-            self.body_bytes += sum(map(len, events))
+            self.body_bytes += sum(map(len, kept))
         else:
             self.read_events()
 
@@ -248,7 +252,7 @@ class Observation:
         facts_of = getattr(self.api, "event_again", self.api.event)
         found: list[Facts] = []
         has_usage = has_reason = False
-        for event in reversed([*events]):
+        for event in reversed(events):
             try:
                 facts = facts_of(event, False)
             except Exception:
