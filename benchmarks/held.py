@@ -44,7 +44,10 @@ def attacks() -> Iterator[Attack]:
     yield "10 M empty spans", _empty_spans(10_000_000), {"content-type": PROTOBUF}
     yield "100,000 spans", *_spans(100_000)
     yield "50,000 spans", *_spans(50_000)
+    yield "50,000 spans, the last one bad", *_spans(50_000, bad=True)
+    yield "50,000 spans of 1 M attributes, one bad", *_spans(49_000, bad=True, attributes=20)
     yield "64 MiB of spans with texts", *_texts()
+    yield "64 MiB of spans with texts, one bad", *_texts(bad=True)
     yield "64 MiB of spans in JSON", _json_spans(LIMIT_BYTES), {"content-type": JSON}
     for name, body in _json_bodies():
         yield f"JSON: {name}", body, {"content-type": JSON}
@@ -64,22 +67,27 @@ def _varint(number: int) -> bytes:
     return bytes([*out, number])
 
 
-def _spans(count: int) -> tuple[bytes, dict[str, str]]:
+def _spans(count: int, bad: bool = False, attributes: int = 1) -> tuple[bytes, dict[str, str]]:
     message = ExportTraceServiceRequest()
     spans = message.resource_spans.add().scope_spans.add().spans
     for number in range(count):
         span = spans.add(trace_id=b"t" * 16, span_id=number.to_bytes(8, "big"), name="chat")
         span.start_time_unix_nano = time.time_ns()
-        span.attributes.add(key="gen_ai.request.model").value.string_value = "gpt-4o"
+        for _ in range(attributes):
+            span.attributes.add(key="gen_ai.request.model").value.string_value = "gpt-4o"
+    if bad:
+        spans[-1].span_id = b""
     return message.SerializeToString(), {"content-type": PROTOBUF}
 
 
-def _texts() -> tuple[bytes, dict[str, str]]:
+def _texts(bad: bool = False) -> tuple[bytes, dict[str, str]]:
     message = ExportTraceServiceRequest()
     spans = message.resource_spans.add().scope_spans.add().spans
     for number in range(LIMIT_BYTES // 200_100):
         span = spans.add(trace_id=b"t" * 16, span_id=number.to_bytes(8, "big"), name="chat")
         span.attributes.add(key="input").value.string_value = "x" * 200_000
+    if bad:
+        spans[-1].span_id = b""
     return message.SerializeToString(), {"content-type": PROTOBUF}
 
 

@@ -242,6 +242,10 @@ def _wrong_with(span: Any) -> str:
 
 def _undecodable(signal: Signal, request: bytes, error: Exception) -> Undecodable:
     name = signal.request.DESCRIPTOR.name
+    # Of a larger one it would cost more than a moment to find out.
+    other = _meant_for(signal, request) if len(request) <= PIECE_BYTES_MAX else None
+    if other is not None and other is not signal:
+        return Undecodable(f"these are {other.name}, which go to {other.path}")
     return Undecodable(f"the body of {len(request)} B is not an {name} of OTLP: {error}")
 
 
