@@ -24,7 +24,7 @@ HERE_BYTES_MAX: Final = 128 * 1024
 KEPT_BYTES_MAX: Final = 8 * 1024 * 1024
 # What the process may take: 64 MiB of JSON with two million objects need half of it.
 MEMORY_BYTES_MAX: Final = 2 * 1024 * 1024 * 1024
-# 64 MiB of spans take 8 s.
+# 64 MiB of spans take some 10 s.
 READ_S: Final = 60.0
 END_S: Final = 5.0
 MODULE: Final = "tollbook_collector.intake.json_reader"
