@@ -366,7 +366,7 @@ class Collector:
 
         True at the end of one: of several collectors at a store, the one with the lease does it.
         """
-        finder = Finder(self._store, lambda: self.policy.section(DetectSection), Findings)
+        finder = Finder(self._unhurried, lambda: self.policy.section(DetectSection), Findings)
         budgets = BudgetWatch(self._store, self._budgets)
         notice = Notice(self._store, self.incidents, self._troubles)
         return [
@@ -430,7 +430,7 @@ class Collector:
         return self._opened.clickhouse
 
     def _unhurried(self) -> ClickHouse:
-        """Return the store for patient duties; raises StoreUnavailable as `_store` does."""
+        """Return the store for what nobody waits for; raises as `_store` does."""
         return self._store().unhurried()
 
     def _begin_prices(self, clickhouse: ClickHouse) -> None:
