@@ -33,7 +33,6 @@ LONGEST = (
     "test_demo.py",
     "test_find.py",
     "test_keys.py",
-    "test_migrate.py",
     "test_decode.py",
     "test_hostile.py",
     "test_exporters.py",

@@ -449,65 +449,72 @@ def test_a_file_that_cannot_be_linked_and_was_not_read_is_read_then(
 
 
 def test_an_insert_whose_answer_was_lost_is_repeated_and_doubles_nothing(
-    spool: Spool, schema: ClickHouse
+    spool: Spool, priced: ClickHouse
 ) -> None:
     for _ in range(3):
         body = request([call("openai", "gpt-4o", 10, 1)] * 5)
         spool.append("lost", "k", body, 5).result(LONG_S)
-    loader = Loader(spool, AnswerLost(schema), inserters=2)
+    loader = Loader(spool, AnswerLost(priced), inserters=2)
 
     loader.start()
 
     assert spool.wait_empty(LONG_S)
     loader.stop()
-    assert schema.rows("SELECT count() FROM spans WHERE tenant = 'lost'") == [(15,)]
+    assert priced.rows("SELECT count() FROM spans WHERE tenant = 'lost'") == [(15,)]
     for table in ("spend_hourly", "spend_minutely"):
-        assert schema.rows(f"SELECT sum(calls) FROM {table} WHERE tenant = 'lost'") == [(15,)]
-    (books,) = schema.rows("SELECT received, stored, imbalance FROM books WHERE tenant = 'lost'")
+        assert priced.rows(f"SELECT sum(calls) FROM {table} WHERE tenant = 'lost'") == [(15,)]
+    (books,) = priced.rows("SELECT received, stored, imbalance FROM books WHERE tenant = 'lost'")
     assert books == (15, 15, 0)
     assert loader.counts().retries >= 1
 
 
-def test_what_fails_in_a_view_or_a_table_behind_it_fails_the_insert(schema: ClickHouse) -> None:
+def test_what_fails_in_a_view_or_a_table_behind_it_fails_the_insert(
+    priced: ClickHouse, tenant: str
+) -> None:
     """Or the segment would be deleted, and its spans be gone without a word."""
     body = request([call("openai", "gpt-4o", 10, 1)] * 3)
-    content = header() + record(Envelope("acme", "k", 1, 1, 3, body))
-    schema.command("CREATE TABLE broken (x UInt8) ENGINE = MergeTree ORDER BY x")
-    schema.command("CREATE MATERIALIZED VIEW break TO broken AS SELECT throwIf(1) AS x FROM spans")
+    content = header() + record(Envelope(tenant, "k", 1, 1, 3, body))
+    priced.command("CREATE TABLE broken (x UInt8) ENGINE = MergeTree ORDER BY x")
+    priced.command("CREATE MATERIALIZED VIEW break TO broken AS SELECT throwIf(1) AS x FROM spans")
 
     with pytest.raises(StoreRefused, match="throwIf"):
-        schema.insert_segment(content, "a token")
+        priced.insert_segment(content, tenant)
 
-    schema.command("DROP VIEW break")
-    schema.insert_segment(content, "a token")
-    assert schema.rows("SELECT count() FROM spans") == [(3,)]
-    assert schema.rows("SELECT sum(calls) FROM spend_hourly") == [(3,)]
-    assert schema.rows("SELECT imbalance FROM books") == [(0,)]
+    priced.command("DROP VIEW break")
+    priced.command("DROP TABLE broken")
+    priced.insert_segment(content, tenant)
+    counts = ("count() FROM spans", "sum(calls) FROM spend_hourly", "sum(imbalance) FROM books")
+    found = [
+        priced.rows(f"SELECT {count} WHERE tenant = {{tenant:String}}", {"tenant": tenant})
+        for count in counts
+    ]
+    assert found == [[(3,)], [(3,)], [(0,)]]
 
 
 def test_spans_that_a_failing_roll_up_left_behind_are_not_stored_again(
-    spool: Spool, schema: ClickHouse
+    spool: Spool, priced: ClickHouse
 ) -> None:
     """It fails as what cannot be read does, for which requests are inserted one by one."""
     count = "SELECT count() FROM spans WHERE tenant = 'left'"
-    schema.command("CREATE TABLE unreadable (x UInt8) ENGINE = MergeTree ORDER BY x")
-    schema.command(
+    priced.command("CREATE TABLE unreadable (x UInt8) ENGINE = MergeTree ORDER BY x")
+    priced.command(
         "CREATE MATERIALIZED VIEW fail TO unreadable AS"
         " SELECT toUInt8(name) AS x FROM spans WHERE tenant = 'left'"
     )
     for _ in range(2):
         body = request([call("openai", "gpt-4o", 10, 1)] * 5)
         spool.append("left", "k", body, 5).result(LONG_S)
-    loader = Loader(spool, schema)
+    loader = Loader(spool, priced)
 
     loader.start()
     wait_until(lambda: loader.counts().retries >= 2)
-    stored_before = schema.rows(count)
-    schema.command("DROP VIEW fail")
+    stored_before = priced.rows(count)
+    priced.command("DROP VIEW fail")
+    priced.command("DROP TABLE unreadable")
 
     assert spool.wait_empty(LONG_S)
     loader.stop()
-    assert (stored_before, schema.rows(count)) == ([(10,)], [(10,)])
-    assert schema.rows("SELECT sum(calls) FROM spend_hourly WHERE tenant = 'left'") == [(10,)]
-    assert schema.rows("SELECT imbalance FROM books WHERE tenant = 'left'") == [(0,)]
+    assert (stored_before, priced.rows(count)) == ([(10,)], [(10,)])
+    assert priced.rows("SELECT sum(calls) FROM spend_hourly WHERE tenant = 'left'") == [(10,)]
+    assert priced.rows("SELECT imbalance FROM books WHERE tenant = 'left'") == [(0,)]
     assert loader.counts().refused_spans == 0

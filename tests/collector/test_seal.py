@@ -2,7 +2,13 @@
 
 import pytest
 
-from tollbook_collector.spool.seal import SEEN_WITHIN_S, SEGMENT_AGE_MAX_S, Seal
+from tollbook_collector.spool.seal import (
+    FULL_BYTES,
+    SEEN_WITHIN_S,
+    SEGMENT_AGE_MAX_S,
+    SEGMENT_BYTES_MAX,
+    Seal,
+)
 from tollbook_collector.spool.segment import Scan
 
 
@@ -74,3 +80,24 @@ def test_beside_two_inserts_a_third_is_begun_only_for_a_segment_that_is_full(
 
     assert seal.is_due(old) is due
     assert seal.is_due(full)
+
+
+@pytest.mark.parametrize(
+    ("size_bytes", "waiting", "due"),
+    [
+        (FULL_BYTES, 1, True),
+        (FULL_BYTES, 0, False),
+        (SEGMENT_BYTES_MAX - 1, 0, False),
+        (SEGMENT_BYTES_MAX, 0, True),
+    ],
+)
+def test_a_full_segment_grows_on_while_nobody_is_free_to_load_it(
+    size_bytes: int, waiting: int, due: bool
+) -> None:
+    seal = Seal(SEGMENT_BYTES_MAX, SEGMENT_AGE_MAX_S, lambda: 3 - waiting)
+    seal.loaders_waiting = waiting
+    seal.begin()
+
+    content = Scan(size_bytes, 0, requests=1, spans=1, sequence_last=1, received_first=1)
+
+    assert seal.is_due(content) is due

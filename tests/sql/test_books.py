@@ -4,11 +4,20 @@ import uuid
 from datetime import UTC, datetime
 from typing import Any
 
+import pytest
 from otlp_requests import Span, request
 
 from tollbook_collector.spool.segment import Envelope, header, record
 from tollbook_collector.store.books import Books
 from tollbook_collector.store.client import ClickHouse
+
+
+@pytest.fixture
+def balanced(migrated: ClickHouse) -> ClickHouse:
+    """A migrated database with nothing in its books, for what is over all tenants."""
+    for table in ("spans", "accounts"):
+        migrated.command("TRUNCATE TABLE {table:Identifier}", {"table": table})
+    return migrated
 
 
 def put(
@@ -41,14 +50,14 @@ def books(clickhouse: ClickHouse, tenant: str, columns: str) -> list[tuple[Any, 
 
 
 def test_what_a_client_lost_is_in_the_books_as_its_last_report_says(
-    schema: ClickHouse, tenant: str
+    migrated: ClickHouse, tenant: str
 ) -> None:
-    put(schema, tenant, [Span(), report(1, queue_full=3)])
-    put(schema, tenant, [report(2, queue_full=5, tag_cut=7)])
-    put(schema, tenant, [report(2, queue_full=5, tag_cut=7)])
-    put(schema, tenant, [report(1, backlog_full=2)], instance="process-2")
+    put(migrated, tenant, [Span(), report(1, queue_full=3)])
+    put(migrated, tenant, [report(2, queue_full=5, tag_cut=7)])
+    put(migrated, tenant, [report(2, queue_full=5, tag_cut=7)])
+    put(migrated, tenant, [report(1, backlog_full=2)], instance="process-2")
 
-    found = books(schema, tenant, "received, stored, imbalance, client_dropped, fates")
+    found = books(migrated, tenant, "received, stored, imbalance, client_dropped, fates")
 
     # 5 of the first process, whose reports are cumulative, and 2 of the second.
     assert [row[:4] for row in found] == [(5, 5, 0, 7)]
@@ -57,9 +66,9 @@ def test_what_a_client_lost_is_in_the_books_as_its_last_report_says(
     assert fates["client:tag_cut"] == 7
 
 
-def test_an_imbalance_is_a_fault_once_it_stays(schema: ClickHouse, tenant: str) -> None:
-    put(schema, tenant, [Span(), Span()], accepted=5)
-    checker = Books(lambda: schema)
+def test_an_imbalance_is_a_fault_once_it_stays(balanced: ClickHouse, tenant: str) -> None:
+    put(balanced, tenant, [Span(), Span()], accepted=5)
+    checker = Books(lambda: balanced)
 
     checker.check()
     first = checker.faults()
@@ -71,11 +80,11 @@ def test_an_imbalance_is_a_fault_once_it_stays(schema: ClickHouse, tenant: str) 
     assert checker.counts() == {"missing": 3, "too_many": 0}
 
 
-def test_an_imbalance_that_passes_is_none(schema: ClickHouse, tenant: str) -> None:
-    put(schema, tenant, [Span()], accepted=2)
-    checker = Books(lambda: schema)
+def test_an_imbalance_that_passes_is_none(balanced: ClickHouse, tenant: str) -> None:
+    put(balanced, tenant, [Span()], accepted=2)
+    checker = Books(lambda: balanced)
     checker.check()
-    put(schema, tenant, [Span(), Span()], accepted=1)
+    put(balanced, tenant, [Span(), Span()], accepted=1)
 
     checker.check()
     checker.check()

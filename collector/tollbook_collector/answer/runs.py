@@ -20,8 +20,6 @@ PAGE_RUNS: Final = 100
 PAGE_RUNS_MAX: Final = 1_000
 SKIP_MAX: Final = 100_000
 ORDERS: Final = ("cost", "time", "calls")
-# The day of the rows that are of no day.
-WHOLE_PERIOD: Final = date(1970, 1, 1)
 
 
 @dataclass(frozen=True)
@@ -150,22 +148,16 @@ def runs(
     return RunPage([Run(*row) for row in rows[:limit]], str(skip + limit) if more else "")
 
 
-def tasks(store: Answerer, tenant: str, period: Period) -> list[Task]:
-    """Return the agent tasks of a period, dearest first."""
-    rows = store.rows(sql.read("queries/runs_by_name"), period.parameters(tenant))
-    return [Task(*row) for row in rows]
-
-
 def agents(store: Answerer, tenant: str, period: Period) -> tuple[list[Task], list[AgentDay]]:
     """Return the agent tasks of a period, dearest first, and their days."""
     rows = store.rows(sql.read("queries/agents"), period.parameters(tenant))
-    known = [(day, Task(*task)) for day, *task in rows]
+    known = [(whole_period, day, Task(*task)) for whole_period, day, *task in rows]
     return (
-        [task for day, task in known if day == WHOLE_PERIOD],
+        [task for whole_period, _, task in known if whole_period],
         [
             AgentDay(day, task.run, task.runs, task.cost_usd)
-            for day, task in known
-            if day != WHOLE_PERIOD
+            for whole_period, day, task in known
+            if not whole_period
         ],
     )
 

@@ -9,7 +9,7 @@ from tollbook_collector.answer.collected import Collected
 from tollbook_collector.answer.pages.render import QUESTIONS_AT_ONCE, page
 from tollbook_collector.answer.pages.waterfall import waterfall
 from tollbook_collector.answer.questions import Period
-from tollbook_collector.answer.runs import run, runs, steps, tasks
+from tollbook_collector.answer.runs import agents, run, runs, steps
 from tollbook_collector.answer.tenant import Tenant
 
 # Fewer different calls than this share of all is shown as a doubt.
@@ -32,8 +32,8 @@ def add_runs(api: FastAPI, collector: Collected) -> None:
         period = Period.back(since)
         with ThreadPoolExecutor(QUESTIONS_AT_ONCE) as asking:
             listed = asking.submit(runs, collector.store, tenant, period, run, order, after)
-            by_task = asking.submit(tasks, collector.store, tenant, period)
-        found, by_name = listed.result(), by_task.result()
+            by_task = asking.submit(agents, collector.store, tenant, period)
+        found, (by_name, _) = listed.result(), by_task.result()
         return page(
             request,
             "runs",

@@ -1,6 +1,7 @@
--- One row for each agent task whose runs had their newest call in a period, its day 1970-01-01, and one for each day on which runs of it began: how many, and what one of them costs.
+-- One row for each agent task whose runs had their newest call in a period (whole_period 1, its day says nothing), and one for each day on which runs of it began: how many, and what one of them costs.
 -- Both in one question, as most of it is adding up the parts of each run. since, until: as in spend; limit: rows at most, tasks before days.
 SELECT
+    grouping(day_of_run) AS whole_period,
     day_of_run AS day,
     run,
     count() AS runs,
@@ -33,5 +34,5 @@ FROM
     HAVING last_call >= {since:DateTime('UTC')} AND last_call < {until:DateTime('UTC')}
 ) AS one
 GROUP BY GROUPING SETS ((run), (run, day_of_run))
-ORDER BY day, cost_usd DESC, runs DESC, run
+ORDER BY whole_period DESC, day, cost_usd DESC, runs DESC, run
 LIMIT {limit:UInt32}
