@@ -132,6 +132,14 @@ def gemini_answer() -> dict[str, Any]:
     }
 
 
+def gemini_stream() -> list[bytes]:
+    """Return the chunks of content, of which each says the usage so far."""
+    whole = gemini_answer()
+    said = {"content": {"role": "model", "parts": [{"text": "word "}]}}
+    chunks = [sse(None, {**whole, "candidates": [said]})] * (CHUNKS - 1)
+    return [*chunks, sse(None, {**whole, "candidates": [{**said, "finishReason": "STOP"}]})]
+
+
 def converse_answer() -> dict[str, Any]:
     """Return an answer of Bedrock's Converse."""
     return {
@@ -170,6 +178,8 @@ def answer_to(path: str, streamed: bool) -> tuple[bytes, list[bytes] | None]:
         return json.dumps(responses_answer()).encode(), responses_stream() if streamed else None
     if path.endswith("/embeddings"):
         return json.dumps(embeddings_answer()).encode(), None
+    if "streamGenerateContent" in path:
+        return b"", gemini_stream()
     if "generateContent" in path:
         return json.dumps(gemini_answer()).encode(), None
     return json.dumps(chat_answer()).encode(), list(chat_stream()) if streamed else None
@@ -259,6 +269,7 @@ def calls(metered: bool, loop: asyncio.AbstractEventLoop) -> dict[str, Call]:
         "anthropic message": lambda: claude.messages.create(**ask_claude),
         "anthropic stream of 50": lambda: list(claude.messages.create(**ask_claude, stream=True)),
         "google content": lazily(lambda: google(metered)),
+        "google stream of 50": lazily(lambda: google(metered, streamed=True)),
         "bedrock converse": lazily(lambda: bedrock(metered)),
     }
 
@@ -275,7 +286,7 @@ def lazily(make: Callable[[], Call]) -> Call:
     return call
 
 
-def google(metered: bool) -> Call:
+def google(metered: bool, streamed: bool = False) -> Call:
     """Return a function that asks Gemini."""
     import httpx
     from google import genai
@@ -284,8 +295,11 @@ def google(metered: bool) -> Call:
     options: Any = {"httpx_client": http, "retry_options": {"attempts": 1}}
     client = genai.Client(api_key="k", http_options=options)
     if not metered:
-        bare(client._api_client, "request", "_request_once")
-    return lambda: client.models.generate_content(model="gemini-2.5-flash", contents=WORDS)
+        bare(client._api_client, "request", "request_streamed", "_request_once")
+    ask: Any = {"model": "gemini-2.5-flash", "contents": WORDS}
+    if streamed:
+        return lambda: list(client.models.generate_content_stream(**ask))
+    return lambda: client.models.generate_content(**ask)
 
 
 def bedrock(metered: bool) -> Call:

@@ -239,6 +239,8 @@ class Delivery:
         if answer.retryable:
             self._postpone(answer, settings)
             return False
+        # First of all: who reads that they are settled must not find them waiting still.
+        self._pending, self._pending_spans = b"", 0
         if answer.delivered:
             refused = min(answer.rejected_spans, spans)
             self.delivered += spans - refused
@@ -254,7 +256,6 @@ class Delivery:
                 spans,
                 answer.said,
             )
-        self._pending, self._pending_spans = b"", 0
         if self._span_file is not None:
             self._span_file.settled(self._pending_kept)
             self._pending_kept = []

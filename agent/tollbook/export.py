@@ -11,8 +11,10 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from time import monotonic
 from typing import TYPE_CHECKING, Final, Protocol
+from urllib.parse import urlsplit
 
 from tollbook.settings import Settings
 from tollbook.tally import (
@@ -271,6 +273,8 @@ class Exporter:
 
     def _run(self) -> None:
         try:
+            if "gevent" in sys.modules:
+                self._look_up()
             while True:
                 if self.served is not None and not self.served.wait_s():
                     self.served.ask(self.settings)
@@ -284,6 +288,20 @@ class Exporter:
                     self._progress.notify_all()
         finally:
             self._running = False
+
+    def _look_up(self) -> None:
+        """Look the collector's name up, for which gevent starts a thread that it keeps.
+
+        From Python 3.12 on none can be started when the interpreter ends, as a worker does that
+        delivers its first calls then.
+        """
+        if self.settings.handed_over:
+            return
+        import socket
+
+        at = urlsplit(self.settings.traces_url)
+        with suppress(OSError, UnicodeError):
+            socket.getaddrinfo(at.hostname, at.port, type=socket.SOCK_STREAM)
 
     def _sleep(self) -> None:
         """Wait for something to do, and then for more of it, but for no flush."""

@@ -7,10 +7,8 @@ work. Whatever fails in here is counted and hidden: the caller gets what the lib
 import functools
 import os
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from contextvars import ContextVar
-from inspect import iscoroutinefunction
 from time import perf_counter_ns, time_ns
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, TypeVar
 
@@ -18,6 +16,7 @@ from tollbook.export import Exporter
 from tollbook.model_call import Usage
 from tollbook.parent import parent_of
 from tollbook.process import Process
+from tollbook.resent import RESENT
 from tollbook.scope import CURRENT
 from tollbook.tally import BODY_DROPPED, CONTENT_DROPPED, FAULT
 
@@ -33,10 +32,6 @@ STREAM_FACTS_MAX: Final = 64
 # Events at the end of a stream that are looked at where its facts are at its ends: the finish
 # reason may have chunks after it, as Azure's filters send some before the usage.
 LAST_EVENTS: Final = 8
-EVENT_BYTES: Final = 2048  # that a kept event takes, about
-# How often the call that is under way in this context was sent again: a library's own retries run
-# inside of its request method, and say so by `sent_again`.
-RESENT: Final[ContextVar[int]] = ContextVar("tollbook_resent", default=0)
 
 Result = TypeVar("Result")
 
@@ -125,7 +120,6 @@ class Observation:
         "exporter",
         "facts",
         "first_chunk_ns",
-        "first_event",
         "ids",
         "last_events",
         "parent",
@@ -148,9 +142,8 @@ class Observation:
         self.reservation: Reservation | None = None
         self.ids = os.urandom(TRACE_ID_BYTES + SPAN_ID_BYTES)
         self.facts: list[Facts] = []
-        # Of a stream that says all at its ends: its first event and its last ones, unread.
-        self.first_event: Any = None
-        self.last_events: deque[Any] | None = None
+        # Of a stream that says all at its ends: its last events, unread.
+        self.last_events: Sequence[Any] | None = None
         # Of a raw response: its bytes, their number, and what decodes them (None: nothing).
         self.body: list[bytes] | None = None
         self.body_bytes = 0
@@ -199,12 +192,12 @@ class Observation:
             self.exporter.open.discard(self)
             self.duration_ns = duration_ns
             self.error_type = error_type
+            if self.last_events is not None:
+                self._end_of_events(self.last_events)
             if self.reservation is not None:
                 self.reservation.settle(self)
             if self.content is not None:
                 self.body_bytes += self.content.size_bytes
-            if self.last_events is not None:
-                self.body_bytes += (1 + len(self.last_events)) * EVENT_BYTES
             self.exporter.put(self)
         except Exception:
             self.exporter.losses.count(FAULT)
@@ -218,39 +211,60 @@ class Observation:
     def see_first(self, event: Any) -> Callable[[Any], None]:
         """See the first event of a stream, and return what is to be called with each other one.
 
-        Where its facts are at its ends, that only keeps the last events, for the export thread.
+        Where its facts are at its ends, that only keeps the last events, until there are no more.
         """
+        see: Callable[[Any], None] = self.saw
         try:
             self.saw_first_chunk()
             asked, at_ends = self.asked, getattr(self.api, "says_at_ends", False)
             if at_ends and self.content is None and asked.choice_count in (None, 1):
                 last = deque[Any](maxlen=LAST_EVENTS)
-                see = last.append
-                if (counting := getattr(self.api, "counting", None)) is not None:
-                    see = counting(event, see, self.exporter.losses)
-                self.first_event, self.last_events = event, last
-                return see
+                keep = last.append
+                if (keeping := getattr(self.api, "keeping", None)) is not None:
+                    keep = keeping(keep, self.saw, self.exporter.losses)
+                self.last_events, see = last, keep
         except Exception:
             self.exporter.losses.count(FAULT)
         self.saw(event)
-        return self.saw
+        return see
 
-    def facts_of_events(self) -> list[Facts]:
-        """Return the facts of all events. Never raises; several threads may call it."""
-        last = self.last_events
-        if last is None:
-            return self.facts
-        found = [*self.facts]
+    def _end_of_events(self, events: Iterable[Any]) -> None:
+        """Read the last events of a stream, or leave that to the export thread if they are text.
+
+        Models are read at once, and only facts of them kept: each is many small objects, and where
+        those live on, the next ones are not made in memory that is in the caches, and the collector
+        of garbage has to look at them all, on the thread of the caller.
+        """
+        try:
+            self.last_events = kept = tuple(events)
+        except RuntimeError:  # the process ends, and another thread reads the stream on
+            self.last_events = kept = ()
+        if getattr(self.api, "keeps_text", False):
+            self.body_bytes += sum(map(len, kept))
+        else:
+            self.read_events()
+
+    def read_events(self) -> None:
+        """Read the last events of a stream that are kept, and forget them. Never raises."""
+        events, self.last_events = self.last_events, None
+        if events is None:
+            return
         facts_of = getattr(self.api, "event_again", self.api.event)
-        for event in (self.first_event, *last):
+        found: list[Facts] = []
+        has_usage = has_reason = False
+        for event in reversed(events):
             try:
-                facts = facts_of(event, not found)
+                facts = facts_of(event, False)
             except Exception:
                 self.exporter.losses.count(FAULT)
-            else:
-                if facts is not None:
-                    found.append(facts)
-        return found
+                continue
+            if facts is not None:
+                found.append(facts)
+                has_usage = has_usage or facts.usage is not None
+                has_reason = has_reason or bool(facts.finish_reasons)
+                if has_usage and has_reason:  # before that there are pieces of the answer
+                    break
+        self.facts.extend(reversed(found))
 
     def saw(self, event: Any) -> None:
         """Keep the facts of a stream's event. Never raises."""
@@ -271,11 +285,9 @@ class Observation:
     def drop_body(self) -> None:
         """Forget content and the raw body: the call is recorded without its usage.
 
-        Events that were kept unread are read now, and forgotten.
+        Events that were kept unread are read now.
         """
-        if self.last_events is not None:
-            self.facts, self.last_events = self.facts_of_events(), None
-            self.first_event = None
+        self.read_events()
         self.asked = self.asked._replace()  # read now, where its bytes were kept
         if self.content is not None:
             self.content = None
@@ -477,22 +489,3 @@ class Meter:
             # The call happened: without its usage it is still counted.
             observation.finish()
             return result
-
-
-def sent_again(again: Callable[..., Any]) -> Callable[..., Any]:
-    """Return what a library calls to send a call again, counted and otherwise `again`.
-
-    It stays a coroutine function where it is one, as what repeats it may look at that.
-    """
-
-    @functools.wraps(again)
-    def counted(*args: Any, **kwargs: Any) -> Any:
-        RESENT.set(RESENT.get() + 1)
-        return again(*args, **kwargs)
-
-    @functools.wraps(again)
-    async def counted_async(*args: Any, **kwargs: Any) -> Any:
-        RESENT.set(RESENT.get() + 1)
-        return await again(*args, **kwargs)
-
-    return counted_async if iscoroutinefunction(again) else counted

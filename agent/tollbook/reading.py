@@ -118,7 +118,8 @@ def read_request(asked: Asked) -> Request:
 
 def read_response(observation: Observation, where: Place) -> Response:
     """Return what came back, from the facts that were kept or from the raw body."""
-    facts, raw_is_whole = observation.facts_of_events(), True
+    observation.read_events()
+    facts, raw_is_whole = observation.facts, True
     if observation.body is not None:
         facts = [*facts, *facts_of_body(observation)]
         raw_is_whole = bool(facts)

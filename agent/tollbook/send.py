@@ -20,6 +20,8 @@ RETRY_AFTER_S_MAX: Final = 300.0  # a collector that asks for more is asked agai
 PARTIAL_SUCCESS: Final = 1
 REJECTED_SPANS: Final = 1
 UNSIGNED: Final = 2**64 - 1
+# Of a request; the last where the interpreter ends and a thread that is needed cannot be started.
+FAILURES: Final = (OSError, HTTPException, RuntimeError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,14 +61,14 @@ class Sender:
         reused = self._connection is not None and self._url == settings.traces_url
         try:
             return self._post(settings, body, timeout_s)
-        except (OSError, HTTPException) as error:
+        except FAILURES as error:
             self.close()
             if not reused or isinstance(error, TimeoutError):
                 return Answer(False, True, 0, None, f"{type(error).__name__}: {error}")
         # The collector may have closed a connection that was idle: once more on a new one.
         try:
             return self._post(settings, body, timeout_s)
-        except (OSError, HTTPException) as error:
+        except FAILURES as error:
             self.close()
             return Answer(False, True, 0, None, f"{type(error).__name__}: {error}")
 
@@ -74,7 +76,7 @@ class Sender:
         """Post JSON to where limits are, on a connection of its own; return status and content.
 
         Raises:
-            OSError, HTTPException: There was no answer.
+            OSError, HTTPException, RuntimeError: There was no answer.
         """
         headers = {"content-type": "application/json", **dict(settings.headers)}
         try:

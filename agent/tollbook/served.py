@@ -12,14 +12,13 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import ROUND_UP, Decimal, InvalidOperation
-from http.client import HTTPException
 from time import monotonic
 from typing import Any, Final
 
 from tollbook.budgets import ZERO, HeldSpending, Spending, plain
 from tollbook.guard import Attempt, Outcome, Refused
 from tollbook.scope import CURRENT
-from tollbook.send import Sender
+from tollbook.send import FAILURES, Sender
 from tollbook.settings import Settings
 from tollbook.tally import FAULT, LIMITS_UNREADABLE, Losses
 
@@ -207,7 +206,7 @@ class Served:
             switches = [_switch(one) for one in said["kills"][:LIMITS_MAX]]
         except ConnectionRefusedError:
             return
-        except (OSError, HTTPException):
+        except FAILURES:
             self._forget_leases(settings)
             return
         except (ValueError, KeyError, TypeError, AttributeError, InvalidOperation):

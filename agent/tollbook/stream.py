@@ -12,7 +12,8 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, 
 from types import AsyncGeneratorType
 from typing import Any, Final, cast
 
-from tollbook.meter import RESENT, Observation
+from tollbook.meter import Observation
+from tollbook.resent import RESENT
 from tollbook.tally import FAULT
 
 BODY_KINDS: Final = ("SyncByteStream", "AsyncByteStream")
@@ -169,12 +170,12 @@ class AsyncEventTap:
     Such a one may go on after an exception, which a generator around it could not.
     """
 
-    __slots__ = ("_first", "_source", "_watch")
+    __slots__ = ("_see", "_source", "_watch")
 
     def __init__(self, source: AsyncIterator[Any], watch: Watch) -> None:
         self._source = source
         self._watch = watch
-        self._first = True
+        self._see: Callable[[Any], None] | None = None
 
     def __aiter__(self) -> "AsyncEventTap":
         return self
@@ -192,10 +193,10 @@ class AsyncEventTap:
             raise
         finally:
             watch.reading = False
-        if self._first:
-            self._first = False
-            watch.observation.saw_first_chunk()
-        watch.observation.saw(event)
+        if self._see is None:
+            self._see = watch.observation.see_first(event)
+        else:
+            self._see(event)
         return event
 
     def __getattr__(self, name: str) -> Any:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 import tollbook
+from tollbook import meter
 from tollbook.process import PROCESS
 
 genai = pytest.importorskip("google.genai")
@@ -138,6 +139,51 @@ def test_of_a_stream_the_last_cumulative_usage_counts(
     (span,) = delivered()
     assert len(got) == 3
     assert_content(span, streamed=True)
+
+
+def test_of_a_long_stream_the_text_of_its_last_chunks_waits_for_the_export_thread(
+    client: Any, wire: Any, collector: Any
+) -> None:
+    exporter = PROCESS.exporter
+    assert exporter is not None
+    wire.events([*chunks()[:2]] * 10 + [answer()])
+
+    list(client.models.generate_content_stream(**ASK))
+    (waiting,) = exporter._queue
+
+    assert {type(event) for event in waiting.last_events} == {str}
+    assert waiting.body_bytes == sum(len(event) for event in waiting.last_events)
+    assert len(waiting.last_events) == meter.LAST_EVENTS
+
+
+@pytest.mark.parametrize("after", [1, 12])
+def test_searches_in_the_middle_of_a_stream_are_charged_and_later_usage_counts(
+    after: int, client: Any, wire: Any, delivered: Delivered
+) -> None:
+    grounded = answer({**USAGE, "candidatesTokenCount": 6}, None)
+    grounded["candidates"][0]["groundingMetadata"] = {"webSearchQueries": ["one", "two"]}
+    wire.events([*chunks()[:2] * 5, grounded, *[chunks()[1]] * after, answer()])
+
+    list(client.models.generate_content_stream(**ASK))
+
+    (span,) = delivered()
+    assert span.attributes["tollbook.usage.web_search_requests"] == 1
+    assert span.attributes["gen_ai.usage.output_tokens"] == 149 + 61
+    assert span.attributes["gen_ai.response.finish_reasons"] == ["STOP"]
+
+
+def test_a_picture_at_the_end_of_a_stream_is_not_kept_and_its_usage_counts(
+    client: Any, wire: Any, collector: Any, delivered: Delivered
+) -> None:
+    exporter = PROCESS.exporter
+    assert exporter is not None
+    wire.events([*chunks()[:2], answer(text="A" * 100_000)])
+
+    list(client.models.generate_content_stream(**ASK))
+    (waiting,) = exporter._queue
+
+    assert waiting.body_bytes < 10_000
+    assert_content(delivered()[0], streamed=True)
 
 
 async def test_an_async_stream_is_one_span(client: Any, wire: Any, delivered: Delivered) -> None:

@@ -305,6 +305,27 @@ def test_a_report_that_was_lost_is_made_up_for_by_the_next(
     assert report.attributes["tollbook.report.ended"] == flushed.delivered + flushed.dropped
 
 
+def test_spans_that_were_refused_wait_no_more_when_that_is_told(
+    openai_client: openai.OpenAI, collector: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The end of the process reports losses where nothing waits, and does not wait for the log line.
+    waiting: list[int] = []
+    exporter = PROCESS.exporter
+    assert exporter is not None
+
+    def told(*_: object) -> None:
+        assert exporter._delivery is not None
+        waiting.append(exporter._delivery.waiting())
+
+    monkeypatch.setattr(deliver, "warn", told)
+    collector.statuses = [(400, {})]
+
+    openai_client.chat.completions.create(**CHAT)
+    tollbook.flush(60)
+
+    assert waiting == [0]
+
+
 def test_what_was_lost_last_is_reported_at_the_end_of_the_process(
     run_python: Any, collector: Any
 ) -> None:

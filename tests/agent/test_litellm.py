@@ -183,6 +183,31 @@ def test_gemini_is_one_span(wire: Any, delivered: Delivered) -> None:
     assert span.attributes["gen_ai.usage.output_tokens"] == 13 + 17
 
 
+def test_a_stream_of_gemini_is_one_span(wire: Any, delivered: Delivered) -> None:
+    def chunk(tokens: int, reason: str | None) -> dict[str, Any]:
+        candidate = {"content": {"role": "model", "parts": [{"text": SECRET}]}}
+        usage = {"promptTokenCount": 11, "candidatesTokenCount": tokens}
+        more = {"finishReason": reason} if reason else {}
+        return {"candidates": [candidate | more], "usageMetadata": usage}
+
+    wire.events([chunk(5, None), chunk(13, "STOP")])
+
+    stream = litellm.completion(
+        "gemini/gemini-2.5-flash",
+        MESSAGES,
+        api_base=f"{wire.url}/v1beta/models/gemini-2.5-flash",
+        api_key="k",
+        stream=True,
+    )
+    list(stream)
+
+    (span,) = delivered()
+    assert span.attributes["gen_ai.request.stream"] is True
+    assert span.attributes["gen_ai.request.model"] == "gemini-2.5-flash"
+    assert span.attributes["gen_ai.usage.output_tokens"] == 13
+    assert span.attributes["gen_ai.response.finish_reasons"] == ["STOP"]
+
+
 def test_a_stream_of_its_own_that_ends_early_says_that_it_is_not_all(
     wire: Any, delivered: Delivered
 ) -> None:

@@ -15,9 +15,10 @@ from typing import Any, Final
 from tollbook.clients.field import field, latest, token_count
 from tollbook.clients.http_response import settle_response
 from tollbook.export import Exporter
-from tollbook.meter import RESENT, Asked, Facts, Meter, Observation
+from tollbook.meter import Asked, Facts, Meter, Observation
 from tollbook.model_call import Usage
 from tollbook.process import Process
+from tollbook.resent import RESENT
 
 END_EVENTS: Final = frozenset({"message-end", "stream-end"})
 

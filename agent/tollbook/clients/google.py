@@ -1,7 +1,7 @@
 """The Google Gen AI library: content and embeddings, of the Gemini API and of Vertex AI."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType, ModuleType
 from typing import Any, Final
@@ -15,10 +15,12 @@ from tollbook.clients.field import (
     token_count,
 )
 from tollbook.export import Exporter
-from tollbook.meter import RESENT, Asked, Facts, Meter, Observation, sent_again
+from tollbook.meter import Asked, Facts, Meter, Observation
 from tollbook.model_call import Usage
 from tollbook.process import Process
-from tollbook.stream import AsyncEventTap, Watch, tapped_when_read
+from tollbook.resent import RESENT, sent_again
+from tollbook.stream import Watch, tap_of, tapped_when_read
+from tollbook.tally import FAULT, Losses
 
 # What Vertex calls the ways that it serves a call, and the service tiers that they are.
 TIERS: Final = MappingProxyType(
@@ -29,6 +31,9 @@ TIERS: Final = MappingProxyType(
     }
 )
 
+CHUNK_CHARS_MAX: Final = 2**16  # of a chunk that waits for the export thread
+SEARCHED: Final = '"groundingMetadata"'
+
 
 @dataclass(frozen=True)
 class Content:
@@ -38,6 +43,8 @@ class Content:
     operation: str = "generate_content"
     api_type: str | None = None
     complete_at_end: bool = True
+    says_at_ends: bool = True
+    keeps_text: bool = True
 
     def asked(self, body: Mapping[str, Any]) -> Asked:
         """Return the plain values of a request body."""
@@ -72,11 +79,34 @@ class Content:
         )
 
     def event(self, event: Any, first: bool) -> Facts | None:
-        """Return the facts of a chunk: the first one, or one that says a usage."""
-        text = event.body
+        """Return the facts of a chunk: the library's, its text, what that says, or its facts."""
+        if type(event) is Facts:
+            return event
+        if type(event) is dict:
+            return self.answer(event)
+        text = event if type(event) is str else event.body
         if not first and '"usageMetadata"' not in text and '"finishReason"' not in text:
             return None
         return self.answer(json.loads(text))
+
+    def keeping(
+        self, keep: Callable[[Any], None], read: Callable[[Any], None], losses: Losses
+    ) -> Callable[[Any], None]:
+        """Return what keeps the text of a chunk, and only the facts of one with a picture.
+
+        The searches that ground an answer need not be in one of its last chunks: they are read.
+        """
+
+        def see(chunk: Any) -> None:
+            try:
+                text = chunk.body
+                if SEARCHED in text:
+                    read(text)
+                keep(text if len(text) <= CHUNK_CHARS_MAX else self.event(text, False) or Facts())
+            except Exception:
+                losses.count(FAULT)
+
+        return see
 
     def usage(self, usages: Sequence[Any], provider: str) -> Usage:
         """Return the tokens, with totals made inclusive.
@@ -250,7 +280,7 @@ class GoogleLibrary:
         kind = type(result)  # a model of pydantic is slow to say that it lacks something
         if hasattr(kind, "__anext__"):
             observation.streamed = True
-            return AsyncEventTap(result, Watch(observation))
+            return tap_of(result, Watch(observation))
         if hasattr(kind, "__next__"):
             return tapped_when_read(result, observation)
         text, api = result.body, observation.api

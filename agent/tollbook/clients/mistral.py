@@ -10,9 +10,10 @@ from tollbook.clients.completions import Completions
 from tollbook.clients.field import field, latest, token_count
 from tollbook.clients.http_response import arguments_with_model, observation_of, settle_response
 from tollbook.export import Exporter
-from tollbook.meter import RESENT, Api, Asked, Facts, Meter, Observation, sent_again
+from tollbook.meter import Api, Asked, Facts, Meter, Observation
 from tollbook.model_call import Usage
 from tollbook.process import Process
+from tollbook.resent import RESENT, sent_again
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,9 @@ from tollbook.clients.http_response import http_response, settle_response
 from tollbook.clients.results import settle_deferred
 from tollbook.clients.stream_usage import HiddenAsync, Injected, hidden, with_usage
 from tollbook.export import Exporter
-from tollbook.meter import Api, Library, Meter, Observation, sent_again
+from tollbook.meter import Api, Library, Meter, Observation
 from tollbook.process import Process
+from tollbook.resent import sent_again
 from tollbook.stream import tap_events, tap_events_async
 
 TYPES_MAX: Final = 256  # types of clients and of results that are remembered

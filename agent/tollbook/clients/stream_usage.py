@@ -76,10 +76,10 @@ class Estimated:
         """Return what the interface reads of an event whose text is counted."""
         return self._api.event(event, first)
 
-    def counting(
-        self, first: Any, keep: Callable[[Any], None], losses: Losses
+    def keeping(
+        self, keep: Callable[[Any], None], _: Callable[[Any], None], losses: Losses
     ) -> Callable[[Any], None]:
-        """Count a stream's first event; return what counts another one and keeps it."""
+        """Return what counts an event and keeps it."""
 
         def see(event: Any) -> None:
             try:
@@ -88,7 +88,6 @@ class Estimated:
                 losses.count(FAULT)
             keep(event)
 
-        self._count_usual(first)
         return see
 
     def _count_usual(self, event: Any) -> None:
