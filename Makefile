@@ -64,6 +64,9 @@ $(FUZZ)/bin/python: | $(STAMP)
 	@$(BIN)/python -c "import site; print('import site; site.addsitedir(%r)' % site.getsitepackages()[0])" \
 		> "$$($(FUZZ)/bin/python -c 'import site; print(site.getsitepackages()[0])')/tollbook.pth"
 
+held: $(STAMP)  ## how long others wait while bombs, large JSON and 100,000 spans are sent
+	@$(BIN)/python benchmarks/held.py $(ARGS)
+
 fuzz: $(FUZZ)/bin/python  ## mutate requests and segments for ten minutes each (ARGS="--seconds 60")
 	@cd tests/fuzz && PYTHONPATH=.. ../../$(FUZZ)/bin/python spool.py --corpus ../../.fuzz $(ARGS)
 	@cd tests/fuzz && PYTHONPATH=.. ../../$(FUZZ)/bin/python door.py --corpus ../../.fuzz $(ARGS)
@@ -124,4 +127,4 @@ wheel: $(STAMP)  ## build the sdist and the wheel into dist/
 clean:
 	@rm -rf .venv .venv-focus .venv-deploy .venv-site .site dist .pytest_cache .mypy_cache .ruff_cache
 
-.PHONY: instructions bench-collectors bench-copy settings sdk-reference release site deploy deploy-check bench-prices focus-validator help setup demo test test-clients check bench crash soak fuzz fuzz-sql hostile schema docs rates wheel clean
+.PHONY: instructions bench-collectors bench-copy settings sdk-reference release site deploy deploy-check bench-prices focus-validator help setup demo test test-clients check bench crash soak held fuzz fuzz-sql hostile schema docs rates wheel clean

@@ -12,11 +12,11 @@ import argparse
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from pathlib import Path
 
 from corpus import Endless
+from looks import Looks, told
 from running import Running, cpu_seconds, start
 from soak import Load, drain
 
@@ -26,42 +26,10 @@ DISTINCT_REQUESTS = 100
 STEADY_REQUESTS = 1_200
 STEADY_S = 10.0
 STEADY_SHARE = 0.5
-QUERYABLE_WITHIN_S = 30.0
 # All but what the collector sends to itself.
 SENT = "tenant != '_canary'"
 # What Phoenix 20.26.1 on SQLite made queryable of such a corpus on two cores.
 PHOENIX_SPANS_PER_S = 148
-
-
-class LooksForRows:
-    """Notes, while it runs, how long after its answer each step of the count of rows came.
-
-    Args:
-        running: The collector.
-        load: What is sent to it.
-    """
-
-    def __init__(self, running: Running, load: Load) -> None:
-        self._running = running
-        self._load = load
-        self._going = True
-        self._thread = threading.Thread(target=self._run)
-        self.delays_s: list[float] = []
-        self._thread.start()
-
-    def stop(self) -> None:
-        """End, once what was acknowledged so far is there."""
-        self._going = False
-        self._thread.join()
-
-    def _run(self) -> None:
-        while self._going:
-            acknowledged, at = self._load.acknowledged, time.monotonic()
-            while stored(self._running) < acknowledged:
-                if time.monotonic() - at > QUERYABLE_WITHIN_S:
-                    break
-                time.sleep(0.02)
-            self.delays_s.append(time.monotonic() - at)
 
 
 def stored(running: Running) -> int:
@@ -116,14 +84,10 @@ def full_load(running: Running, load: Load, options: argparse.Namespace) -> floa
 
 def steady(running: Running, load: Load, rate: float) -> None:
     """Send at a rate and print how long spans take from their answer to a row."""
-    looks = LooksForRows(running, load)
+    looks = Looks(running, load)
     load.run(STEADY_S, rate)
-    looks.stop()
-    delays = sorted(looks.delays_s)
-    print(
-        f"queryable after        {delays[len(delays) // 2]:>10.2f} s / "
-        f"{delays[int(len(delays) * 0.99)]:.2f} s, p50 / p99 at {rate:,.0f} spans/s"
-    )
+    delays = told(looks.stop())
+    print(f"queryable after        {delays}, p50 / p95 / p99 / longest at {rate:,.0f} spans/s")
 
 
 def main() -> None:

@@ -235,7 +235,8 @@ def addresses(client: TestClient) -> list[str]:
     one = client.get("/v1/calls?limit=1").json()["rows"][0]
     paths += ["/?since=30d", "/explore?since=30d&by=team&then=model", "/calls?order=cost&since=7d"]
     paths += ["/models?since=30d", f"/calls/{one['trace']}/{one['span']}"]
-    paths += [f"/v1/traces/{one['trace']}", "/v1/spend?by=day,model,team&since=30d"]
+    paths += [f"/v1/traces/{one['trace']}", f"/v1/traces/{one['trace']}/cost"]
+    paths += ["/v1/spend?by=day,model,team&since=30d"]
     return paths
 
 

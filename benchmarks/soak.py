@@ -21,6 +21,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from corpus import Endless
+from looks import Looks, told
 from running import Running, open_files, resident_bytes, start
 
 DISTINCT_REQUESTS = 60
@@ -208,6 +209,7 @@ def soak(running: Running, load: Load, rate: float, seconds: float) -> int:
     print(f"sending {rate:,.0f} spans/s for {seconds:.0f} s")
     print("    at    acknowledged  collector    store  files  parts      p50      p99     lag")
     began = time.monotonic()
+    looks = Looks(running, load)
     sending = threading.Thread(target=load.run, args=(seconds, rate))
     sending.start()
     samples: list[Sample] = []
@@ -221,6 +223,7 @@ def soak(running: Running, load: Load, rate: float, seconds: float) -> int:
             flush=True,
         )
     load.end()
+    print(f"queryable after {told(looks.stop())}, p50 / p95 / p99 / longest")
     drain(running)
     stored = int(running.health()["store"]["spans"])
     found = verdicts(samples)

@@ -38,6 +38,7 @@ STEPS: dict[str, tuple[str, ...]] = {
     "spend": ("roll_up_hours", "roll_up_minutes"),
     "series": ("roll_up_series_minutes", "roll_up_series_hours", "roll_up_entities"),
     "behaviour, runs": ("roll_up_behaviour", "roll_up_runs"),
+    "traces": ("roll_up_traces",),
     "books": ("account_traces", "report_client_losses"),
 }
 # Up to this step what is priced goes nowhere; its own cost is not that of writing the rows.

@@ -139,7 +139,7 @@ class Collector:
         holder, shared = f"{socket.gethostname()} {self._run_id[:8]}", bool(settings.clickhouse_url)
         self._lease = Lease(self._store, DUTIES, holder, shared)
         self._books = Books(self._store)
-        self._balance = Balance(self._store)
+        self._balance = Balance(self._unhurried)
         self._cardinality = Cardinality(self._store, lambda: self.policy.section(Caps))
         self.canary = Canary(self._store, self.keyring.canary_token, self._is_waiting)
         self._policy_file = PolicyFile(settings.policy, SECTIONS)
@@ -366,7 +366,7 @@ class Collector:
 
         True at the end of one: of several collectors at a store, the one with the lease does it.
         """
-        finder = Finder(self._store, lambda: self.policy.section(DetectSection), Findings)
+        finder = Finder(self._unhurried, lambda: self.policy.section(DetectSection), Findings)
         budgets = BudgetWatch(self._store, self._budgets)
         notice = Notice(self._store, self.incidents, self._troubles)
         return [
@@ -383,7 +383,7 @@ class Collector:
             Duty(
                 "count unpriced",
                 COUNT_EVERY_S,
-                lambda: self._unpriced.count(self._store()),
+                lambda: self._unpriced.count(self._unhurried()),
                 patient=True,
             ),
             Duty("watch budgets", WATCH_BUDGETS_S, budgets.watch, True),
@@ -391,11 +391,21 @@ class Collector:
             Duty("plan alerts", PLAN_S, Plan(self._store, self._routes).plan, True),
             Duty("write audit", WRITE_S, self.audit.write),
             Duty("deliver alerts", DELIVER_S, self.alerts.deliver, True),
-            Duty("find copies", COPIES_EVERY_S, Copies(self._store).search, True, patient=True),
+            Duty("find copies", COPIES_EVERY_S, Copies(self._unhurried).search, True, patient=True),
             Duty(
-                "book late charges", LATE_EVERY_S, LateCharges(self._store).book, True, patient=True
+                "book late charges",
+                LATE_EVERY_S,
+                LateCharges(self._unhurried).book,
+                True,
+                patient=True,
             ),
-            Duty("search savings", SEARCH_EVERY_S, Savings(self._store).search, True, patient=True),
+            Duty(
+                "search savings",
+                SEARCH_EVERY_S,
+                Savings(self._unhurried).search,
+                True,
+                patient=True,
+            ),
         ]
 
     def share_keys(self) -> None:
@@ -418,6 +428,10 @@ class Collector:
         if self._opened is None:
             raise StoreUnavailable("the store is not opened yet")
         return self._opened.clickhouse
+
+    def _unhurried(self) -> ClickHouse:
+        """Return the store for what nobody waits for; raises as `_store` does."""
+        return self._store().unhurried()
 
     def _begin_prices(self, clickhouse: ClickHouse) -> None:
         try:

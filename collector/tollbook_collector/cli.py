@@ -182,7 +182,13 @@ def up(
 @app.command()
 def demo(
     calls: Annotated[int, typer.Option(min=1, max=28_185, help="Calls to replay.")] = 2_000,
-    leave: Annotated[bool, typer.Option("--exit", help="End when done; JSON comes last.")] = False,
+    leave: Annotated[
+        bool,
+        typer.Option(
+            "--exit",
+            help="End when done and keep nothing, wherever --data is. JSON comes last.",
+        ),
+    ] = False,
     data: Data = None,
     otlp_http: OtlpHttp = None,
     otlp_grpc: OtlpGrpc = None,

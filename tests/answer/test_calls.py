@@ -10,11 +10,14 @@ from conftest import Insert
 from fastapi.testclient import TestClient
 from otlp_requests import Span, call
 
+from tollbook_collector.answer.trace_cost import ASK_AGAIN_S, TraceCost, TraceCosts
 from tollbook_collector.money.copies import search
+from tollbook_collector.store import sql
 from tollbook_collector.store.client import ClickHouse
 
 NOW = datetime.now(UTC) - timedelta(minutes=10)
 TRACE = bytes(range(16))
+SPANS = (b"original", b"the copy")
 
 
 def listed(api: TestClient, **parameters: Any) -> list[dict[str, Any]]:
@@ -175,6 +178,71 @@ def test_a_copy_of_a_call_costs_nothing_wherever_it_is_shown(
     assert (alone["cost_usd"], alone["dedup_of"]) == (None, original["span"])
     assert (model["calls"], Decimal(model["cost_usd"])) == (1, Decimal("0.00027"))
     assert [span["cost_usd"] for span in spans] == [original["cost_usd"], None]
+    assert api.get(f"/v1/traces/{TRACE.hex()}/cost").json() == {
+        "spans": 2,
+        "calls": 1,
+        "unpriced_calls": 0,
+        "cost_usd": "0.00027",
+    }
+
+
+def test_the_cost_of_a_trace_is_that_of_its_calls_to_the_last_digit(
+    api: TestClient, priced: ClickHouse, insert: Insert, tenant: str
+) -> None:
+    def part(number: int, span: Span, hours: int = 0) -> Span:
+        at = NOW - timedelta(hours=hours)
+        return replace(span, at=at, trace_id=TRACE, span_id=number.to_bytes(8, "big"))
+
+    agent = Span(name="invoke_agent")
+    insert(priced, [part(1, agent), part(2, call("openai", "gpt-5-mini", 1000, 10))])
+    insert(
+        priced,
+        [part(3, call("openai", "gpt-5-mini", 1, 1), hours=30)],
+        resource={"service.name": "b"},
+    )
+    insert(priced, [part(4, call("openai", "of-nobody", 5, 5)), call("openai", "gpt-5-mini", 9, 9)])
+
+    found = api.get(f"/v1/traces/{TRACE.hex()}/cost").json()
+
+    viewed = priced.rows(
+        "SELECT count(), sum(cost_usd) FROM calls"
+        " WHERE tenant = {tenant:String} AND trace_id = {trace:String} AND billable",
+        {"tenant": tenant, "trace": TRACE.hex()},
+    )
+    # USD for a million tokens: 0.25 input, 2 output; (1000 + 1) * 0.00000025 + 11 * 0.000002
+    assert found == {"spans": 4, "calls": 3, "unpriced_calls": 1, "cost_usd": "0.00027225"}
+    assert viewed == [(3, Decimal("0.00027225"))]
+
+
+def test_spans_of_before_there_were_parts_of_traces_are_asked_themselves(
+    priced: ClickHouse, insert: Insert, tenant: str
+) -> None:
+    copied = call("openai", "gpt-5-mini", 1000, 10, NOW, gen_ai__response__id="resp-" + "6" * 24)
+    sent = [replace(copied, span_id=span, trace_id=TRACE, scope=span.decode()) for span in SPANS]
+    insert(priced, [*sent, replace(call("openai", "of-nobody", 1, 1, NOW), trace_id=TRACE)])
+    search(priced)
+    asked: list[str] = []
+
+    class OfBefore:
+        """The store, but that it has spans of before."""
+
+        def rows(self, statement: str, parameters: Any = None) -> Any:
+            asked.append(statement)
+            old = statement == sql.read("queries/traces_added_up")
+            return [(0,)] if old else priced.rows(statement, parameters)
+
+    seconds = [0.0]
+    costs = TraceCosts(lambda: OfBefore(), lambda: seconds[0])  # type: ignore[arg-type, return-value]
+    of_old = costs.of(tenant, TRACE.hex())
+    costs.of(tenant, TRACE.hex())
+    seconds[0] = ASK_AGAIN_S
+    costs.of(tenant, TRACE.hex())
+    of_new = TraceCosts(lambda: priced).of(tenant, TRACE.hex())
+
+    # Of three spans two are calls that count: 1000 * 0.00000025 + 10 * 0.000002, and one unpriced.
+    assert of_old == of_new == TraceCost(3, 2, 1, Decimal("0.00027"))
+    assert asked.count(sql.read("queries/trace_cost_of_old")) == 3
+    assert asked.count(sql.read("queries/traces_added_up")) == 2
 
 
 @pytest.mark.parametrize(
@@ -190,6 +258,8 @@ def test_a_copy_of_a_call_costs_nothing_wherever_it_is_shown(
         (f"/v1/calls/{'0' * 32}/12", 400, "16 hexadecimal digits"),
         (f"/v1/calls/{'0' * 32}/{'1' * 16}", 404, "there is no call"),
         (f"/v1/traces/{'1' * 32}", 404, "there is no trace"),
+        (f"/v1/traces/{'1' * 32}/cost", 404, "there is no trace"),
+        ("/v1/traces/xyz/cost", 400, "32 hexadecimal digits"),
     ],
 )
 def test_a_wrong_question_gets_the_value_and_what_it_may_be(

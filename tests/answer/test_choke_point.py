@@ -17,9 +17,10 @@ ASKING = ("rows", "formatted", "streamed", "command")
 CHOKE_POINT = "user_sql.py"
 CHOSEN = {"focus.py": "export.statement"}
 # What has no tenant: how many spans there are, for /health; names of tables and columns; the prices
-# that are everybody's; the end of a statement, whose name has its tenant in it.
+# that are everybody's; the end of a statement, whose name has its tenant in it; whether the store
+# has spans of an older version.
 OF_ALL_TENANTS = {"columns", "database_name", "health", "kill_statements", "rate_card"}
-OF_ALL_TENANTS |= {"tenant_tables"}
+OF_ALL_TENANTS |= {"tenant_tables", "traces_added_up"}
 MODULES = sorted(ROOM.rglob("*.py"))
 
 

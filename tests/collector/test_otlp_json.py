@@ -132,6 +132,13 @@ def test_more_objects_than_a_request_may_have_are_refused_before_they_are_made()
         to_protobuf(TRACES, b"[" + b"{}," * 3_000_000 + b"{}]")
 
 
+def test_a_key_that_is_there_twice_among_very_many_is_found_in_one_pass() -> None:
+    names = ", ".join(f'"{number}": 1' for number in range(300_000))
+
+    with pytest.raises(NotOtlpJson, match="the key '299999' is there twice"):
+        to_protobuf(TRACES, f'{{{names}, "299999": 2}}'.encode())
+
+
 @pytest.mark.parametrize("signal", [LOGS, METRICS])
 def test_logs_and_metrics_follow_the_same_mapping(signal: Any) -> None:
     field = signal.request.DESCRIPTOR.fields[0].json_name

@@ -24,3 +24,12 @@ def test_the_threads_of_an_insert_and_its_views_yield_to_those_of_a_question(
     finally:
         priced.command("DROP VIEW say_nice SYNC")
         priced.command("DROP TABLE said SYNC")
+
+
+def test_what_nobody_waits_for_yields_to_inserts_too(priced: ClickHouse) -> None:
+    said = "SELECT getSetting('os_threads_nice_value_query')"
+
+    unhurried = priced.unhurried()
+
+    assert unhurried.rows(said)[0][0] > INSERT_NICE
+    assert priced.rows(said) == [(0,)]

@@ -50,6 +50,7 @@ from tollbook_collector.answer.series import add_series
 from tollbook_collector.answer.sessions import add_sessions
 from tollbook_collector.answer.tenant import AnalystTenant, Reader, Tenant, is_browsing, may_read
 from tollbook_collector.answer.top import add_top
+from tollbook_collector.answer.trace_cost import add_trace_cost
 from tollbook_collector.answer.user_sql import SqlIsOff, UserSql
 from tollbook_collector.answer.views import add_views
 from tollbook_collector.store.client import StoreRefused, StoreUnavailable
@@ -79,6 +80,7 @@ def create_api(collector: Collected) -> FastAPI:
     add_drift(api, collector)
     add_series(api, collector)
     add_calls(api, collector)
+    add_trace_cost(api, collector)
     add_top(api, collector)
     add_sessions(api, collector)
     add_runs(api, collector)

@@ -162,7 +162,7 @@ def call(store: Answerer, tenant: str, trace: str, span: str) -> dict[str, Any] 
         WrongQuestion: The ids are not hexadecimal digits of the right number.
         StoreUnavailable, StoreRefused: The store did not answer.
     """
-    _check_ids(trace, span)
+    check_ids(trace, span)
     parameters = {"tenant": tenant, "trace": trace, "span": span}
     row = store.formatted(sql.read("queries/call"), "JSONEachRow", parameters, EXACT_JSON)
     return dict(json.loads(row)) if row.strip() else None
@@ -175,7 +175,7 @@ def trace(store: Answerer, tenant: str, trace_id: str) -> list[TraceSpan]:
         WrongQuestion: The id is not 32 hexadecimal digits.
         StoreUnavailable, StoreRefused: The store did not answer.
     """
-    _check_ids(trace_id)
+    check_ids(trace_id)
     parameters = {"tenant": tenant, "trace": trace_id, "limit": TRACE_SPANS_MAX}
     rows = store.rows(sql.read("queries/trace"), parameters)
     return as_tree([TraceSpan(*row) for row in rows])
@@ -253,7 +253,12 @@ def _cursor(wanted: Wanted) -> tuple[int, str, int]:
     return 0, "", int(wanted.after)
 
 
-def _check_ids(trace_id: str, span_id: str = "0" * 16) -> None:
+def check_ids(trace_id: str, span_id: str = "0" * 16) -> None:
+    """Refuse what is not the id of a trace and of a span.
+
+    Raises:
+        WrongQuestion: They are not hexadecimal digits of the right number.
+    """
     if not TRACE.fullmatch(trace_id):
         raise WrongQuestion(f"{trace_id!r} is not the id of a trace: 32 hexadecimal digits")
     if not SPAN.fullmatch(span_id):

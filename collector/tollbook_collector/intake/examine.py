@@ -20,9 +20,11 @@ from google.protobuf.message import DecodeError
 from tollbook_collector.intake.decompress import TooLarge
 from tollbook_collector.intake.merge import merged
 from tollbook_collector.intake.reshape import Shapes, reshaped
+from tollbook_collector.intake.rewrite import rewritten, scopes
 from tollbook_collector.intake.signals import LOGS, METRICS, TRACES, Signal
 from tollbook_collector.intake.wire import (
     FIELD_BYTES_MAX,
+    ITEM_LEVEL,
     ITEMS_MAX,
     PIECE_BYTES_MAX,
     Malformed,
@@ -75,10 +77,9 @@ def examine(signal: Signal, request: bytes) -> Examined:
         TooLarge: It has more in it than a request may.
     """
     trimmed_fields = 0
-    found = [Piece(0, 0, len(request))]
     try:
+        found = _cut(request)
         if len(request) > PIECE_BYTES_MAX:
-            found = list(pieces(request))
             if signal is METRICS:
                 _refuse_long_metric(found)
             elif longest(found) > FIELD_BYTES_MAX:
@@ -206,30 +207,38 @@ def _count_points(metric: Any) -> int:
     return len(getattr(metric, kind).data_points) if kind else 0
 
 
+def _cut(request: bytes) -> list[Piece]:
+    if len(request) <= PIECE_BYTES_MAX:
+        return [Piece(0, 0, len(request))]
+    return list(pieces(request))
+
+
 def _without_bad_items(signal: Signal, request: bytes, items: int, trimmed_fields: int) -> Examined:
     other = _meant_for(signal, request)
     if other is not None:
         raise Undecodable(f"these are {other.name}, which go to {other.path}")
     if signal is not TRACES:
         return Examined(request, items, trimmed_fields=trimmed_fields)
-    message = signal.request.FromString(request)
     rejected: Counter[str] = Counter()
-    for resource_spans in message.resource_spans:
-        for scope_spans in resource_spans.scope_spans:
-            reasons = [_wrong_with(span) for span in scope_spans.spans]
-            if any(reasons):
-                rejected.update(filter(None, reasons))
-                kept = [
-                    span
-                    for span, reason in zip(scope_spans.spans, reasons, strict=True)
-                    if not reason
-                ]
+
+    def is_kept(span: Any) -> bool:
+        reason = _wrong_with(span)
+        if reason:
+            rejected[reason] += 1
+        return not reason
+
+    def leave_out(level: int, message: Any) -> bool:
+        if level == ITEM_LEVEL:
+            return is_kept(message)
+        for scope_spans in scopes(level, message):
+            kept = list(filter(is_kept, scope_spans.spans))
+            if len(kept) < len(scope_spans.spans):
                 del scope_spans.spans[:]
                 scope_spans.spans.extend(kept)
-    if not rejected:
-        return Examined(request, items, trimmed_fields=trimmed_fields)
-    count = items - rejected.total()
-    return Examined(message.SerializeToString(), count, dict(rejected), trimmed_fields)
+        return True
+
+    request = rewritten(request, leave_out)
+    return Examined(request, items - rejected.total(), dict(rejected), trimmed_fields)
 
 
 def _wrong_with(span: Any) -> str:
@@ -242,26 +251,39 @@ def _wrong_with(span: Any) -> str:
 
 def _undecodable(signal: Signal, request: bytes, error: Exception) -> Undecodable:
     name = signal.request.DESCRIPTOR.name
+    # Of a larger one it would cost more than a moment to find out.
+    small = len(request) <= PIECE_BYTES_MAX
+    other = _meant_for(signal, request) if small else None
+    if other is not None and other is not signal:
+        return Undecodable(f"these are {other.name}, which go to {other.path}")
     return Undecodable(f"the body of {len(request)} B is not an {name} of OTLP: {error}")
 
 
 def _meant_for(signal: Signal, request: bytes) -> Signal | None:
     """Return the signal that a request of nothing but nonsense is really of, if that is plain."""
-    if signal is not LOGS and _has_log_times(request):
-        return LOGS
-    if signal is not TRACES:
-        with contextlib.suppress(DecodeError):
-            trace_ids = merged(0, request).trace_id
-            if trace_ids and {TRACE_ID_BYTES}.issuperset(map(len, trace_ids)):
+    contents = [(piece.level, piece.start, piece.end) for piece in _cut(request)]
+    with contextlib.suppress(DecodeError):
+        if signal is not LOGS and any(
+            _has_log_times(level, request[start:end]) for level, start, end in contents
+        ):
+            return LOGS
+    with contextlib.suppress(DecodeError):
+        if signal is not TRACES:
+            lengths = {
+                len(trace_id)
+                for level, start, end in contents
+                for trace_id in merged(level, request[start:end]).trace_id
+            }
+            if lengths == {TRACE_ID_BYTES}:
                 return TRACES
     return None
 
 
-def _has_log_times(request: bytes) -> bool:
-    try:
-        records = _LOG_TIMES[0].FromString(request).inner.inner.inner
-    except DecodeError:
-        return False
+def _has_log_times(level: int, content: bytes) -> bool:
+    records = _LOG_TIMES[level].FromString(content)
+    for name in _MERGED[level:]:
+        records = getattr(records, name)
+    time.sleep(0)
     return bool(records.time or records.observed)
 
 

@@ -26,6 +26,7 @@ from tollbook_collector.intake.decompress import (
 )
 from tollbook_collector.intake.examine import Examined, Undecodable
 from tollbook_collector.intake.gate import Gate
+from tollbook_collector.intake.json_reader import JsonReaderEnded
 from tollbook_collector.intake.keyring import NotLetIn, ScopeMissing, TooManyFailures, presented
 from tollbook_collector.intake.keys import Key
 from tollbook_collector.intake.otlp_json import NotOtlpJson
@@ -81,7 +82,7 @@ NEVER: Final[dict[type[Exception], int]] = {
     UnknownEncoding: 415,
 }
 NOT_LET_IN: Final = (AllowanceSpent, NotLetIn, ScopeMissing, TooManyFailures)
-LATER: Final = (Busy, SpoolFailed, SpoolFull)
+LATER: Final = (Busy, JsonReaderEnded, SpoolFailed, SpoolFull)
 
 
 class HttpDoor:

@@ -87,10 +87,18 @@ def _integer(digits: str) -> int:
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise NotOtlpJson(f"the key {twice[:64]!r} is there twice in one object")
+        raise NotOtlpJson(f"the key {_twice(pairs)[:64]!r} is there twice in one object")
     return found
+
+
+def _twice(pairs: list[tuple[str, Any]]) -> str:
+    # One pass: an object may have millions of keys.
+    seen = set()
+    for name, _ in pairs:
+        if name in seen:
+            return name
+        seen.add(name)
+    raise AssertionError("a key is there twice")
 
 
 def _fill(message: Any, document: Any, path: str) -> None:

@@ -10,7 +10,8 @@ from typing import Any, Final
 
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 
-from tollbook_collector.intake.signals import TRACES
+from tollbook_collector.intake.rewrite import rewritten, scopes
+from tollbook_collector.intake.wire import ITEM_LEVEL
 
 ATTRIBUTES_MAX: Final = 1_000
 # An attribute, event or link that is not empty has five bytes at least: tag, length, and a key with
@@ -57,16 +58,28 @@ def reshaped(request: bytes) -> tuple[bytes, int]:
     Raises:
         DecodeError: What is nested in it cannot be read.
     """
-    message = TRACES.request.FromString(request)
     left_out = 0
-    for resource_spans in message.resource_spans:
-        for scope_spans in resource_spans.scope_spans:
-            for span in scope_spans.spans:
-                _flatten(span)
-                for repeated in (span.attributes, span.events, span.links):
-                    left_out += max(0, len(repeated) - ATTRIBUTES_MAX)
-                    del repeated[ATTRIBUTES_MAX:]
-    return bytes(message.SerializeToString()), left_out
+
+    def reshape(level: int, message: Any) -> bool:
+        nonlocal left_out
+        if level == ITEM_LEVEL:
+            left_out += _reshape(message)
+        else:
+            for scope_spans in scopes(level, message):
+                left_out += sum(map(_reshape, scope_spans.spans))
+        return True
+
+    return rewritten(request, reshape), left_out
+
+
+def _reshape(span: Any) -> int:
+    """Change a span, and return how many fields were left out of it."""
+    _flatten(span)
+    left_out = 0
+    for repeated in (span.attributes, span.events, span.links):
+        left_out += max(0, len(repeated) - ATTRIBUTES_MAX)
+        del repeated[ATTRIBUTES_MAX:]
+    return left_out
 
 
 def _flatten(span: Any) -> None:

@@ -23,8 +23,8 @@ FIELD_BYTES_MAX: Final = 256 * 1024
 
 # The level of the item itself, counted from the request, and the field that leads down to it.
 ITEM_LEVEL: Final = 3
-_CHILD_FIELD: Final = (1, 2, 2)
-_LENGTH_DELIMITED: Final = 2
+CHILD_FIELD: Final = (1, 2, 2)
+LENGTH_DELIMITED: Final = 2
 _FIXED_BYTES: Final = {1: 8, 5: 4}
 
 
@@ -77,17 +77,17 @@ def longest(found: list[Piece]) -> int:
 
 def _pieces(request: bytes, message: Piece, room: list[int]) -> Iterator[Piece]:
     level = message.level
-    child = _CHILD_FIELD[level] if level < ITEM_LEVEL else 0
+    child = CHILD_FIELD[level] if level < ITEM_LEVEL else 0
     begun = message.start
     begins_item = level == ITEM_LEVEL
-    fields = 0
-    for field, start, content, end in _fields(request, message.start, message.end):
+    count = 0
+    for field, start, content, end in fields(request, message.start, message.end):
         if field == child:
             room[0] -= 1
-        fields += 1
+        count += 1
         if room[0] < 0:
             raise TooLarge(f"the request has more than {ITEMS_MAX} items; send smaller requests")
-        if level == ITEM_LEVEL and fields > ITEM_FIELDS_MAX:
+        if level == ITEM_LEVEL and count > ITEM_FIELDS_MAX:
             raise TooLarge(f"an item of the request has more than {ITEM_FIELDS_MAX} fields")
         if end - begun <= PIECE_BYTES_MAX:
             continue
@@ -108,22 +108,22 @@ def _pieces(request: bytes, message: Piece, room: list[int]) -> Iterator[Piece]:
 
 def _trimmed(request: bytes, message: Piece) -> tuple[bytes, int]:
     level, removed, parts, begun = message.level, 0, [], message.start
-    for field, start, content, end in _fields(request, message.start, message.end):
+    for field, start, content, end in fields(request, message.start, message.end):
         if end - start <= FIELD_BYTES_MAX:
             continue
         parts.append(request[begun:start])
         begun = end
-        if level < ITEM_LEVEL and field == _CHILD_FIELD[level]:
+        if level < ITEM_LEVEL and field == CHILD_FIELD[level]:
             inner, found = _trimmed(request, Piece(level + 1, content, end))
             removed += found
-            parts += [varint(field << 3 | _LENGTH_DELIMITED), varint(len(inner)), inner]
+            parts += [varint(field << 3 | LENGTH_DELIMITED), varint(len(inner)), inner]
         else:
             removed += 1
     parts.append(request[begun : message.end])
     return b"".join(parts), removed
 
 
-def _fields(content: bytes, position: int, limit: int) -> Iterator[tuple[int, int, int, int]]:
+def fields(content: bytes, position: int, limit: int) -> Iterator[tuple[int, int, int, int]]:
     """Yield each field's number, where it starts, where its content starts and where it ends."""
     while position < limit:
         start = position
@@ -134,7 +134,7 @@ def _fields(content: bytes, position: int, limit: int) -> Iterator[tuple[int, in
             tag, position = read_varint(content, start, limit)
         wire_type = tag & 7
         length = 0
-        if wire_type == _LENGTH_DELIMITED:
+        if wire_type == LENGTH_DELIMITED:
             length, position = read_varint(content, position, limit)
         elif wire_type in _FIXED_BYTES:
             length = _FIXED_BYTES[wire_type]

@@ -49,6 +49,7 @@ ROLL_UPS: Final = ("hourly", "minutely")
 SERIES: Final = {
     "series": "views/91_roll_up_series_minutes",
     "runs": "views/94_roll_up_runs",
+    "traces": "views/94_roll_up_traces",
     "behaviour": "views/93_roll_up_behaviour",
 }
 FROM_SPANS: Final = "FROM spans\n"

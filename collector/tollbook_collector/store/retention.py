@@ -24,7 +24,7 @@ from tollbook_collector.store.sql.cluster import SHARD_SUFFIX, Cluster
 APPLY_S: Final = 60.0
 # The tables of a class, and the column that says how old a row is.
 CLASSES: Final[Mapping[str, Mapping[str, str]]] = {
-    "spans_days": {"spans": "started_at"},
+    "spans_days": {"spans": "started_at", "trace_parts": "hour"},
     "logs_days": {"log_records": "logged_at"},
     "metrics_days": {"metric_points": "measured_at"},
     "minutes_days": {"spend_minutely": "minute"},

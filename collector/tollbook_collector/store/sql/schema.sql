@@ -3508,6 +3508,32 @@ GROUP BY
     customer,
     run;
 
+CREATE MATERIALIZED VIEW roll_up_traces TO trace_parts
+(
+    `tenant` LowCardinality(String),
+    `trace_id` FixedString(16),
+    `hour` DateTime('UTC'),
+    `spans` UInt64,
+    `calls` UInt64,
+    `unpriced_calls` UInt64,
+    `cost_usd` Decimal(38, 12),
+    `first_received` DateTime('UTC')
+)
+AS SELECT
+    tenant,
+    trace_id,
+    toStartOfHour(toDateTime(started_at, 'UTC')) AS hour,
+    count() AS spans,
+    countIf(is_call) AS calls,
+    countIf(is_call AND (price_status = 'unpriced') AND (unpriced_reason != 'failed')) AS unpriced_calls,
+    sumIf(ifNull(spans.cost_usd, toDecimal128(0, 12)), is_call) AS cost_usd,
+    min(toDateTime(received_at, 'UTC')) AS first_received
+FROM spans
+GROUP BY
+    tenant,
+    trace_id,
+    hour;
+
 CREATE TABLE run_parts
 (
     `tenant` LowCardinality(String) COMMENT 'Whose data it is',
@@ -4146,6 +4172,22 @@ FROM
             list_usd
     )
 );
+
+CREATE TABLE trace_parts
+(
+    `tenant` LowCardinality(String) COMMENT 'Whose data it is',
+    `trace_id` FixedString(16) COMMENT 'Of the trace' CODEC(NONE),
+    `hour` DateTime('UTC') COMMENT 'Start of the hour in which these spans of it started',
+    `spans` SimpleAggregateFunction(sum, Int64) COMMENT 'All spans, also those that are no model call',
+    `calls` SimpleAggregateFunction(sum, Int64) COMMENT 'Model calls, each response once',
+    `unpriced_calls` SimpleAggregateFunction(sum, Int64) COMMENT 'Calls that used tokens at an unknown cost',
+    `cost_usd` SimpleAggregateFunction(sum, Decimal(38, 12)) COMMENT 'Of the priced calls' CODEC(ZSTD(1)),
+    `first_received` SimpleAggregateFunction(min, DateTime('UTC')) COMMENT 'When the collector had the first of these spans on disk' CODEC(ZSTD(1))
+)
+ENGINE = AggregatingMergeTree
+PARTITION BY toYYYYMM(hour)
+ORDER BY (tenant, trace_id, hour)
+SETTINGS index_granularity = 512, min_parts_to_merge_at_once = 10, non_replicated_deduplication_window = 10000, fsync_after_insert = 1, fsync_part_directory = 1;
 
 CREATE MATERIALIZED VIEW understand TO understood
 (

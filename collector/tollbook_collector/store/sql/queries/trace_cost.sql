@@ -1,0 +1,8 @@
+-- One row: the spans of a trace, its model calls, those that used tokens at an unknown cost, and what its calls cost; copies of other calls do not count. trace: 32 hexadecimal digits.
+SELECT
+    sum(trace_parts.spans) AS spans,
+    sum(trace_parts.calls) AS calls,
+    sum(trace_parts.unpriced_calls) AS unpriced_calls,
+    sum(trace_parts.cost_usd) AS cost_usd
+FROM trace_parts
+WHERE tenant = {tenant:String} AND trace_id = toFixedString(unhex({trace:String}), 16)
