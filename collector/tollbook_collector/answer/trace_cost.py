@@ -66,8 +66,11 @@ class TraceCosts:
         """
         check_ids(trace_id)
         store = self._store()
-        question = "trace_cost" if self._all_added_up(store) else "trace_cost_of_old"
-        rows = store.rows(sql.read(f"queries/{question}"), {"tenant": tenant, "trace": trace_id})
+        parameters = {"tenant": tenant, "trace": trace_id}
+        if self._all_added_up(store):
+            rows = store.rows(sql.read("queries/trace_cost"), parameters)
+        else:
+            rows = store.rows(sql.read("queries/trace_cost_of_old"), parameters)
         ((spans, calls, unpriced_calls, usd),) = rows
         known = known_usd(usd, unpriced_calls)
         return TraceCost(spans, calls, unpriced_calls, known) if spans else None
