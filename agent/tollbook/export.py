@@ -111,6 +111,7 @@ class Exporter:
         self._idle = True  # whether the thread sleeps until it is woken
         self._woken = False  # whether it was told that the queue is long
         self._running = False
+        self.thread_id: int | None = None  # of the thread that runs, or ran last
         self._starting = threading.Lock()
         self._cycle = threading.Lock()  # held by whoever encodes and sends
         self._progress = threading.Condition()
@@ -272,6 +273,7 @@ class Exporter:
             self._cycle = threading.Lock()
 
     def _run(self) -> None:
+        self.thread_id = threading.get_ident()
         try:
             if "gevent" in sys.modules:
                 self._look_up()

@@ -1,5 +1,6 @@
 """The one place of process state: the exporter in use, the losses, and what a fork does to them."""
 
+import _thread
 import atexit
 import importlib
 import os
@@ -111,7 +112,7 @@ class Process:
             if settings.handle_sigterm:
                 from tollbook.termination import Termination
 
-                Termination(self.exit, self.begin_to_end, self.losses).install()
+                Termination(self.exit, self.begin_to_end, self.losses, self.is_exporting).install()
 
     def _serve_limits(self, settings: "Settings") -> None:
         """Obey the collector's limits if that is wanted; `closed` asks for them here and now."""
@@ -156,6 +157,10 @@ class Process:
                 " that this process may write"
             ) from error
         exporter.span_file = span_file
+
+    def is_exporting(self) -> bool:
+        """Return whether it is the export thread that asks."""
+        return self.exporter is not None and self.exporter.thread_id == _thread.get_ident()
 
     def begin_to_end(self) -> None:
         """Send what is there, for a moment: the program is about to end by itself."""

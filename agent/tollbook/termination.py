@@ -31,14 +31,21 @@ class Termination:
         deliver: Delivers what is there, waiting for a bounded time.
         begin: Delivers what is there soon, as the program may or may not end by itself.
         losses: Where faults are counted.
+        delivers: Says whether it is asked by the thread that delivers, which a signal interrupts
+            only where threads are greenlets. It would wait for itself.
     """
 
     def __init__(
-        self, deliver: Callable[[], None], begin: Callable[[], None], losses: Losses
+        self,
+        deliver: Callable[[], None],
+        begin: Callable[[], None],
+        losses: Losses,
+        delivers: Callable[[], bool] = lambda: False,
     ) -> None:
         self._deliver = deliver
         self._begin = begin
         self._losses = losses
+        self._delivers = delivers
         self._before: Handler | None = None
 
     def install(self) -> bool:
@@ -55,15 +62,23 @@ class Termination:
     def handle(self, number: int, frame: FrameType | None) -> None:
         """Deliver, then do what would have been done without us."""
         if self._before is not None:
-            self._in_time(self._begin, WAIT_FOR_HANDLER_S)
+            self._in_time(self._begin, 0.0 if self._delivers() else WAIT_FOR_HANDLER_S)
             self._before(number, frame)
-            return
-        self._in_time(self._deliver, WAIT_S)
-        signal.signal(number, signal.SIG_DFL)
-        os.kill(os.getpid(), number)
+        elif self._delivers():
+            self._in_time(self._deliver, 0.0, lambda: end_by(number))
+        else:
+            self._in_time(self._deliver, WAIT_S)
+            end_by(number)
 
-    def _in_time(self, deliver: Callable[[], None], wait_s: float) -> None:
+    def _in_time(
+        self, deliver: Callable[[], None], wait_s: float, then: Callable[[], None] | None = None
+    ) -> None:
         """Deliver in another thread, and wait so long for it. Never raises.
+
+        Args:
+            deliver: What delivers.
+            wait_s: Seconds.
+            then: What is to be done there after that.
 
         The main thread may hold any lock at this point, even of ours; `threading` has locks of its
         own, hence the bare thread. Where threads are greenlets, nobody can wait here.
@@ -77,8 +92,16 @@ class Termination:
                     deliver()
                 finally:
                     done.release()
+                    if then is not None:
+                        then()
 
             _thread.start_new_thread(deliver_and_tell, ())
             done.acquire(timeout=wait_s)
         except Exception:  # no more threads, too: go on as without us
             self._losses.count(FAULT)
+
+
+def end_by(number: int) -> None:
+    """End the process by a signal as if nobody handled it."""
+    signal.signal(number, signal.SIG_DFL)
+    os.kill(os.getpid(), number)

@@ -4,6 +4,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 
 import openai
 import pytest
-from waiting import PATIENT
+from waiting import PATIENT, wait_until
 
 import tollbook
 from tollbook import deliver, span_file
@@ -19,7 +20,7 @@ from tollbook.process import PROCESS
 from tollbook.send import RETRY_AFTER_S_MAX, seconds
 from tollbook.span_file import SpanFile, unsettled
 from tollbook.tally import Losses
-from tollbook.termination import WAIT_S
+from tollbook.termination import WAIT_S, Termination
 
 CHAT: Any = {"model": "gpt-4o", "messages": [{"role": "user", "content": "x"}]}
 HURRIED = """
@@ -303,6 +304,24 @@ def test_a_report_that_was_lost_is_made_up_for_by_the_next(
     assert report.attributes.get("tollbook.report.lost.tag_dropped") == (1 if later_loss else None)
     assert (flushed.delivered, flushed.dropped) == (1, 2)
     assert report.attributes["tollbook.report.ended"] == flushed.delivered + flushed.dropped
+
+
+def test_a_signal_that_interrupts_whoever_delivers_does_not_wait_for_it() -> None:
+    # As it does where threads are greenlets; what it interrupted goes on when the handler returns.
+    returned = threading.Event()
+    waited: list[bool] = []
+    order: list[str] = []
+
+    def begin() -> None:
+        order.append("handled" if returned.wait(WAIT_S) else "not handled")
+        waited.append(True)
+
+    ending = Termination(lambda: None, begin, Losses(), delivers=lambda: True)
+    ending._before = lambda number, frame: returned.set()
+    ending.handle(signal.SIGTERM, None)
+
+    wait_until(lambda: bool(waited))
+    assert order == ["handled"]
 
 
 def test_spans_that_were_refused_wait_no_more_when_that_is_told(
