@@ -168,12 +168,14 @@ def spend(store: Answerer, tenant: str, period: Period, by: Sequence[str]) -> li
             raise WrongQuestion(f"{dimension!r} is not a dimension; {', '.join(DIMENSIONS)} are")
     seconds = next((TIMES[name].seconds for name in TIMES if name in by), EVER_S)
     parameters = {**period.parameters(tenant), **dimensions.identifiers(by), "bucket_s": seconds}
+    # Sums of all customers are kept: so few rows are read sooner by one thread.
+    settings = {} if "customer" in by else {"max_threads": 1}
     columns = [1 + dimensions.DIMENSIONS.index(name) for name in by if name not in TIMES]
     named = [name for name in by if name not in TIMES]
     # A day is written once, and not for each of its rows.
     written: dict[datetime, dict[str, str]] = {}
     found = []
-    for row in store.rows(sql.read("queries/spend"), parameters):
+    for row in store.rows(sql.read("queries/spend"), parameters, settings):
         times = written.get(row[0])
         if times is None:
             times = {name: row[0].strftime(time.form) for name, time in TIMES.items()}

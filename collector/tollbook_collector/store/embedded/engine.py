@@ -7,7 +7,6 @@ and a thread that runs already is not held by a sandbox entered after it. Throug
 
 import contextlib
 import itertools
-from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,8 +20,6 @@ from tollbook_collector.store.embedded.limits import EngineLimits
 from tollbook_collector.store.embedded.statement import KNOWN_BYTES_MAX, KNOWN_TEXTS
 
 KILL_TAG: Final = "tollbook-request"
-# Handles that are opened before they are asked for: a question then waits for none.
-READY_MAX: Final = 4
 
 
 def quote(value: str) -> bytes:
@@ -61,7 +58,10 @@ class Handle:
         Raises:
             QueryFailed: If the engine refuses or fails.
         """
-        return _execute(self.connection, sql, output_format)
+        try:
+            return self.connection.query(sql, output_format)
+        except RuntimeError as error:
+            raise from_engine(str(error)) from None
 
     def classify(self, sql: bytes) -> Classified:
         """Return what the engine's own parser makes of a text."""
@@ -88,8 +88,6 @@ class Engine:
         self._query_settings = limits.query_settings()
         self._tags = itertools.count(1)
         self._known: KnownStatements = {}
-        # Handles that no request has had, and the database that they are in.
-        self._ready: deque[tuple[str, Any]] = deque()
         # The engine lives as long as its last handle: this one is kept.
         self._keeper = _connect(f"{self._path}?{urlencode(limits.server_settings())}")
         self.version = str(self._keeper.query("SELECT version()", "TSVRaw")).strip()
@@ -97,12 +95,7 @@ class Engine:
 
     def close(self) -> None:
         """Close the engine: what is written is on disk, background work has ended."""
-        self.forget_ready()
         self._keeper.close()
-
-    def forget_ready(self) -> None:
-        """Close the handles that wait: the database that they are in may be gone."""
-        self._taken("")
 
     def new_tag(self) -> str:
         """Return a name for one request that `kill` knows it by."""
@@ -118,14 +111,16 @@ class Engine:
         readonly: str = "0",
         tag: str = "",
     ) -> Iterator[Handle]:
-        """Give a handle of its own to a request, with its settings, and close it at the end.
+        """Open a handle with a request's settings and close it at the end.
 
         Raises:
             QueryFailed: If the database, a setting or a parameter is not known.
         """
-        connection = (database and self._taken(database)) or self._opened(database)
+        connection = _connect(self._path)
         try:
             handle = Handle(connection, _set(settings or {}), self._known)
+            if database:
+                handle.execute(b"USE `" + _identifier(database) + b"`")
             merged = {**self._query_settings, **(settings or {})}
             # The client's comment stays in front of the tag by which a query is found and killed.
             merged["log_comment"] = f"{merged.get('log_comment', '')} {tag}".strip()
@@ -137,10 +132,6 @@ class Engine:
             yield handle
         finally:
             connection.close()
-        # The answer is on its way: the next handle is opened while nobody waits for it.
-        if database and len(self._ready) < READY_MAX:
-            with contextlib.suppress(QueryFailed):  # the request may have dropped its database
-                self._ready.append((database, self._opened(database)))
 
     def kill(self, tag: str) -> None:
         """Ask the engine to end the query of a request. Nothing happens if it runs none."""
@@ -148,28 +139,6 @@ class Engine:
             handle.execute(
                 b"KILL QUERY WHERE endsWith(Settings['log_comment'], " + quote(tag) + b") ASYNC"
             )
-
-    def _taken(self, database: str) -> Any:
-        """Return a handle that waits in a database, None if none does; others are closed."""
-        while self._ready:
-            try:
-                where, connection = self._ready.popleft()
-            except IndexError:  # another thread was faster
-                return None
-            if where == database:
-                return connection
-            connection.close()
-        return None
-
-    def _opened(self, database: str) -> Any:
-        connection = _connect(self._path)
-        try:
-            if database:
-                _execute(connection, b"USE `" + _identifier(database) + b"`", "Null")
-        except QueryFailed:
-            connection.close()
-            raise
-        return connection
 
 
 def _set(values: Mapping[str, str]) -> bytes:
@@ -180,13 +149,6 @@ def _set(values: Mapping[str, str]) -> bytes:
 def _identifier(name: str) -> bytes:
     escaped = name.replace("\\", "\\\\").replace("`", "\\`")
     return escaped.encode("utf-8", "surrogateescape")
-
-
-def _execute(connection: Any, sql: bytes, output_format: str) -> Any:
-    try:
-        return connection.query(sql, output_format)
-    except RuntimeError as error:
-        raise from_engine(str(error)) from None
 
 
 def _connect(text: str) -> Any:

@@ -33,8 +33,6 @@ HEAD_BYTES: Final = MEBIBYTE // 4
 STATEMENT_BYTES_MAX: Final = 64 * MEBIBYTE
 READING_METHODS: Final = frozenset({"GET", "HEAD"})
 GET_READONLY: Final = "2"
-# After these a database may not be there any more.
-ENDING_VERBS: Final = frozenset({"DETACH", "DROP", "RENAME"})
 
 
 class Execution:
@@ -95,9 +93,6 @@ class Execution:
                 self._run(handle, statement, text, body)
             except QueryFailed as failure:
                 raise self._explained(failure) from None
-            finally:
-                if statement.verb in ENDING_VERBS:
-                    self._engine.forget_ready()
 
     def _check(self, handle: Handle, statement: Statement) -> None:
         """Refuse what the engine would do and ClickHouse's HTTP interface would not."""
