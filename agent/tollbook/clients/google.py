@@ -45,6 +45,7 @@ class Content:
     complete_at_end: bool = True
     says_at_ends: bool = True
     keeps_text: bool = True
+    repeats_itself: bool = True  # each chunk has the id and the model
 
     def asked(self, body: Mapping[str, Any]) -> Asked:
         """Return the plain values of a request body."""
