@@ -211,15 +211,14 @@ class Observation:
     def see_first(self, event: Any) -> Callable[[Any], None]:
         """See the first event of a stream, and return what is to be called with each other one.
 
-        Where its facts are at its ends, that only keeps the last events, until there are no more;
-        the first one too, where all of them say who answers.
+        Where its facts are at its ends, that only keeps the last events; the first one too, where
+        all of them say who answers.
         """
         see: Callable[[Any], None] = self.saw
         try:
             self.saw_first_chunk()
-            asked, api = self.asked, self.api
-            at_ends = getattr(api, "says_at_ends", False)
-            if at_ends and self.content is None and asked.choice_count in (None, 1):
+            api, one = self.api, self.asked.choice_count in (None, 1)
+            if one and self.content is None and getattr(api, "says_at_ends", False):
                 last = deque[Any](maxlen=LAST_EVENTS)
                 keep = last.append
                 if (keeping := getattr(api, "keeping", None)) is not None:
