@@ -11,6 +11,9 @@ which takes its place and sends its header; where tollbook does not meter it is 
 Answers come from inside of the process, spans go to a collector on loopback. Then what the export
 thread needs for a span, what importing takes, and how long a process takes to end while the
 collector is down. `--rounds N` for more or fewer; names of scenarios for some of them.
+
+With `--processes N` each arm has processes of its own instead, as `processes.py` says, and
+OpenTelemetry's instrumentations are an arm too where they are installed.
 """
 
 import argparse
@@ -28,11 +31,14 @@ from collections.abc import Callable, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Final
 
+import processes
+from processes import in_spans, tracer_of
 from scenarios import Call, calls, chat_answer
 
 import tollbook
 
 ROUNDS: Final = 300
+BLOCKS: Final = 40  # of each process, with `--processes`
 WARM_CALLS: Final = 15  # of each arm, so that all is imported and remembered
 
 
@@ -52,37 +58,12 @@ class Taker(BaseHTTPRequestHandler):
         """Say nothing."""
 
 
-def tracer_of(url: str) -> Any:
-    """Return a tracer of OpenTelemetry's SDK with its usual exporter, made the global one."""
-    from opentelemetry import trace
-    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-    from opentelemetry.sdk.trace import TracerProvider
-    from opentelemetry.sdk.trace.export import BatchSpanProcessor
-
-    provider = TracerProvider()
-    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(f"{url}/v1/traces")))
-    trace.set_tracer_provider(provider)
-    return provider.get_tracer("floor")
-
-
-def compare(rounds: int, clock: Callable[[], int], names: Sequence[str]) -> None:
+def compare(url: str, rounds: int, clock: Callable[[], int], names: Sequence[str]) -> None:
     """Make each call as its library does, as tollbook meters it, and in a bare span, in turn."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Taker)
-    server.daemon_threads = True
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    tollbook.instrument(service="benchmark", endpoint=f"http://127.0.0.1:{server.server_port}")
+    tollbook.instrument(service="benchmark", endpoint=url)
     loop = asyncio.new_event_loop()
     bare, metered = calls(False, loop), calls(True, loop)
-    tracer = tracer_of(f"http://127.0.0.1:{server.server_port}")
-    attributes = {f"gen_ai.attribute.{number}": f"value {number}" for number in range(15)}
-
-    def in_a_span(call: Call) -> Call:
-        def spanned() -> object:
-            with tracer.start_as_current_span("chat", attributes=attributes):
-                return call()
-
-        return spanned
-
+    in_a_span = in_spans(tracer_of(url))
     print(f"microseconds of a call, and what is added to it: medians of {rounds} rounds")
     print(f"{'':24} {'without':>9} {'tollbook adds':>14} {'a bare span adds':>17} {'nothing':>9}")
     for name in names or bare:
@@ -100,7 +81,6 @@ def compare(rounds: int, clock: Callable[[], int], names: Sequence[str]) -> None
         )
     flushed = tollbook.flush(5.0)
     print(f"delivered {flushed.delivered}, queued {flushed.queued}, dropped {flushed.dropped}")
-    server.shutdown()
     print_encoding()
     print_imports()
     print_exits()
@@ -242,11 +222,19 @@ def main() -> None:
     """Read the arguments and run."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("scenarios", nargs="*", help="some of them; default all")
-    parser.add_argument("--rounds", type=int, default=ROUNDS)
+    parser.add_argument("--rounds", type=int, help=f"default {ROUNDS}; of blocks {BLOCKS}")
     parser.add_argument("--clock", choices=("cpu", "wall"), default="cpu")
+    parser.add_argument("--processes", type=int, metavar="N", help="N fresh processes of each arm")
     asked = parser.parse_args()
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Taker)
+    server.daemon_threads = True
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    url = f"http://127.0.0.1:{server.server_port}"
+    if asked.processes:
+        processes.compare(url, asked.scenarios, asked.processes, asked.rounds or BLOCKS)
+        return
     clock = time.thread_time_ns if asked.clock == "cpu" else time.perf_counter_ns
-    compare(asked.rounds, clock, asked.scenarios)
+    compare(url, asked.rounds or ROUNDS, clock, asked.scenarios)
 
 
 if __name__ == "__main__":

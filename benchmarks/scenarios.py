@@ -5,7 +5,7 @@ Each scenario is there as its library has it, and metered by tollbook. Nothing l
 
 import asyncio
 import json
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterable, Iterator
 from typing import Any, Final
 
 WORDS: Final = "the overhead of a call is what is added on the thread of its caller " * 4
@@ -217,7 +217,8 @@ def canned(http: Any) -> tuple[Any, Any]:
 def bare(thing: Any, *names: str) -> None:
     """Give an object the methods of its library as they are without tollbook."""
     for name in names:
-        setattr(thing, name, getattr(type(thing), name).__wrapped__.__get__(thing))
+        method = getattr(type(thing), name)
+        setattr(thing, name, getattr(method, "__wrapped__", method).__get__(thing))
 
 
 def calls(metered: bool, loop: asyncio.AbstractEventLoop) -> dict[str, Call]:
@@ -248,8 +249,9 @@ def calls(metered: bool, loop: asyncio.AbstractEventLoop) -> dict[str, Call]:
     ask_claude: Any = {**ask, "model": "claude-sonnet-4-6"}
     chat, achat = client.chat.completions, async_client.chat.completions
 
-    async def read_all() -> list[Any]:
-        return [event async for event in await achat.create(**streamed)]
+    async def read_all() -> None:
+        async for _ in await achat.create(**streamed):
+            pass
 
     def run(coroutine: Callable[[], Coroutine[Any, Any, object]]) -> Call:
         return lambda: loop.run_until_complete(coroutine())
@@ -257,21 +259,27 @@ def calls(metered: bool, loop: asyncio.AbstractEventLoop) -> dict[str, Call]:
     return {
         "openai chat": lambda: chat.create(**ask),
         "openai chat, async": run(lambda: achat.create(**ask)),
-        "openai stream of 50": lambda: list(chat.create(**streamed)),
+        "openai stream of 50": lambda: read(chat.create(**streamed)),
         "openai stream, async": run(read_all),
         "openai responses": lambda: client.responses.create(model="gpt-4o", input=WORDS),
-        "openai responses stream": lambda: list(
+        "openai responses stream": lambda: read(
             client.responses.create(model="gpt-4o", input=WORDS, stream=True)
         ),
         "openai embeddings": lambda: client.embeddings.create(
             model="text-embedding-3-small", input=WORDS, encoding_format="float"
         ),
         "anthropic message": lambda: claude.messages.create(**ask_claude),
-        "anthropic stream of 50": lambda: list(claude.messages.create(**ask_claude, stream=True)),
+        "anthropic stream of 50": lambda: read(claude.messages.create(**ask_claude, stream=True)),
         "google content": lazily(lambda: google(metered)),
         "google stream of 50": lazily(lambda: google(metered, streamed=True)),
         "bedrock converse": lazily(lambda: bedrock(metered)),
     }
+
+
+def read(events: Iterable[object]) -> None:
+    """Read a stream to its end, and hold on to none of its events."""
+    for _ in events:
+        pass
 
 
 def lazily(make: Callable[[], Call]) -> Call:
@@ -298,7 +306,7 @@ def google(metered: bool, streamed: bool = False) -> Call:
         bare(client._api_client, "request", "request_streamed", "_request_once")
     ask: Any = {"model": "gemini-2.5-flash", "contents": WORDS}
     if streamed:
-        return lambda: list(client.models.generate_content_stream(**ask))
+        return lambda: read(client.models.generate_content_stream(**ask))
     return lambda: client.models.generate_content(**ask)
 
 

@@ -211,18 +211,22 @@ class Observation:
     def see_first(self, event: Any) -> Callable[[Any], None]:
         """See the first event of a stream, and return what is to be called with each other one.
 
-        Where its facts are at its ends, that only keeps the last events, until there are no more.
+        Where its facts are at its ends, that only keeps the last events; the first one too, where
+        all of them say who answers.
         """
         see: Callable[[Any], None] = self.saw
         try:
             self.saw_first_chunk()
-            asked, at_ends = self.asked, getattr(self.api, "says_at_ends", False)
-            if at_ends and self.content is None and asked.choice_count in (None, 1):
+            api, one = self.api, self.asked.choice_count in (None, 1)
+            if one and self.content is None and getattr(api, "says_at_ends", False):
                 last = deque[Any](maxlen=LAST_EVENTS)
                 keep = last.append
-                if (keeping := getattr(self.api, "keeping", None)) is not None:
+                if (keeping := getattr(api, "keeping", None)) is not None:
                     keep = keeping(keep, self.saw, self.exporter.losses)
                 self.last_events, see = last, keep
+                if getattr(api, "repeats_itself", False):
+                    keep(event)
+                    return keep
         except Exception:
             self.exporter.losses.count(FAULT)
         self.saw(event)
@@ -249,22 +253,27 @@ class Observation:
         events, self.last_events = self.last_events, None
         if events is None:
             return
-        facts_of = getattr(self.api, "event_again", self.api.event)
         found: list[Facts] = []
         has_usage = has_reason = False
         for event in reversed(events):
-            try:
-                facts = facts_of(event, False)
-            except Exception:
-                self.exporter.losses.count(FAULT)
-                continue
-            if facts is not None:
+            if (facts := self._facts_of_kept(event, False)) is not None:
                 found.append(facts)
                 has_usage = has_usage or facts.usage is not None
                 has_reason = has_reason or bool(facts.finish_reasons)
                 if has_usage and has_reason:  # before that there are pieces of the answer
                     break
+        if events and not found and not self.facts:  # it was stopped before its end
+            found.append(self._facts_of_kept(events[-1], True) or Facts())
         self.facts.extend(reversed(found))
+
+    def _facts_of_kept(self, event: Any, first: bool) -> Facts | None:
+        try:
+            api: Any = self.api
+            facts: Facts | None = getattr(api, "event_again", api.event)(event, first)
+            return facts
+        except Exception:
+            self.exporter.losses.count(FAULT)
+            return None
 
     def saw(self, event: Any) -> None:
         """Keep the facts of a stream's event. Never raises."""

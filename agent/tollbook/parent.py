@@ -10,6 +10,9 @@ def current_span() -> SpanIds | None:
 
     Without OpenTelemetry in the program there is no current span, so it is not imported for this.
     """
+    around = sys.modules.get("opentelemetry.context")
+    if around is None or not around.get_current():  # said sooner than by asking for a span
+        return None
     trace = sys.modules.get("opentelemetry.trace")
     if trace is None:
         return None

@@ -39,6 +39,7 @@ class Completions:
     complete_at_end: bool = True
     # Between the first chunk and the end are pieces of the answer; of one choice, that is.
     says_at_ends: bool = True
+    repeats_itself: bool = True  # each chunk has the id and the model
 
     def asked(self, body: Mapping[str, Any]) -> Asked:
         """Return the plain values of a request body."""

@@ -45,6 +45,7 @@ class Content:
     complete_at_end: bool = True
     says_at_ends: bool = True
     keeps_text: bool = True
+    repeats_itself: bool = True  # each chunk has the id and the model
 
     def asked(self, body: Mapping[str, Any]) -> Asked:
         """Return the plain values of a request body."""
@@ -79,12 +80,18 @@ class Content:
         )
 
     def event(self, event: Any, first: bool) -> Facts | None:
-        """Return the facts of a chunk: the library's, its text, what that says, or its facts."""
-        if type(event) is Facts:
-            return event
-        if type(event) is dict:
-            return self.answer(event)
-        text = event if type(event) is str else event.body
+        """Return the facts of a chunk: the library's, or what its text says, decoded."""
+        return self.answer(event) if type(event) is dict else self.said(event.body, first)
+
+    def event_again(self, kept: str | Facts, first: bool) -> Facts | None:
+        """Return the facts of a chunk by what was kept of it."""
+        return kept if isinstance(kept, Facts) else self.said(kept, first)
+
+    def said(self, text: str, first: bool = False) -> Facts | None:
+        """Return the facts of a chunk's text, of which only the first and the last ones have any.
+
+        What has no usage and no finish reason is not decoded.
+        """
         if not first and '"usageMetadata"' not in text and '"finishReason"' not in text:
             return None
         return self.answer(json.loads(text))
@@ -101,8 +108,8 @@ class Content:
             try:
                 text = chunk.body
                 if SEARCHED in text:
-                    read(text)
-                keep(text if len(text) <= CHUNK_CHARS_MAX else self.event(text, False) or Facts())
+                    read(chunk)
+                keep(text if len(text) <= CHUNK_CHARS_MAX else self.said(text) or Facts())
             except Exception:
                 losses.count(FAULT)
 

@@ -59,6 +59,11 @@ class Estimated:
         """Whether the interface's streams say all but their text at their ends."""
         return getattr(self._api, "says_at_ends", False)
 
+    @property
+    def repeats_itself(self) -> bool:
+        """Whether each event says who answers."""
+        return getattr(self._api, "repeats_itself", False)
+
     def asked(self, body: Mapping[str, Any]) -> Asked:
         """Return what the interface reads."""
         return self._api.asked(body)
