@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -97,6 +98,34 @@ def test_a_run_is_a_tree_with_the_cost_of_each_step_and_of_all_under_it(
         tree,
     )
     assert re.search(r"gpt-4o +\$2\.50 +1000000 in", tree)
+
+
+@pytest.mark.parametrize("columns", ["80", "100", "160"])
+def test_the_id_of_a_run_and_the_state_of_a_budget_are_whole_in_any_terminal(
+    address: str,
+    priced: ClickHouse,
+    tenant: str,
+    insert: Insert,
+    capfdbinary: pytest.CaptureFixture[bytes],
+    monkeypatch: pytest.MonkeyPatch,
+    columns: str,
+) -> None:
+    named = {"tollbook.run.id": TRACE.hex(), "tollbook.run.name": "an-agent-with-a-long-name"}
+    insert(priced, [call("openai", "gpt-4o", 1_000, 0, at=datetime.now(UTC), **named)])
+    ends = datetime.now(UTC).replace(microsecond=0) + timedelta(days=9)
+    money = [Decimal(limit) for limit in ("20.50", "40.55", "42.17", "42.05", "142.52")]
+    kept = ["limit_usd", "spent_usd", "forecast_usd", "forecast_low_usd", "forecast_high_usd"]
+    named_by = ["tenant", "budget", "dimension", "value", "period_ends_at"]
+    row = [tenant, "customer-daily", "customer", "customer-159", ends, *money]
+    priced.insert("budget_periods", [*named_by, *kept], [row])
+    monkeypatch.setenv("COLUMNS", columns)
+
+    runs = told(capfdbinary, "runs")
+    budgets = told(capfdbinary, "budgets")
+
+    assert TRACE.hex() in runs
+    assert "exceeded" in budgets
+    assert max(len(line.rstrip()) for line in (runs + budgets).splitlines()) <= int(columns)
 
 
 def test_a_trace_is_a_tree_under_what_it_cost(

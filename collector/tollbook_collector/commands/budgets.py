@@ -2,7 +2,7 @@
 
 import json
 from decimal import Decimal
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 from rich.console import Console
@@ -14,6 +14,9 @@ from tollbook_collector.commands.ask import ask_json
 from tollbook_collector.commands.options import DEFAULT_API, Api, AsJson
 
 console = Console()
+
+# Columns of a terminal from which on the interval of a forecast is shown.
+RANGE_COLUMNS: Final = 124
 
 
 def budgets(as_json: AsJson = False, api: Api = DEFAULT_API) -> None:
@@ -35,7 +38,10 @@ def _table(rows: list[dict[str, Any]]) -> Table:
     table = Table(title="Budgets", title_justify="left", title_style="bold", box=None)
     table.add_column("budget", overflow="fold", min_width=10)
     table.add_column("over", overflow="fold", min_width=9)
-    table.add_column("until", no_wrap=True)
+    # What a budget is at and how it stands is seen in any terminal.
+    wide = console.width >= screens.WIDE_COLUMNS
+    if wide:
+        table.add_column("until", no_wrap=True)
     for name in ("limit", "spent", "used", "expected"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("state", no_wrap=True)
@@ -44,11 +50,11 @@ def _table(rows: list[dict[str, Any]]) -> Table:
         table.add_row(
             Text(row["budget"]),
             Text(_over(row)),
-            row["period_ends_at"][:10],
+            *[row["period_ends_at"][:10]] * wide,
             screens.money(row["limit_usd"]),
             screens.money(row["spent_usd"]) + (" + ?" if row["unpriced_calls"] else ""),
             f"{used:.0%}",
-            _expected(row),
+            _expected(row, ranged=console.width >= RANGE_COLUMNS),
             _state(row),
         )
     return table
@@ -60,9 +66,9 @@ def _over(row: dict[str, Any]) -> str:
     return ", ".join([*chosen, *each]) or "all calls"
 
 
-def _expected(row: dict[str, Any]) -> str:
-    if row["forecast_usd"] is None:
-        return "—"
+def _expected(row: dict[str, Any], *, ranged: bool) -> str:
+    if row["forecast_usd"] is None or not ranged:
+        return screens.money(row["forecast_usd"])
     low, high = screens.money(row["forecast_low_usd"]), screens.money(row["forecast_high_usd"])
     return f"{screens.money(row['forecast_usd'])} ({low} to {high})"
 

@@ -1,7 +1,7 @@
 """The commands `tollbook runs` and `runs show`: what tasks of agents cost, step by step."""
 
 import json
-from typing import Annotated
+from typing import Annotated, Final
 from urllib.parse import quote
 
 import typer
@@ -16,6 +16,9 @@ from tollbook_collector.commands.steps import calls_told, tree_of
 
 app = typer.Typer(help="Runs of agents.", invoke_without_command=True)
 console = Console()
+
+# Columns of a terminal from which on the tokens of runs are shown.
+TOKENS_COLUMNS: Final = 114
 
 
 @app.callback()
@@ -39,20 +42,25 @@ def runs(
         console.print(f"No run in the last {since}. A run is a block of a program:")
         console.print(Text('    with tollbook.run("refund-agent"): …', style="bold"))
         return
+    # An id is copied, so it stays in one line, whatever else has to go.
+    tokens = console.width >= TOKENS_COLUMNS
+    errors = console.width >= screens.WIDE_COLUMNS
     table = Table(box=None, pad_edge=False)
-    for column in ("run", "id", "began (UTC)"):
-        table.add_column(column, overflow="fold")
-    for column in ("calls", "errors", "input", "output", "cost"):
+    table.add_column("run", overflow="fold", min_width=8)
+    table.add_column("id", no_wrap=True)
+    table.add_column("began (UTC)", no_wrap=True)
+    for column in ("calls", *["errors"] * errors, *["input", "output"] * tokens, "cost"):
         table.add_column(column, justify="right", no_wrap=True)
     for row in answer["rows"]:
+        failed = Text(screens.count(row["errors"]), style="red" if row["errors"] else "dim")
+        used = [screens.count(row["input_tokens"]), screens.count(row["output_tokens"])]
         table.add_row(
             Text(row["run"] or "—"),
             Text(row["run_id"]),
-            row["first_call"][:16].replace("T", " "),
+            row["first_call"][0 if errors else 5 : 16].replace("T", " "),
             screens.count(row["calls"]),
-            Text(screens.count(row["errors"]), style="red" if row["errors"] else "dim"),
-            screens.count(row["input_tokens"]),
-            screens.count(row["output_tokens"]),
+            *[failed] * errors,
+            *used * tokens,
             screens.money(row["cost_usd"]) + (" + ?" if row["unpriced_calls"] else ""),
         )
     notes = [f"more than {limit}; --limit shows more"] if answer["after"] else []
