@@ -113,10 +113,11 @@ def test_the_id_of_a_run_and_the_state_of_a_budget_are_whole_in_any_terminal(
     named = {"tollbook.run.id": TRACE.hex(), "tollbook.run.name": "an-agent-with-a-long-name"}
     insert(priced, [call("openai", "gpt-4o", 1_000, 0, at=datetime.now(UTC), **named)])
     ends = datetime.now(UTC).replace(microsecond=0) + timedelta(days=9)
-    money = [Decimal(limit) for limit in ("20.50", "40.55", "42.17", "42.05", "142.52")]
-    kept = ["limit_usd", "spent_usd", "forecast_usd", "forecast_low_usd", "forecast_high_usd"]
-    named_by = ["tenant", "budget", "dimension", "value", "period_ends_at"]
-    row = [tenant, "customer-daily", "customer", "customer-159", ends, *money]
+    money = [Decimal(limit) for limit in ("20.50", "40.55", "-20.05", "42.17", "42.05", "142.52")]
+    kept = ["limit_usd", "spent_usd", "remaining_usd"]
+    kept += ["forecast_usd", "forecast_low_usd", "forecast_high_usd"]
+    named_by = ["tenant", "budget", "dimension", "value", "in_force", "period_ends_at"]
+    row = [tenant, "customer-daily", "customer", "customer-159", True, ends, *money]
     priced.insert("budget_periods", [*named_by, *kept], [row])
     monkeypatch.setenv("COLUMNS", columns)
 
