@@ -82,7 +82,11 @@ def test_the_store_says_that_it_is_sandboxed(embedded_store: EmbeddedStore, ask:
     ],
 )
 @pytest.mark.parametrize(
-    "place", ["outside", "/etc/passwd", "secret", "/proc/self/environ", "/proc/self/maps"]
+    "place",
+    [
+        *("outside", "/etc/passwd", "secret", "/proc/self/environ", "/proc/self/maps"),
+        *("/proc/1/environ", "/proc/thread-self/root/etc/passwd"),
+    ],
 )
 def test_no_file_outside_can_be_read(
     client: Client, embedded_store: EmbeddedStore, outside: Path, statement: str, place: str
@@ -161,6 +165,16 @@ def test_the_process_is_held_by_the_kernel_and_knows_no_secrets_of_its_parent(
     assert "Umask:\t0077" in status
     assert b"\0PATH=" not in b"\0" + environment
     assert "Max core file size        0 " in limits
+
+
+def test_a_thread_of_the_engine_may_read_what_it_has_used(client: Client) -> None:
+    """An exception is thrown, traced and caught for each thread that may not."""
+    refused = "SELECT sum(value) FROM system.errors WHERE name = 'CANNOT_OPEN_FILE'"
+    before = client.query(refused).first_row
+
+    client.query("SELECT sum(sipHash64(number)) FROM numbers_mt(1000000)")
+
+    assert client.query(refused).first_row == before
 
 
 def test_the_engine_finds_its_auxiliary_vector_behind_the_environment(tmp_path: Path) -> None:

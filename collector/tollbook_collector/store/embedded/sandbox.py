@@ -50,6 +50,10 @@ READABLE: Final = (
     # Not a library: the engine reads there how much memory its container has left.
     "/sys/fs/cgroup",
 )
+# Each thread of a query or an insert reads here what it has used. Refused, the engine throws and
+# catches four exceptions a thread, 400 an insert (measured: 1.0 of the 4.0 ms of SELECT 1). What
+# else of this process is told here, its own memory map and environment, holds no secret.
+OWN_THREADS: Final = Path("/proc/self/task")
 
 _PR_SET_NO_NEW_PRIVS = 38
 _SECCOMP_SET_MODE_FILTER = 1
@@ -218,6 +222,10 @@ def _restrict_files(libc: ctypes.CDLL, writable: list[Path], readable: list[Path
             _allow(libc, ruleset, path, on_files & ~_EXECUTE)
         for path in readable:
             _allow(libc, ruleset, path, _READ_FILE | _READ_DIRECTORY)
+        if OWN_THREADS.exists():
+            _allow(libc, ruleset, OWN_THREADS, _READ_FILE)
+            # A folder of /proc that nobody holds may be forgotten, and with it what is allowed.
+            os.open(OWN_THREADS, os.O_PATH | os.O_CLOEXEC)
         _call(libc, _LANDLOCK_RESTRICT_SELF, ruleset, 0)
     finally:
         os.close(ruleset)
