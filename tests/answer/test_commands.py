@@ -93,9 +93,24 @@ def test_a_run_is_a_tree_with_the_cost_of_each_step_and_of_all_under_it(
     assert "refund  $2.75" in tree.splitlines()[0]
     assert re.search(r"invoke_agent refund +\$2\.75 in 2 calls", tree)
     assert re.search(
-        r"│ +└── execute_tool look_up +\$2\.50 in 1 calls|execute_tool look_up +\$2\.50", tree
+        r"│ +└── execute_tool look_up +\$2\.50 in 1 call |execute_tool look_up +\$2\.50 in 1 call ",
+        tree,
     )
     assert re.search(r"gpt-4o +\$2\.50 +1000000 in", tree)
+
+
+def test_a_trace_is_a_tree_under_what_it_cost(
+    address: str, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    tree = told(capfdbinary, "calls", "trace", f"{TRACE.hex()}/{'02' * 8}")
+    answer = json.loads(told(capfdbinary, "calls", "trace", TRACE.hex(), "--json"))
+
+    # gpt-5-mini costs 0.25 a million input, gpt-4o 2.50.
+    assert tree.splitlines()[0] == f"trace {TRACE.hex()}  $2.75  2 calls"
+    assert len(tree.splitlines()) == 5
+    assert (answer["cost_usd"], answer["spans"], len(answer["rows"])) == ("2.75", 4, 4)
+    assert cli.run(["calls", "trace", "1" * 32]) == 1
+    assert f"there is no trace {'1' * 32}" in capfdbinary.readouterr().err.decode()
 
 
 def test_sql_is_a_table_a_chart_json_csv_or_parquet(

@@ -129,6 +129,11 @@ def test_a_run_shows_what_each_step_costs_with_the_steps_below_it(
     below = page.locator(".waterfall tbody td:last-child").all_inner_texts()
     assert below == ["$0.00135", "", "$0.000900", "", ""]
 
+    page.locator(".waterfall tbody th a").first.click()
+
+    told = page.locator("h2", has_text="Its trace").inner_text()
+    assert told == "Its trace: 5 spans in 9 s, 3 calls for $0.00135"
+
 
 @needs_chromium
 def test_an_incident_explains_itself_and_is_taken_and_judged_on_its_page(

@@ -58,6 +58,11 @@ def test_a_database_of_an_earlier_version_keeps_every_number(
     assert by_model("calls", "count()") == BY_MODEL
     assert by_model("models", "sum(calls)") == BY_MODEL
     assert collector.sql("SELECT count() AS n FROM spans") == [{"n": 200}]
+    # No parts of traces were kept then: what a trace cost is asked of its spans.
+    dearest = "SELECT trace_id, sum(cost_usd) AS usd FROM calls GROUP BY trace_id ORDER BY usd DESC"
+    (trace,) = collector.sql(f"{dearest} LIMIT 1")
+    cost = collector.get(f"/v1/traces/{trace['trace_id']}/cost")
+    assert Decimal(cost["cost_usd"]) == Decimal(trace["usd"]) > 0
     # What comes now is priced, rolled up and told with what was there.
     assert collector.export(request([call("openai", "gpt-4o", 1_000_000, 0)])) == 200
     now = {**BY_MODEL, "gpt-4o": (51, GPT_USD + Decimal("2.50"))}

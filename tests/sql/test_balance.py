@@ -57,3 +57,25 @@ def test_an_hour_that_is_off_is_named_until_it_is_right(
         f" the first {HOUR:%Y-%m-%d %H:00} UTC; the table calls is right"
     ]
     assert balance.faults() == []
+
+
+def test_parts_of_traces_are_held_against_their_calls_too(
+    priced: ClickHouse, insert: Any, tenant: str
+) -> None:
+    insert(priced, [call("openai", "gpt-4o", 1_000, 100, at=HOUR + timedelta(minutes=5))])
+    more = "INSERT INTO trace_parts (tenant, trace_id, hour, calls, cost_usd) SELECT"
+    more += " {tenant:String}, unhex(repeat('ab', 16)), {hour:DateTime('UTC')},"
+    more += " {calls:Int64}, {usd:Decimal(38, 12)}"
+    wrong = {"tenant": tenant, "hour": f"{HOUR:%Y-%m-%d %H:%M:%S}", "calls": 2, "usd": "0.007"}
+    balance = Balance(lambda: OneHour(priced))
+
+    priced.command(more, wrong)
+    balance.compare()
+    balance.compare()
+    found = balance.faults()
+    priced.command(more, {**wrong, "calls": -2, "usd": "-0.007"})
+
+    assert [fault for fault in found if fault.startswith("trace_parts ")] == [
+        f"trace_parts is not what its calls add up to: off by 2 calls and 0.007 USD in 1 hours,"
+        f" the first {HOUR:%Y-%m-%d %H:00} UTC; the table calls is right"
+    ]

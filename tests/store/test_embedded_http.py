@@ -236,6 +236,20 @@ def test_a_connection_is_kept_for_the_next_request(embedded_store: EmbeddedStore
     assert bodies == [(200, b"1\n", True), (404, b"Co", True), (200, b"2\n", True)]
 
 
+def test_each_request_has_a_handle_that_none_had_before(ask: Ask) -> None:
+    setting = b"SELECT getSetting('max_threads')"
+    given = [ask("POST", setting, database="default", max_threads="3") for _ in range(6)]
+    own = [ask("POST", setting, database="default") for _ in range(6)]
+    ask("POST", b"CREATE DATABASE passing")
+    inside = ask("POST", b"SELECT currentDatabase()", database="passing")
+    ask("POST", b"DROP DATABASE passing", database="passing")
+    after = ask("POST", b"SELECT 1", database="passing")
+
+    assert {answer.body for answer in given} == {b"3\n"}
+    assert b"3\n" not in {answer.body for answer in own}
+    assert (inside.body, after.status, after.code) == (b"passing\n", 404, "81")
+
+
 @pytest.mark.parametrize("encoding", ["", "gzip"])
 def test_an_error_in_the_middle_of_an_answer_ends_it_between_two_marks(
     ask: Ask, embedded_store: EmbeddedStore, encoding: str

@@ -255,4 +255,5 @@ def _add_questions(api: FastAPI, collector: Collected) -> None:
 
 def _spend(row: questions.Spend) -> dict[str, Any]:
     cost = questions.known_usd(row.cost_usd, row.unpriced_calls)
-    return plain_row({**vars(row), "cost_usd": cost})
+    # Nothing else in it is written otherwise in JSON: of a thousand rows that is half of the work.
+    return {**vars(row), "cost_usd": plain(cost)}

@@ -23,6 +23,8 @@ BY: Final = (
     *("model", "version", "prompt", "feature", "team", "service"),
     *("environment", "service_tier"),
 )
+# Of them, those whose values are known without reading calls.
+VALUED: Final = frozenset(BY) - {"prompt", "service_tier"}
 VALUES_MAX: Final = 200
 # Standard errors of a 95 % interval.
 Z: Final = 1.96
@@ -110,11 +112,17 @@ def compare(
     return sides.get(a), sides.get(b)
 
 
-def values(store: Answerer, tenant: str, period: Period, by: str) -> list[str]:
-    """Return the values of a dimension that can be compared, most called first."""
+def values(store: Answerer, tenant: str, period: Period, by: str) -> dict[str, int]:
+    """Return the values of a dimension that can be compared, most called first, with their calls.
+
+    None of those that only calls themselves have: BY without VALUED.
+    """
     _check(by)
-    parameters = {**period.parameters(tenant), "by": by, "limit": VALUES_MAX}
-    return [str(row[0]) for row in store.rows(sql.read("queries/compare_values"), parameters)]
+    if by not in VALUED:
+        return {}
+    parameters = {**period.parameters(tenant), "column": by, "limit": VALUES_MAX}
+    rows = store.rows(sql.read("queries/compare_values"), parameters)
+    return {str(value): int(calls) for value, calls in rows}
 
 
 def differences(a: Side, b: Side) -> list[Difference]:

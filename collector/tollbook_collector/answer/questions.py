@@ -26,6 +26,8 @@ TIMES: Final = {"hour": Time(3600, "%Y-%m-%dT%H:00Z"), "day": Time(86_400, "%Y-%
 EVER_S: Final = 2**32 - 1
 DIMENSIONS: Final = (*TIMES, *dimensions.DIMENSIONS)
 ROWS_MAX: Final = 10_000
+# Where the numbers of a row of queries/spend begin: after its time and the dimensions.
+NUMBERS: Final = 1 + len(dimensions.DIMENSIONS)
 UNITS: Final = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
@@ -166,12 +168,20 @@ def spend(store: Answerer, tenant: str, period: Period, by: Sequence[str]) -> li
             raise WrongQuestion(f"{dimension!r} is not a dimension; {', '.join(DIMENSIONS)} are")
     seconds = next((TIMES[name].seconds for name in TIMES if name in by), EVER_S)
     parameters = {**period.parameters(tenant), **dimensions.identifiers(by), "bucket_s": seconds}
+    # Sums of all customers are kept: so few rows are read sooner by one thread.
+    settings = {} if "customer" in by else {"max_threads": 1}
+    columns = [1 + dimensions.DIMENSIONS.index(name) for name in by if name not in TIMES]
+    named = [name for name in by if name not in TIMES]
+    # A day is written once, and not for each of its rows.
+    written: dict[datetime, dict[str, str]] = {}
     found = []
-    for bucket, *row in store.rows(sql.read("queries/spend"), parameters):
-        known = dict(zip(dimensions.DIMENSIONS, row, strict=False))
-        known |= {name: bucket.strftime(time.form) for name, time in TIMES.items() if name in by}
-        values = {name: str(known[name]) for name in by}
-        found.append(_spend(values, row[len(dimensions.DIMENSIONS) :]))
+    for row in store.rows(sql.read("queries/spend"), parameters, settings):
+        times = written.get(row[0])
+        if times is None:
+            times = {name: row[0].strftime(time.form) for name, time in TIMES.items()}
+            written[row[0]] = times
+        known = times | dict(zip(named, (str(row[column]) for column in columns), strict=True))
+        found.append(_spend({name: known[name] for name in by}, row[NUMBERS:]))
     return found
 
 

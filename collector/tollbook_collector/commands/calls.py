@@ -1,8 +1,9 @@
-"""The commands `tollbook calls` and `calls tail`: model calls one by one, also as they come."""
+"""The commands `tollbook calls`, `tail` and `trace`: model calls one by one, also as they come."""
 
 import json
 import time
 from typing import Annotated, Any, Final
+from urllib.parse import quote
 
 import typer
 from rich.console import Console
@@ -12,6 +13,7 @@ from rich.text import Text
 from tollbook_collector.commands import screens
 from tollbook_collector.commands.ask import ask_json
 from tollbook_collector.commands.options import DEFAULT_API, Api, Since
+from tollbook_collector.commands.steps import calls_told, tree_of
 
 # Calls between two looks; more of them are counted and not shown.
 TAIL_CALLS_MAX: Final = 200
@@ -101,6 +103,29 @@ def tail(
         if len(new) == limit and not first:
             typer.echo(f"… and more than {limit} calls at once; not all are shown", err=True)
         time.sleep(every)
+
+
+@app.command()
+def trace(
+    trace_id: Annotated[str, typer.Argument(help="Its id, or a call of it as TRACE/SPAN.")],
+    as_json: AsJson = False,
+    api: Api = DEFAULT_API,
+) -> None:
+    """Show what a trace cost, and its spans as a tree."""
+    trace_id = trace_id.partition("/")[0]
+    whole = ask_json(api, f"/v1/traces/{quote(trace_id, safe='')}/cost")
+    spans = ask_json(api, f"/v1/traces/{quote(trace_id, safe='')}")["rows"]
+    if as_json:
+        typer.echo(json.dumps({**whole, "rows": spans}))
+        return
+    cost = "cost unknown" if whole["cost_usd"] is None else screens.money(whole["cost_usd"])
+    unpriced = " + ?" if whole["unpriced_calls"] and whole["cost_usd"] is not None else ""
+    title = Text.assemble(
+        (f"trace {trace_id}", "bold"), f"  {cost}{unpriced}  {calls_told(whole['calls'])}"
+    )
+    console.print(tree_of(title, spans))
+    if len(spans) < whole["spans"]:
+        console.print(f"the first {len(spans)} of {whole['spans']} spans; the sum is of all")
 
 
 def _line(row: dict[str, Any], as_json: bool) -> None:

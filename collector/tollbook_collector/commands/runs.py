@@ -1,19 +1,18 @@
 """The commands `tollbook runs` and `runs show`: what tasks of agents cost, step by step."""
 
 import json
-from decimal import Decimal
-from typing import Annotated, Any
+from typing import Annotated
 from urllib.parse import quote
 
 import typer
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
-from rich.tree import Tree
 
 from tollbook_collector.commands import screens
 from tollbook_collector.commands.ask import ask_json
 from tollbook_collector.commands.options import DEFAULT_API, Api, AsJson, Since
+from tollbook_collector.commands.steps import calls_told, tree_of
 
 app = typer.Typer(help="Runs of agents.", invoke_without_command=True)
 console = Console()
@@ -74,50 +73,7 @@ def show(
     title = Text.assemble(
         (answer["run"] or run_id, "bold"),
         f"  {screens.money(answer['cost_usd'])}{' + ?' if answer['unpriced_calls'] else ''}"
-        f"  {answer['calls']} calls",
+        f"  {calls_told(answer['calls'])}",
         (f"  {answer['errors']} failed" if answer["errors"] else "", "red"),
     )
-    console.print(_tree(title, answer["steps"]))
-
-
-def _tree(title: Text, steps: list[dict[str, Any]]) -> Tree:
-    """Return steps, which come parents before children with their depth, as a tree."""
-    tree = Tree(title, guide_style="dim")
-    below = _below(steps)
-    branches = [tree]
-    for step, (cost, calls) in zip(steps, below, strict=True):
-        del branches[step["depth"] + 1 :]
-        branches.append(branches[-1].add(_label(step, cost, calls)))
-    return tree
-
-
-def _below(steps: list[dict[str, Any]]) -> list[tuple[Decimal, int]]:
-    """Return cost and calls of each step with all under it."""
-    sums: list[tuple[Decimal, int]] = [(Decimal(0), 0)] * len(steps)
-    for number, step in enumerate(steps):
-        cost = Decimal(step["cost_usd"] or 0) if step["is_call"] else Decimal(0)
-        calls = int(step["is_call"])
-        depth = step["depth"] + 1
-        # Upwards: the step itself, then each one before it that lies less deep.
-        for above in range(number, -1, -1):
-            if steps[above]["depth"] < depth:
-                depth = steps[above]["depth"]
-                sums[above] = (sums[above][0] + cost, sums[above][1] + calls)
-            if depth == 0:
-                break
-    return sums
-
-
-def _label(step: dict[str, Any], cost: Decimal, calls: int) -> Text:
-    name = step["model"] if step["is_call"] else step["name"]
-    label = Text(name or step["name"] or "—", style="red" if step["failed"] else "")
-    if step["is_call"]:
-        known = screens.money(cost) if step["cost_usd"] is not None else "cost unknown"
-        tokens = f"{step['input_tokens'] or 0} in, {step['output_tokens'] or 0} out"
-        label.append(f"  {known}  {tokens}", style="bold" if cost else "dim")
-    elif calls:
-        label.append(f"  {screens.money(cost)} in {calls} calls", style="bold")
-    label.append(f"  {screens.milliseconds(step['duration_ns'] / 1e6)}", style="dim")
-    if step["failed"]:
-        label.append(f"  {step['error_type'] or 'failed'}", style="red")
-    return label
+    console.print(tree_of(title, answer["steps"]))

@@ -16,6 +16,7 @@ from tollbook_collector.answer.questions import Answerer, Period, Spend
 from tollbook_collector.answer.runs import run_of
 from tollbook_collector.answer.series import spend_series
 from tollbook_collector.answer.tenant import Tenant
+from tollbook_collector.answer.trace_cost import TraceCosts
 from tollbook_collector.store.dimensions import FILTERS_MAX, Filter
 
 
@@ -75,11 +76,13 @@ def add_calls(api: FastAPI, collector: Collected) -> None:
 
 def add_call(api: FastAPI, collector: Collected) -> None:
     """Add the page of one call."""
+    costs = TraceCosts(lambda: collector.store)
 
     @api.get("/calls/{trace_id}/{span_id}", include_in_schema=False)
     def one_call(request: Request, tenant: Tenant, trace_id: str, span_id: str) -> Response:
         with ThreadPoolExecutor(QUESTIONS_AT_ONCE) as asking:
             around = asking.submit(trace, collector.store, tenant, trace_id)
+            whole = asking.submit(costs.of, tenant, trace_id)
             found = call(collector.store, tenant, trace_id, span_id)
             parts = asking.submit(parts_of, collector.store, found) if found else None
         if found is None or parts is None:
@@ -95,6 +98,7 @@ def add_call(api: FastAPI, collector: Collected) -> None:
                 "parts": parts.result(),
                 "run": run_of(found),
                 "bars": bars,
+                "whole": whole.result(),
                 "trace_ns": trace_ns,
             },
         )

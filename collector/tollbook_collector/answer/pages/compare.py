@@ -1,15 +1,14 @@
 """A/B: two models, prompts or releases on one's own calls, and what can be told apart."""
 
-from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
 from fastapi import FastAPI, Request
 from fastapi.responses import Response
 
 from tollbook_collector.answer.collected import Collected
-from tollbook_collector.answer.compare import BY, Difference, compare, differences, values
-from tollbook_collector.answer.pages.render import QUESTIONS_AT_ONCE, page
-from tollbook_collector.answer.questions import Answerer, Period, spend_total
+from tollbook_collector.answer.compare import BY, VALUED, Difference, compare, differences, values
+from tollbook_collector.answer.pages.render import page
+from tollbook_collector.answer.questions import Answerer, Period
 from tollbook_collector.answer.tenant import Tenant
 
 # More calls of a day than these make no interval narrower that people would look at.
@@ -73,14 +72,12 @@ def _known(store: Answerer, tenant: str, since: str, by: str) -> tuple[str, list
     By itself a day is compared where it has calls enough to tell, else a week.
     """
     if since:
-        return since, values(store, tenant, Period.back(since), by)
-    day = Period.back("24h")
-    with ThreadPoolExecutor(QUESTIONS_AT_ONCE) as asking:
-        total = asking.submit(spend_total, store, tenant, day)
-        of_day = values(store, tenant, day, by)
-    if total.result().calls >= CALLS_ENOUGH:
-        return "24h", of_day
-    return "7d", values(store, tenant, Period.back("7d"), by)
+        return since, list(values(store, tenant, Period.back(since), by))
+    valued = by in VALUED
+    of_day = values(store, tenant, Period.back("24h"), by if valued else "model")
+    if sum(of_day.values()) >= CALLS_ENOUGH:
+        return "24h", list(of_day) if valued else []
+    return "7d", list(values(store, tenant, Period.back("7d"), by))
 
 
 def _said(found: list[Difference], measure: str, verb: str, less: str, more: str) -> str:

@@ -36,7 +36,7 @@ LANDING_KEYS: Final = {
 
 _HEAD = re.compile(
     r"^CREATE (?:OR REPLACE )?(?P<kind>TABLE|VIEW|MATERIALIZED VIEW|DICTIONARY|FUNCTION)"
-    r"(?: IF NOT EXISTS)? (?P<name>\w+)|^ALTER TABLE (?P<altered>\w+)",
+    r"(?: IF NOT EXISTS)? (?P<name>\w+)|^ALTER TABLE (?P<altered>\w+)|^INSERT INTO (?P<filled>\w+)",
     re.MULTILINE,
 )
 _RELOAD = re.compile(r"^(SYSTEM RELOAD DICTIONARY)\b", re.MULTILINE)
@@ -111,6 +111,9 @@ def written_for(cluster: Cluster, text: str, where: Layout) -> list[str]:
     head = _HEAD.search(text)
     if head is None:
         raise ValueError(f"no form for a cluster: {text.splitlines()[0]}")
+    if head["filled"]:
+        # A row that is made with the tables: replication or the Distributed table takes it on.
+        return [text]
     if head["altered"]:
         return _altered(cluster, text, head["altered"], where)
     write = _WRITERS[head["kind"]]

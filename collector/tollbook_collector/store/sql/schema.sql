@@ -3052,6 +3052,15 @@ AS SELECT
 FROM spans
 WHERE name = 'tollbook.report';
 
+CREATE TABLE roll_up_begins
+(
+    `roll_up` LowCardinality(String) COMMENT 'The table',
+    `whole_from` SimpleAggregateFunction(max, DateTime('UTC')) COMMENT 'Spans that arrived before may be missing from it; 1970: none is'
+)
+ENGINE = AggregatingMergeTree
+ORDER BY roll_up
+SETTINGS index_granularity = 8192;
+
 CREATE MATERIALIZED VIEW roll_up_behaviour TO behaviour_hourly
 (
     `tenant` LowCardinality(String),

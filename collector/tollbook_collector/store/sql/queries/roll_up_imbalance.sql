@@ -1,4 +1,5 @@
 -- One row for each tenant and roll-up that is not what the calls of an hour add up to: how many calls and USD too much; below 0: too few.
+WITH {hour:DateTime('UTC')} >= (SELECT max(roll_up_begins.whole_from) FROM roll_up_begins WHERE roll_up = 'trace_parts') AS traces_are_whole
 SELECT
     roll_up,
     tenant,
@@ -34,7 +35,17 @@ FROM
     GROUP BY tenant
     UNION ALL
     SELECT
-        arrayJoin(['spend_hourly', 'spend_minutely', 'series_hourly']) AS roll_up,
+        'trace_parts' AS roll_up,
+        tenant,
+        sum(trace_parts.calls) AS had_calls,
+        sum(trace_parts.cost_usd) AS had_usd
+    FROM trace_parts
+    -- Of before they were kept some are missing, and that is no fault.
+    WHERE hour = {hour:DateTime('UTC')} AND traces_are_whole
+    GROUP BY tenant
+    UNION ALL
+    SELECT
+        arrayJoin(arrayConcat(['spend_hourly', 'spend_minutely', 'series_hourly'], if(traces_are_whole, ['trace_parts'], []))) AS roll_up,
         tenant,
         -toInt64(count()) AS had_calls,
         -sum(ifNull(spans.cost_usd, toDecimal128(0, 12))) AS had_usd

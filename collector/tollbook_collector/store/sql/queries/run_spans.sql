@@ -17,7 +17,7 @@ SELECT
     input_tokens,
     cache_read_tokens,
     output_tokens,
-    if(tollbook_copy_key(tenant, spans.trace_id, spans.span_id, received_at) IN (SELECT copies.copy_key FROM copies), NULL, spans.cost_usd) AS charged_usd,
+    if(tollbook_copy_key(tenant, spans.trace_id, spans.span_id, received_at) IN (SELECT copies.copy_key FROM copies WHERE copies.tenant = {tenant:String}), NULL, spans.cost_usd) AS charged_usd,
     unpriced_reason,
     lower(hex(trace_id)) AS trace
 FROM spans

@@ -5,6 +5,6 @@ SELECT
     sum(trace_parts.unpriced_calls) AS unpriced_calls,
     sum(trace_parts.cost_usd) AS cost_usd
 FROM trace_parts
-WHERE tenant = {tenant:String} AND trace_id = toFixedString(unhex({trace:String}), 16)
+PREWHERE tenant = {tenant:String} AND trace_id = toFixedString(unhex({trace:String}), 16)
 -- Some granules are read: handing them to a second thread takes longer than reading them (4.5 ms with, 3.0 without, of 2 M rows in nine parts).
 SETTINGS max_threads = 1
