@@ -18,7 +18,7 @@ Delivered = Callable[[], list[Any]]
 CHAT: Any = {"model": "gpt-4o", "messages": [{"role": "user", "content": "x"}]}
 STREAMED: Any = {**CHAT, "stream": True, "stream_options": {"include_usage": True}}
 USAGE = {"prompt_tokens": 1207, "completion_tokens": 153, "total_tokens": 1360}
-WAIT_S = 5.0
+WAIT_S = 30.0
 LONG = 40  # chunks, more than are kept
 
 
