@@ -29,8 +29,8 @@ SPAN_ID_BYTES: Final = 8
 # Facts of a stream that are kept: a provider that repeats its usage in every chunk must not make
 # us hold them all, the last one counts.
 STREAM_FACTS_MAX: Final = 64
-# Events at the end of a stream that are looked at where its facts are at its ends: the finish
-# reason may have chunks after it, as Azure's filters send some before the usage.
+# Events at the end of a stream that are looked at where its facts are at its ends, unless its
+# interface has fewer: between the finish reason and the usage Azure's filters send some chunks.
 LAST_EVENTS: Final = 8
 
 Result = TypeVar("Result")
@@ -219,14 +219,14 @@ class Observation:
             self.saw_first_chunk()
             api, one = self.api, self.asked.choice_count in (None, 1)
             if one and self.content is None and getattr(api, "says_at_ends", False):
-                last = deque[Any](maxlen=LAST_EVENTS)
-                keep = last.append
+                count = getattr(api, "last_events", None)
+                last = deque[Any](maxlen=LAST_EVENTS if count is None else count(self.base_url))
+                self.last_events, see = last, last.append
                 if (keeping := getattr(api, "keeping", None)) is not None:
-                    keep = keeping(keep, self.saw, self.exporter.losses)
-                self.last_events, see = last, keep
+                    see = keeping(see, self.saw, self.exporter.losses)
                 if getattr(api, "repeats_itself", False):
-                    keep(event)
-                    return keep
+                    see(event)
+                    return see
         except Exception:
             self.exporter.losses.count(FAULT)
         self.saw(event)

@@ -129,7 +129,7 @@ def client(wire: Any) -> Iterator[Any]:
         endpoint_url=wire.url,
         aws_access_key_id="k",
         aws_secret_access_key="s",
-        config=botocore.config.Config(retries={"total_max_attempts": 1}, read_timeout=5),
+        config=botocore.config.Config(retries={"total_max_attempts": 1}, read_timeout=60),
     )
     yield client
     client.close()
@@ -417,7 +417,7 @@ def test_the_librarys_retries_are_one_span(
         endpoint_url=wire.url,
         aws_access_key_id="k",
         aws_secret_access_key="s",
-        config=botocore.config.Config(retries={"total_max_attempts": 2}, read_timeout=5),
+        config=botocore.config.Config(retries={"total_max_attempts": 2}, read_timeout=60),
     )
 
     client.converse(**ASK)

@@ -1,10 +1,12 @@
 """What is kept of a stream's events: those at its ends, where these say all."""
 
 import gc
+import json
 import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import httpx2
 import openai
 import pytest
 
@@ -16,7 +18,7 @@ Delivered = Callable[[], list[Any]]
 CHAT: Any = {"model": "gpt-4o", "messages": [{"role": "user", "content": "x"}]}
 STREAMED: Any = {**CHAT, "stream": True, "stream_options": {"include_usage": True}}
 USAGE = {"prompt_tokens": 1207, "completion_tokens": 153, "total_tokens": 1360}
-WAIT_S = 5.0
+WAIT_S = 30.0
 LONG = 40  # chunks, more than are kept
 
 
@@ -122,6 +124,28 @@ def test_a_stream_that_stops_in_the_middle_says_who_answered(
     assert span.attributes["gen_ai.response.model"] == "gpt-4o-1"
     assert span.attributes["openai.response.service_tier"] == "flex"
     assert span.attributes["gen_ai.usage.output_tokens"] == 4  # 3 * 5 / 4, upwards
+
+
+def test_of_a_stream_of_openai_itself_three_events_are_held_and_say_all(
+    delivered: Delivered,
+) -> None:
+    end = [chunk(choice(reason="stop")), chunk(usage=USAGE)]
+    said = [f"data: {json.dumps(one)}\n\n" for one in [*[chunk(choice())] * LONG, *end]]
+    kind = {"content-type": "text/event-stream"}
+    answer = httpx2.Response(200, headers=kind, text="".join([*said, "data: [DONE]\n\n"]))
+    http = httpx2.Client(transport=httpx2.MockTransport(lambda request: answer))
+
+    with openai.OpenAI(api_key="k", http_client=http) as client:
+        stream = client.chat.completions.create(**STREAMED)
+        alive = [weakref.ref(next(stream)) for _ in range(LONG)]
+        gc.collect()
+        held = sum(event() is not None for event in alive)
+        list(stream)
+
+    (span,) = delivered()
+    assert held == 3
+    assert span.attributes["gen_ai.response.finish_reasons"] == ["stop"]
+    assert span.attributes["gen_ai.usage.input_tokens"] == 1207
 
 
 def test_a_long_stream_holds_its_last_events_only(

@@ -16,9 +16,11 @@ from tollbook.clients.field import (
     together,
     token_count,
 )
-from tollbook.meter import Asked, Facts
+from tollbook.meter import LAST_EVENTS, Asked, Facts
 from tollbook.model_call import Usage
 
+OPENAI_HOST: Final = "api.openai.com"
+OPENAI_LAST: Final = 3  # the finish reason, the usage, and one to spare
 TICKS_PER_USD_DIGITS: Final = 10  # xAI counts money in ticks, 10^10 of them a dollar
 
 
@@ -40,6 +42,14 @@ class Completions:
     # Between the first chunk and the end are pieces of the answer; of one choice, that is.
     says_at_ends: bool = True
     repeats_itself: bool = True  # each chunk has the id and the model
+
+    def last_events(self, base_url: Any) -> int:
+        """Return how many chunks at the end of a stream have the finish reason and the usage.
+
+        Each that is held is memory that the next one is not made in, so hosts that are known to
+        send nothing in between have fewer.
+        """
+        return OPENAI_LAST if getattr(base_url, "host", None) == OPENAI_HOST else LAST_EVENTS
 
     def asked(self, body: Mapping[str, Any]) -> Asked:
         """Return the plain values of a request body."""

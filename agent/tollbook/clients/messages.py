@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from tollbook.clients.field import field, latest, together, token_count
 from tollbook.meter import Asked, Facts
 from tollbook.model_call import Usage
+
+LAST_OF_MESSAGE: Final = 3  # `message_delta`, `message_stop`, and one to spare
 
 
 @dataclass(frozen=True)
@@ -23,6 +25,10 @@ class Messages:
     # Without a `message_delta` the output is that of the first event: a placeholder.
     complete_at_end: bool = False
     says_at_ends: bool = True  # `message_start` first; a `message_delta` is the last but one
+
+    def last_events(self, _: Any) -> int:
+        """Return how many events at the end of a stream have the finish reason and the usage."""
+        return LAST_OF_MESSAGE
 
     def asked(self, body: Mapping[str, Any]) -> Asked:
         """Return the plain values of a request body."""

@@ -15,6 +15,7 @@ FINISH_REASONS: Final = MappingProxyType(
     {"completed": "stop", "failed": "error", "cancelled": "error"}
 )
 INCOMPLETE_REASONS: Final = MappingProxyType({"max_output_tokens": "length"})
+LAST_OF_RESPONSE: Final = 2  # the one that ends it, and one to spare
 TERMINAL_EVENTS: Final = frozenset({"response.completed", "response.incomplete", "response.failed"})
 
 
@@ -27,6 +28,10 @@ class Responses:
     api_type: str | None = "responses"
     complete_at_end: bool = False
     says_at_ends: bool = True
+
+    def last_events(self, _: Any) -> int:
+        """Return how many events at the end of a stream have the finish reason and the usage."""
+        return LAST_OF_RESPONSE
 
     def asked(self, body: Mapping[str, Any]) -> Asked:
         """Return the plain values of a request body."""

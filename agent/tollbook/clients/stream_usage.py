@@ -10,7 +10,7 @@ from typing import Any, Final
 from tollbook import estimate
 from tollbook.clients.field import field
 from tollbook.export import Exporter
-from tollbook.meter import Api, Asked, Facts
+from tollbook.meter import LAST_EVENTS, Api, Asked, Facts
 from tollbook.model_call import Usage
 from tollbook.tally import FAULT, Losses
 
@@ -63,6 +63,11 @@ class Estimated:
     def repeats_itself(self) -> bool:
         """Whether each event says who answers."""
         return getattr(self._api, "repeats_itself", False)
+
+    def last_events(self, base_url: Any) -> int:
+        """Return how many chunks at the end the interface looks at."""
+        count = getattr(self._api, "last_events", None)
+        return LAST_EVENTS if count is None else int(count(base_url))
 
     def asked(self, body: Mapping[str, Any]) -> Asked:
         """Return what the interface reads."""
