@@ -138,6 +138,9 @@ class Exchange:
 
         A thread that waited until it is sent would be two switches more, of most answers half.
         """
+        if self._last is not None:
+            # What fails once an answer is whole, as a handle that is closed, does not change it.
+            return
         # From here on a closed connection means an answered client, not one that left.
         self.killable = False
         if self._compressor is not None:
