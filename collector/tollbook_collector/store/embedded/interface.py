@@ -40,7 +40,7 @@ from tollbook_collector.store.embedded.request import (
 )
 from tollbook_collector.store.embedded.statement import Statements
 
-# Requests that hold a handle of the engine at one time. The loader's three inserters, the detectors
+# Requests that hold a handle of the engine at one time. The loader's inserters, the detectors
 # and a dashboard's panels fit; more would only share the same cores.
 PLACES: Final = 16
 # Requests that wait for a place, and how long one waits before it is told to come back.
