@@ -23,6 +23,7 @@ import tempfile
 from pathlib import Path
 from typing import Any, Final
 
+from processes import in_spans
 from scenarios import Call, calls
 
 CALLS: Final = 20  # in a block
@@ -55,16 +56,7 @@ def work(names: list[str]) -> None:
     logging.disable()  # nobody takes the spans
     tollbook.instrument(service="benchmark", endpoint="http://127.0.0.1:9")
     loop = asyncio.new_event_loop()
-    plain, metered, spans = calls(False, loop), calls(True, loop), tracer()
-    attributes = {f"gen_ai.attribute.{number}": f"value {number}" for number in range(15)}
-
-    def in_a_span(call: Call) -> Call:
-        def spanned() -> object:
-            with spans.start_as_current_span("chat", attributes=attributes):
-                return call()
-
-        return spanned
-
+    plain, metered, in_a_span = calls(False, loop), calls(True, loop), in_spans(tracer())
     for name in names or plain:
         call = plain[name]
         for arm in (call, metered[name], in_a_span(call), call):

@@ -25,6 +25,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, Final, NamedTuple
 
 from scenarios import Call, calls
@@ -75,33 +76,45 @@ def in_spans(tracer: Any) -> Callable[[Call], Call]:
     return in_a_span
 
 
+def as_it_is(call: Call) -> Call:
+    """Return the call."""
+    return call
+
+
+def nothing() -> None:
+    """Deliver nothing, as there is nothing."""
+
+
+def set_up(arm: str, url: str) -> tuple[Callable[[Call], Call], Callable[[], object]]:
+    """Set an arm up; return what is put around its calls, and what delivers its spans."""
+    if arm == WITHOUT:
+        return as_it_is, nothing
+    tracer = tracer_of(url)
+    if arm == TOLLBOOK:
+        import tollbook
+
+        tollbook.instrument(service="benchmark", endpoint=url)
+        return as_it_is, partial(tollbook.flush, FLUSH_S)
+    from opentelemetry import trace
+
+    provider: Any = trace.get_tracer_provider()
+    if arm == SPAN:
+        return in_spans(tracer), provider.force_flush
+    from opentelemetry.instrumentation.genai.anthropic import AnthropicInstrumentor
+    from opentelemetry.instrumentation.genai.openai import OpenAIInstrumentor
+
+    OpenAIInstrumentor().instrument()
+    AnthropicInstrumentor().instrument()
+    return as_it_is, provider.force_flush
+
+
 def serve(arm: str, url: str) -> None:
     """Be a process of an arm: make the blocks that standard input asks for, and tell their times.
 
     A line asks for a block by scenario, calls, and whether to flush; the answer is a line too.
     """
     loop = asyncio.new_event_loop()
-    flush: Callable[[], object] = lambda: None  # noqa: E731
-    around: Callable[[Call], Call] = lambda call: call  # noqa: E731
-    if arm != WITHOUT:
-        tracer = tracer_of(url)
-        from opentelemetry import trace
-
-        provider: Any = trace.get_tracer_provider()
-        flush = provider.force_flush
-        if arm == SPAN:
-            around = in_spans(tracer)
-        elif arm == TOLLBOOK:
-            import tollbook
-
-            tollbook.instrument(service="benchmark", endpoint=url)
-            flush = lambda: tollbook.flush(FLUSH_S)  # noqa: E731
-        else:
-            from opentelemetry.instrumentation.genai.anthropic import AnthropicInstrumentor
-            from opentelemetry.instrumentation.genai.openai import OpenAIInstrumentor
-
-            OpenAIInstrumentor().instrument()
-            AnthropicInstrumentor().instrument()
+    around, flush = set_up(arm, url)
     made = {name: around(call) for name, call in calls(arm == TOLLBOOK, loop).items()}
     print(json.dumps({"ready": arm}), flush=True)
     for line in sys.stdin:

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from time import perf_counter_ns, time_ns
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, TypeVar
 
+from tollbook.ends import Ends
 from tollbook.export import Exporter
 from tollbook.model_call import Usage
 from tollbook.parent import parent_of
@@ -29,9 +30,6 @@ SPAN_ID_BYTES: Final = 8
 # Facts of a stream that are kept: a provider that repeats its usage in every chunk must not make
 # us hold them all, the last one counts.
 STREAM_FACTS_MAX: Final = 64
-# Events at the end of a stream that are looked at where its facts are at its ends, unless its
-# interface has fewer: between the finish reason and the usage Azure's filters send some chunks.
-LAST_EVENTS: Final = 8
 
 Result = TypeVar("Result")
 
@@ -84,6 +82,10 @@ class Api(Protocol):
     def complete_at_end(self) -> bool:
         """Whether a stream that was read to its end has said its whole usage."""
 
+    @property
+    def ends(self) -> Ends | None:
+        """How the ends of a stream are kept, None where each of its events is read."""
+
     def asked(self, body: Mapping[str, Any]) -> Asked:
         """Return the plain values of a request body. On the caller's path."""
 
@@ -116,6 +118,7 @@ class Observation:
         "decode",
         "duration_ns",
         "ended",
+        "ends",
         "error_type",
         "exporter",
         "facts",
@@ -142,7 +145,8 @@ class Observation:
         self.reservation: Reservation | None = None
         self.ids = os.urandom(TRACE_ID_BYTES + SPAN_ID_BYTES)
         self.facts: list[Facts] = []
-        # Of a stream that says all at its ends: its last events, unread.
+        # Of a stream that says all at its ends: how these are kept, and its last events, unread.
+        self.ends: Ends | None = None
         self.last_events: Sequence[Any] | None = None
         # Of a raw response: its bytes, their number, and what decodes them (None: nothing).
         self.body: list[bytes] | None = None
@@ -209,22 +213,17 @@ class Observation:
         self.first_chunk_ns = perf_counter_ns() - self.started_ns
 
     def see_first(self, event: Any) -> Callable[[Any], None]:
-        """See the first event of a stream, and return what is to be called with each other one.
-
-        Where its facts are at its ends, that only keeps the last events; the first one too, where
-        all of them say who answers.
-        """
+        """See the first event of a stream, and return what is to be called with each other one."""
         see: Callable[[Any], None] = self.saw
         try:
             self.saw_first_chunk()
-            api, one = self.api, self.asked.choice_count in (None, 1)
-            if one and self.content is None and getattr(api, "says_at_ends", False):
-                count = getattr(api, "last_events", None)
-                last = deque[Any](maxlen=LAST_EVENTS if count is None else count(self.base_url))
-                self.last_events, see = last, last.append
-                if (keeping := getattr(api, "keeping", None)) is not None:
-                    see = keeping(see, self.saw, self.exporter.losses)
-                if getattr(api, "repeats_itself", False):
+            ends, one = self.api.ends, self.asked.choice_count in (None, 1)
+            if ends is not None and one and self.content is None:
+                last = deque[Any](maxlen=ends.count(self.base_url))
+                self.ends, self.last_events, see = ends, last, last.append
+                if ends.keeping is not None:
+                    see = ends.keeping(see, self.saw, self.exporter.losses)
+                if ends.repeat:
                     see(event)
                     return see
         except Exception:
@@ -243,7 +242,7 @@ class Observation:
             self.last_events = kept = tuple(events)
         except RuntimeError:  # the process ends, and another thread reads the stream on
             self.last_events = kept = ()
-        if getattr(self.api, "keeps_text", False):
+        if self.ends is not None and self.ends.as_text:
             self.body_bytes += sum(map(len, kept))
         else:
             self.read_events()
@@ -268,9 +267,8 @@ class Observation:
 
     def _facts_of_kept(self, event: Any, first: bool) -> Facts | None:
         try:
-            api: Any = self.api
-            facts: Facts | None = getattr(api, "event_again", api.event)(event, first)
-            return facts
+            read = self.ends.read if self.ends is not None else None
+            return (read or self.api.event)(event, first)
         except Exception:
             self.exporter.losses.count(FAULT)
             return None

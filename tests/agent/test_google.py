@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 import tollbook
-from tollbook import meter
+from tollbook.ends import LAST_EVENTS
 from tollbook.process import PROCESS
 
 genai = pytest.importorskip("google.genai")
@@ -153,7 +153,7 @@ def test_of_a_long_stream_the_text_of_its_last_chunks_waits_for_the_export_threa
 
     assert {type(event) for event in waiting.last_events} == {str}
     assert waiting.body_bytes == sum(len(event) for event in waiting.last_events)
-    assert len(waiting.last_events) == meter.LAST_EVENTS
+    assert len(waiting.last_events) == LAST_EVENTS
 
 
 @pytest.mark.parametrize("after", [1, 12])

@@ -11,8 +11,8 @@ import openai
 import pytest
 
 import tollbook
-from tollbook import meter
 from tollbook.clients.completions import Completions
+from tollbook.ends import LAST_EVENTS
 
 Delivered = Callable[[], list[Any]]
 CHAT: Any = {"model": "gpt-4o", "messages": [{"role": "user", "content": "x"}]}
@@ -158,7 +158,7 @@ def test_a_long_stream_holds_its_last_events_only(
     gc.collect()
 
     held = sum(event() is not None for event in alive)
-    assert held <= meter.LAST_EVENTS
+    assert held <= LAST_EVENTS
     stream.close()
     assert len(delivered()) == 1
 

@@ -64,6 +64,7 @@ class Bedrock:
     provider: str = "aws.bedrock"
     api_type: str | None = None
     complete_at_end: bool = False
+    ends: None = None
 
     def asked(self, body: Mapping[str, Any]) -> Asked:
         """Return the plain values of an operation's parameters."""

@@ -35,6 +35,7 @@ class Cohere:
     provider: str = "cohere"
     api_type: str | None = None
     complete_at_end: bool = False
+    ends: None = None
 
     def asked(self, body: Mapping[str, Any]) -> Asked:
         """Return the plain values of a request body."""

@@ -16,11 +16,13 @@ from tollbook.clients.field import (
     together,
     token_count,
 )
-from tollbook.meter import LAST_EVENTS, Asked, Facts
+from tollbook.ends import Ends
+from tollbook.meter import Asked, Facts
 from tollbook.model_call import Usage
 
-OPENAI_HOST: Final = "api.openai.com"
-OPENAI_LAST: Final = 3  # the finish reason, the usage, and one to spare
+# Each chunk has the id and the model; OpenAI's own last ones are the finish reason, the usage, and
+# one to spare.
+ENDS: Final = Ends(own_host=("api.openai.com", 3), repeat=True)
 TICKS_PER_USD_DIGITS: Final = 10  # xAI counts money in ticks, 10^10 of them a dollar
 
 
@@ -39,17 +41,7 @@ class Completions:
     provider: str = "openai"
     # Some servers repeat the usage in every chunk: only the last one is whole.
     complete_at_end: bool = True
-    # Between the first chunk and the end are pieces of the answer; of one choice, that is.
-    says_at_ends: bool = True
-    repeats_itself: bool = True  # each chunk has the id and the model
-
-    def last_events(self, base_url: Any) -> int:
-        """Return how many chunks at the end of a stream have the finish reason and the usage.
-
-        Each that is held is memory that the next one is not made in, so hosts that are known to
-        send nothing in between have fewer.
-        """
-        return OPENAI_LAST if getattr(base_url, "host", None) == OPENAI_HOST else LAST_EVENTS
+    ends: Ends | None = ENDS
 
     def asked(self, body: Mapping[str, Any]) -> Asked:
         """Return the plain values of a request body."""
@@ -75,18 +67,19 @@ class Completions:
         """Return the facts of a chunk: the first one, or one with a usage or a finish reason."""
         # Groq puts the usage of a stream beside the choices of its last chunk.
         usage = field(event, "usage") or field(rare_field(event, "x_groq"), "usage")
-        choices = field(event, "choices") or ()
+        choices = rare_field(event, "choices")
+        read = rare_field if choices is None else field  # embeddings lack most of it
         reasons: tuple[tuple[int, object], ...] = ()
-        for choice in choices:
+        for choice in choices or ():
             reason = field(choice, "finish_reason")
             if reason is not None:
                 reasons = (*reasons, (field(choice, "index") or 0, reason))
         if usage is None and not reasons and not first:
             return None
         return Facts(
-            field(event, "id"),
-            field(event, "model"),
-            field(event, "service_tier"),
+            read(event, "id"),
+            read(event, "model"),
+            read(event, "service_tier"),
             usage,
             reasons,
             # The chunk that `stream_options.include_usage` asks for has no choices.

@@ -14,6 +14,7 @@ from tollbook.clients.field import (
     together,
     token_count,
 )
+from tollbook.ends import Ends
 from tollbook.export import Exporter
 from tollbook.meter import Asked, Facts, Meter, Observation
 from tollbook.model_call import Usage
@@ -43,9 +44,11 @@ class Content:
     operation: str = "generate_content"
     api_type: str | None = None
     complete_at_end: bool = True
-    says_at_ends: bool = True
-    keeps_text: bool = True
-    repeats_itself: bool = True  # each chunk has the id and the model
+
+    @property
+    def ends(self) -> Ends:
+        """How the chunks of a stream are kept, of which each has the id and the model."""
+        return Ends(repeat=True, as_text=True, keeping=self.keeping, read=self.kept)
 
     def asked(self, body: Mapping[str, Any]) -> Asked:
         """Return the plain values of a request body."""
@@ -83,7 +86,7 @@ class Content:
         """Return the facts of a chunk: the library's, or what its text says, decoded."""
         return self.answer(event) if type(event) is dict else self.said(event.body, first)
 
-    def event_again(self, kept: str | Facts, first: bool) -> Facts | None:
+    def kept(self, kept: str | Facts, first: bool) -> Facts | None:
         """Return the facts of a chunk by what was kept of it."""
         return kept if isinstance(kept, Facts) else self.said(kept, first)
 

@@ -19,7 +19,7 @@ class Lines(Completions):
 
     provider: str = "huggingface"
     api_type: str | None = None
-    says_at_ends: bool = False  # several lines are one event
+    ends: None = None  # several lines are one event
 
     def event(self, event: Any, first: bool) -> Facts | None:
         """Return the facts of a line: the first one, or one with a usage or a finish reason."""

@@ -39,6 +39,7 @@ class Interactions:
     operation: str = "generate_content"
     api_type: str | None = None
     complete_at_end: bool = False
+    ends: None = None
 
     def asked(self, body: Mapping[str, Any]) -> Asked:
         """Return the plain values of a request body."""

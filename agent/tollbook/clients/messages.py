@@ -4,11 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from tollbook.clients.field import field, latest, together, token_count
+from tollbook.clients.field import field, latest, rare_field, together, token_count
+from tollbook.ends import Ends
 from tollbook.meter import Asked, Facts
 from tollbook.model_call import Usage
 
-LAST_OF_MESSAGE: Final = 3  # `message_delta`, `message_stop`, and one to spare
+ENDS: Final = Ends(3)  # `message_start`; then `message_delta`, `message_stop`, and one to spare
 
 
 @dataclass(frozen=True)
@@ -24,11 +25,7 @@ class Messages:
     api_type: str | None = None
     # Without a `message_delta` the output is that of the first event: a placeholder.
     complete_at_end: bool = False
-    says_at_ends: bool = True  # `message_start` first; a `message_delta` is the last but one
-
-    def last_events(self, _: Any) -> int:
-        """Return how many events at the end of a stream have the finish reason and the usage."""
-        return LAST_OF_MESSAGE
+    ends: Ends | None = ENDS
 
     def asked(self, body: Mapping[str, Any]) -> Asked:
         """Return the plain values of a request body."""
@@ -109,8 +106,11 @@ class Messages:
 
 
 def tier_of(usage: Any) -> Any:
-    """Return the tier that served a message: fast has rates of its own, as a tier has."""
-    return "fast" if field(usage, "speed") == "fast" else field(usage, "service_tier")
+    """Return the tier that served a message: fast has rates of its own, as a tier has.
+
+    The usage of a `message_delta` lacks both.
+    """
+    return "fast" if rare_field(usage, "speed") == "fast" else rare_field(usage, "service_tier")
 
 
 def billed_passes(usages: Sequence[Any]) -> list[Sequence[Any]]:

@@ -24,6 +24,7 @@ class Ocr:
     api_type: str | None = None
     provider: str = "mistral_ai"
     complete_at_end: bool = False
+    ends: None = None
 
     def asked(self, body: Mapping[str, Any]) -> Asked:
         """Return the plain values of a request body."""

@@ -27,6 +27,7 @@ class Ollama:
     provider: str = "ollama"
     api_type: str | None = None
     complete_at_end: bool = False
+    ends: None = None
 
     def asked(self, body: Mapping[str, Any]) -> Asked:
         """Return the plain values of a request body."""

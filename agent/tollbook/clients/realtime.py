@@ -41,6 +41,7 @@ class Realtime:
     operation: str = "chat"
     api_type: str | None = "realtime"
     complete_at_end: bool = False
+    ends: None = None
 
     def asked(self, body: Mapping[str, Any]) -> Asked:
         """Return nothing: a response is asked for by the session."""

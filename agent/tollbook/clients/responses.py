@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from tollbook.clients.completions import reported_cost_usd
 from tollbook.clients.field import Beside, field, latest, token_count
+from tollbook.ends import Ends
 from tollbook.meter import Asked, Facts
 from tollbook.model_call import Usage
 
@@ -15,7 +16,7 @@ FINISH_REASONS: Final = MappingProxyType(
     {"completed": "stop", "failed": "error", "cancelled": "error"}
 )
 INCOMPLETE_REASONS: Final = MappingProxyType({"max_output_tokens": "length"})
-LAST_OF_RESPONSE: Final = 2  # the one that ends it, and one to spare
+ENDS: Final = Ends(2)  # the event that ends a response, and one to spare
 TERMINAL_EVENTS: Final = frozenset({"response.completed", "response.incomplete", "response.failed"})
 
 
@@ -27,11 +28,7 @@ class Responses:
     operation: str = "chat"
     api_type: str | None = "responses"
     complete_at_end: bool = False
-    says_at_ends: bool = True
-
-    def last_events(self, _: Any) -> int:
-        """Return how many events at the end of a stream have the finish reason and the usage."""
-        return LAST_OF_RESPONSE
+    ends: Ends | None = ENDS
 
     def asked(self, body: Mapping[str, Any]) -> Asked:
         """Return the plain values of a request body."""

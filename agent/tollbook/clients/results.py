@@ -79,6 +79,7 @@ class BatchLine:
 
     api: Api
     complete_at_end: bool = True
+    ends: None = None
 
     @property
     def operation(self) -> str:

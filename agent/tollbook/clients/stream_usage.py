@@ -9,8 +9,9 @@ from typing import Any, Final
 
 from tollbook import estimate
 from tollbook.clients.field import field
+from tollbook.ends import Ends
 from tollbook.export import Exporter
-from tollbook.meter import LAST_EVENTS, Api, Asked, Facts
+from tollbook.meter import Api, Asked, Facts
 from tollbook.model_call import Usage
 from tollbook.tally import FAULT, Losses
 
@@ -55,19 +56,10 @@ class Estimated:
         return self._api.complete_at_end
 
     @property
-    def says_at_ends(self) -> bool:
-        """Whether the interface's streams say all but their text at their ends."""
-        return getattr(self._api, "says_at_ends", False)
-
-    @property
-    def repeats_itself(self) -> bool:
-        """Whether each event says who answers."""
-        return getattr(self._api, "repeats_itself", False)
-
-    def last_events(self, base_url: Any) -> int:
-        """Return how many chunks at the end the interface looks at."""
-        count = getattr(self._api, "last_events", None)
-        return LAST_EVENTS if count is None else int(count(base_url))
+    def ends(self) -> Ends | None:
+        """How the interface keeps a stream's ends, and what counts the text in between."""
+        ends = self._api.ends
+        return ends and ends._replace(keeping=self.keeping, read=self._api.event)
 
     def asked(self, body: Mapping[str, Any]) -> Asked:
         """Return what the interface reads."""
@@ -80,10 +72,6 @@ class Estimated:
     def event(self, event: Any, first: bool) -> Facts | None:
         """Return what the interface reads, and count the text."""
         self._count(event)
-        return self._api.event(event, first)
-
-    def event_again(self, event: Any, first: bool) -> Facts | None:
-        """Return what the interface reads of an event whose text is counted."""
         return self._api.event(event, first)
 
     def keeping(

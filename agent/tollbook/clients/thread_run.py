@@ -25,6 +25,7 @@ class ThreadRun:
     operation: str = "chat"
     api_type: str | None = None
     complete_at_end: bool = False
+    ends: None = None
 
     def asked(self, body: Mapping[str, Any]) -> Asked:
         """Return the plain values of a request body."""

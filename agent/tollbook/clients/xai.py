@@ -21,7 +21,7 @@ class Chat(Completions):
 
     api_type: str | None = None
     provider: str = "x_ai"
-    says_at_ends: bool = False  # a batch is many answers
+    ends: None = None  # a batch is many answers
 
     def asked(self, body: Any) -> Asked:
         """Return the plain values of a request, a message of protobuf."""

@@ -411,6 +411,8 @@ class ClickHouse:
             send_receive_timeout=answer_s,
             pool_mgr=self._pool,
             client_name="tollbook",
+            # On one machine it saves nothing, and takes 0.2 ms of a short answer.
+            compress=self._address.handover is None,
             settings=dict(CLUSTER_SETTINGS) if self._address.cluster else {},
         )
 
