@@ -6,7 +6,10 @@ the pages in Chromium, if there is one, and prints when their first content was 
 gate.
 
     python benchmarks/queries.py [--spans 10000000] [--rounds 20] [--inserting 35000] [--data DIR]
-        [--only pages|panels|paint] [--panels-since 24h]
+        [--only pages|panels|paint] [--panels-since 24h] [--pause 0.5]
+
+Without a pause one reader takes what both cores give, and spans come in as fast as is left; with
+one, spans that come slower than offered say that the machine does not bear both.
 """
 
 import argparse
@@ -208,13 +211,18 @@ class Inserting:
             thread.start()
 
     def stop(self) -> None:
-        """Stop, and print how many spans came in."""
+        """Stop, and print how many spans came in of those that were offered."""
         self._stopping.set()
         took_s = time.monotonic() - self._started
         spans = next(self._inserted) * self._segment_spans
         for thread in self._threads:
             thread.join()
-        print(f"meanwhile {spans / took_s:,.0f} spans a second came in")
+        offered = self._segment_spans / self._every_s
+        late_s = max(0.0, took_s - spans / offered)
+        print(
+            f"meanwhile {spans / took_s:,.0f} spans a second came in of {offered:,.0f} offered:"
+            f" after {took_s:.0f} s those of {late_s:.0f} s wait"
+        )
 
     def _insert(self) -> None:
         while not self._stopping.is_set():
@@ -246,10 +254,11 @@ def percentile(values: Sequence[float], share: float) -> float:
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
 
 
-def timed_ms(asking: Callable[[], Response], rounds: int) -> list[float]:
+def timed_ms(asking: Callable[[], Response], rounds: int, pause_s: float) -> list[float]:
     """Return how long a question took each time but the first, which warms it."""
     took = []
     for _ in range(rounds + 1):
+        time.sleep(pause_s)
         started = time.perf_counter()
         answer = asking()
         took.append(1000 * (time.perf_counter() - started))
@@ -266,13 +275,13 @@ def told(name: str, took: Sequence[float], besides: str = "") -> bool:
     return p95 > PAGE_TARGET_MS
 
 
-def measure_pages(client: TestClient, timed: Timed, rounds: int) -> None:
+def measure_pages(client: TestClient, timed: Timed, rounds: int, pause_s: float) -> None:
     """Ask each page again and again and print how long it took."""
     print(f"{'page':<42} {'p50 ms':>8} {'p95 ms':>8}   its queries, ms at the median")
     late = []
     for path in addresses(client):
         timed.took_ms.clear()
-        took = timed_ms(partial(client.get, path), rounds)
+        took = timed_ms(partial(client.get, path), rounds, pause_s)
         if told(path, took, _queries(timed.took_ms, rounds + 1)):
             late.append(path)
     print(f"over {PAGE_TARGET_MS:.0f} ms: {', '.join(late) or 'none'}")
@@ -309,13 +318,13 @@ def panels(since: str) -> Iterator[tuple[str, str]]:
                 yield f"{path.stem}: {panel['title']}", statement.replace("$tenant", OPEN_TENANT)
 
 
-def measure_panels(client: TestClient, since: str, rounds: int) -> None:
+def measure_panels(client: TestClient, since: str, rounds: int, pause_s: float) -> None:
     """Ask each panel of the dashboards again and again and print how long it took."""
     print(f"{'panel, ' + since:<42} {'p50 ms':>8} {'p95 ms':>8}")
     late = []
     for name, statement in panels(since):
         asking = partial(client.post, "/v1/sql?format=table", content=statement)
-        if told(name, timed_ms(asking, rounds)):
+        if told(name, timed_ms(asking, rounds, pause_s)):
             late.append(name)
     print(f"over {PAGE_TARGET_MS:.0f} ms: {', '.join(late) or 'none'}")
 
@@ -357,6 +366,7 @@ def main() -> None:
     arguments.add_argument("--rounds", type=int, default=20)
     arguments.add_argument("--inserting", type=int, default=0, help="spans a second meanwhile")
     arguments.add_argument("--inserters", type=int, default=2)
+    arguments.add_argument("--pause", type=float, default=0.0, help="before each question, s")
     arguments.add_argument("--only", choices=PARTS)
     arguments.add_argument("--panels-since", default="24h")
     arguments.add_argument("--data", type=Path, help="kept, and filled only if it is empty")
@@ -386,9 +396,9 @@ def run(collector: Measured, options: argparse.Namespace) -> None:
     asked = [options.only] if options.only else PARTS
     with TestClient(api, base_url="http://127.0.0.1") as client:
         if "pages" in asked:
-            measure_pages(client, collector.timed, options.rounds)
+            measure_pages(client, collector.timed, options.rounds, options.pause)
         if "panels" in asked:
-            measure_panels(client, options.panels_since, options.rounds)
+            measure_panels(client, options.panels_since, options.rounds, options.pause)
     if "paint" in asked:
         measure_paint(api)
     if inserting:

@@ -158,6 +158,19 @@ def test_sql_is_a_table_a_chart_json_csv_or_parquet(
     assert cli.run(["sql", text, "--format", "xml"]) == 2
 
 
+def test_a_chart_has_no_bar_for_what_is_unknown(
+    address: str, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    text = "SELECT failed, sum(cost_usd) AS usd FROM calls GROUP BY 1 ORDER BY 1"
+    answered, failed = told(capfdbinary, "sql", text, "--format", "chart").splitlines()[-2:]
+    nothing = told(capfdbinary, "sql", "SELECT 0 AS usd FROM calls LIMIT 1", "--format", "chart")
+
+    assert "2.75" in answered
+    assert "█" in answered
+    assert failed.split()[1:] == ["—"]
+    assert nothing.split()[-2:] == ["0", "▏"]
+
+
 def test_top_draws_itself_once_where_there_is_no_terminal(
     address: str, capfdbinary: pytest.CaptureFixture[bytes]
 ) -> None:

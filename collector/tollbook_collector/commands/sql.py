@@ -85,9 +85,13 @@ def _draw(answer: dict[str, Any]) -> None:
     table.add_column(justify="right", no_wrap=True)
     table.add_column(no_wrap=True)
     for label, value in zip(labels, values, strict=True):
-        length = int(abs(value) * width / most) if value is not None and most else 0
-        style = "red" if value is not None and value < 0 else "cyan"
-        shown = "NULL" if value is None else format(value.normalize(), "f")
+        if value is None:
+            # Even the thinnest bar would say that it is known, and nothing.
+            table.add_row(Text(label), "—", Text())
+            continue
+        length = int(abs(value) * width / most) if most else 0
+        style = "red" if value < 0 else "cyan"
+        shown = format(value.normalize(), "f")
         table.add_row(Text(label), shown, Text("█" * length or "▏", style=style))
     left_out = len(answer["data"]) - len(rows)
     screens.show(

@@ -53,6 +53,9 @@ SEGMENT_SETTINGS: Final = {
     "materialized_views_ignore_errors": 0,
     # Spans of many months, from a sender with a broken clock, are as many parts and no error.
     "throw_on_max_partitions_per_insert_block": 0,
+    # The views of roll-ups group by the whole sorting key of their tables, so that a block has
+    # nothing to add up before it is written: merges add up what several inserts wrote.
+    "optimize_on_insert": 0,
 }
 
 # Every view of the chain is planned at every insert, and what the planner may leave undone is most
@@ -408,6 +411,8 @@ class ClickHouse:
             send_receive_timeout=answer_s,
             pool_mgr=self._pool,
             client_name="tollbook",
+            # On one machine it saves nothing, and takes 0.2 ms of a short answer.
+            compress=self._address.handover is None,
             settings=dict(CLUSTER_SETTINGS) if self._address.cluster else {},
         )
 

@@ -3,7 +3,6 @@
 import itertools
 import json
 import secrets
-import string
 import tempfile
 import time
 from collections.abc import Iterable, Iterator
@@ -22,7 +21,7 @@ SANDBOXED_HEADER: Final = "X-Tollbook-Sandboxed"
 HELD_BYTES: Final = 1024 * 1024
 # With wait_end_of_query=1 a whole result waits: this much in memory, the rest in a file.
 WAITING_BYTES_IN_MEMORY: Final = 64 * 1024 * 1024
-TAG_LETTERS: Final = 16
+TAG_BYTES: Final = 8
 _CONTENT_TYPES: Final = (
     ("jsoneachrow", "application/x-ndjson; charset=UTF-8"),
     ("json", "application/json; charset=UTF-8"),
@@ -89,8 +88,7 @@ class Answer:
         self._temporary = temporary
         self._began_ns = time.perf_counter_ns()
         # Random, so that no row of a result can be taken for the mark before an error.
-        letters = string.ascii_lowercase
-        self._tag = "".join(secrets.choice(letters) for _ in range(TAG_LETTERS))
+        self._tag = secrets.token_hex(TAG_BYTES)
 
     def send(self, pieces: Iterable[bytes], output_format: str) -> None:
         """Send a result. Its status waits for its first part, or for all of it where asked to.

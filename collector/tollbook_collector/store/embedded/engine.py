@@ -125,10 +125,10 @@ class Engine:
             # The client's comment stays in front of the tag by which a query is found and killed.
             merged["log_comment"] = f"{merged.get('log_comment', '')} {tag}".strip()
             given = {f"param_{name}": value for name, value in (parameters or {}).items()}
-            handle.execute(_set({**merged, **given}))
-            if readonly != "0":
-                # Last: after it no other setting can be changed.
-                handle.execute(_set({"readonly": readonly}))
+            # Readonly is the last of them: all are checked as they were before, and after it no
+            # other setting can be changed. One statement, as each costs 0.15 ms.
+            last = {"readonly": readonly} if readonly != "0" else {}
+            handle.execute(_set({**merged, **given, **last}))
             yield handle
         finally:
             connection.close()

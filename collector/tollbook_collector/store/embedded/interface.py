@@ -121,7 +121,8 @@ class Interface:
             raise self._too_many(f"{WAITING_MAX} requests wait already")
         self._waiting += 1
         try:
-            await asyncio.wait_for(self._places.acquire(), WAIT_S)
+            async with asyncio.timeout(WAIT_S):
+                await self._places.acquire()
         except TimeoutError:
             raise self._too_many(f"none came free for {WAIT_S:g} s") from None
         finally:
@@ -155,6 +156,9 @@ class Interface:
         watch = asyncio.create_task(self._watch(exchange, receive, tag, work))
         try:
             await asyncio.shield(work)
+            await exchange.send_last()
+        except ClientGone:
+            self.abandoned_count += 1
         finally:
             watch.cancel()
             del self._running[tag]

@@ -2459,7 +2459,7 @@ FROM
             *,
             if(is_exclusive, (input_reported + cache_read_reported) + cache_write_reported, input_reported) + if((dialect = 'gemini_cli') OR (json_column = 103), ifNull(counts[indexOf(counted, 52)], 0), 0) AS input_whole,
             if((dialect IN ('xai', 'gemini_cli')) OR (json_column = 103), output_reported + reasoning_reported, output_reported) AS output_whole,
-            arrayMap((attribute_key, column, string) -> ((column = 0) AND (string != '') AND (startsWith(attribute_key, 'tollbook.tags.') OR ((tag_prefix != '') AND startsWith(attribute_key, tag_prefix)))), attribute_keys, columns, attribute_strings) AS is_tag
+            arrayMap((attribute_key, column, string) -> bitAnd(bitAnd(column = 0, string != ''), bitOr(startsWith(attribute_key, 'tollbook.tags.'), bitAnd(tag_prefix != '', startsWith(attribute_key, tag_prefix)))), attribute_keys, columns, attribute_strings) AS is_tag
         FROM
         (
             SELECT
