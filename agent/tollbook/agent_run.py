@@ -1,12 +1,12 @@
 """`run()`: one agent task, which its calls, scores and inner tasks belong to."""
 
-import os
 from contextlib import AbstractContextManager
 from time import perf_counter_ns, time_ns
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from tollbook import attributes as names
+from tollbook.ids import new_ids
 from tollbook.parent import current_span, parent_of
 from tollbook.process import PROCESS
 from tollbook.scope import CURRENT, enter, leave
@@ -41,7 +41,7 @@ class Run:
         scope = CURRENT.get()
         self.around = current_span()
         self._parent = parent_of(scope)
-        random = int.from_bytes(os.urandom(24), "big")
+        random = int.from_bytes(new_ids(), "big")
         trace_id = self._parent[0] if self._parent is not None else random >> 64
         self.ids = (trace_id, random & 0xFFFF_FFFF_FFFF_FFFF)
         self.name = name[:RUN_NAME_CHARS_MAX]

@@ -5,12 +5,12 @@ process when its outcome is known, and the store asks questions of attributes, n
 score is a span of that name and with those attributes, a child of what it judges.
 """
 
-import os
 from collections.abc import Mapping
 from math import isfinite
 from time import time_ns
 
 from tollbook import attributes as names
+from tollbook.ids import TRACE_ID_BYTES, new_ids
 from tollbook.parent import parent_of
 from tollbook.process import PROCESS
 from tollbook.scope import CURRENT
@@ -54,10 +54,11 @@ def beside(name: str, said: Mapping[str, Value | None], response_id: str | None)
     scope = CURRENT.get()
     parent = scope.subject or parent_of(scope)
     now_ns = time_ns()
+    ids = new_ids()
     return Step(
         name=name,
-        trace_id=parent[0].to_bytes(16, "big") if parent is not None else os.urandom(16),
-        span_id=os.urandom(8),
+        trace_id=parent[0].to_bytes(16, "big") if parent is not None else ids[:TRACE_ID_BYTES],
+        span_id=ids[TRACE_ID_BYTES:],
         parent_span_id=parent[1].to_bytes(8, "big") if parent is not None else b"",
         start_time_ns=now_ns,
         end_time_ns=now_ns,

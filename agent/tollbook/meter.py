@@ -5,7 +5,6 @@ work. Whatever fails in here is counted and hidden: the caller gets what the lib
 """
 
 import functools
-import os
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, TypeVar
 
 from tollbook.ends import Ends
 from tollbook.export import Exporter
+from tollbook.ids import new_ids
 from tollbook.model_call import Usage
 from tollbook.parent import parent_of
 from tollbook.process import Process
@@ -25,8 +25,6 @@ if TYPE_CHECKING:  # only programs with a limit load it
     from tollbook.admission import Admission, Reservation
     from tollbook.content import Taken
 
-TRACE_ID_BYTES: Final = 16
-SPAN_ID_BYTES: Final = 8
 # Facts of a stream that are kept: a provider that repeats its usage in every chunk must not make
 # us hold them all, the last one counts.
 STREAM_FACTS_MAX: Final = 64
@@ -143,7 +141,7 @@ class Observation:
         self.parent = parent_of(scope)
         # What the limits of the scope hold back for this call until its cost is known.
         self.reservation: Reservation | None = None
-        self.ids = os.urandom(TRACE_ID_BYTES + SPAN_ID_BYTES)
+        self.ids = new_ids()
         self.facts: list[Facts] = []
         # Of a stream that says all at its ends: how these are kept, and its last events, unread.
         self.ends: Ends | None = None

@@ -1,12 +1,12 @@
 """`call()`: a model call that no known client library makes, measured by the program itself."""
 
-import os
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from time import perf_counter_ns, time_ns
 from types import TracebackType
 from typing import TYPE_CHECKING, Final
 
+from tollbook.ids import new_ids
 from tollbook.model_call import Call, Request, Response, Usage
 from tollbook.parent import parent_of
 from tollbook.process import PROCESS
@@ -166,7 +166,7 @@ class CallBlock(AbstractContextManager[OwnCall]):
 
     def _begin(self) -> None:
         self._parent = parent_of(CURRENT.get())
-        random = int.from_bytes(os.urandom(24), "big")
+        random = int.from_bytes(new_ids(), "big")
         trace_id = self._parent[0] if self._parent is not None else random >> 64
         self._ids = (trace_id, random & 0xFFFF_FFFF_FFFF_FFFF)
         self._start_time_ns = time_ns()

@@ -8,7 +8,8 @@ from urllib.parse import urlsplit
 
 from tollbook.clients.field import rare_field
 from tollbook.clients.hosts import provider_at, region_of_host
-from tollbook.meter import TRACE_ID_BYTES, Asked, Facts, Observation
+from tollbook.ids import TRACE_ID_BYTES
+from tollbook.meter import Asked, Facts, Observation
 from tollbook.model_call import Call, Request, Response, Usage
 from tollbook.tag import limited
 

@@ -10,7 +10,8 @@ from tollbook.clients.messages import Messages
 from tollbook.clients.results import AnthropicReads, patch_gets
 from tollbook.clients.stainless import TYPES_MAX, Apis, StainlessLibrary, patch_requests
 from tollbook.export import Exporter
-from tollbook.meter import SPAN_ID_BYTES, TRACE_ID_BYTES, Observation
+from tollbook.ids import SPAN_ID_BYTES, TRACE_ID_BYTES
+from tollbook.meter import Observation
 from tollbook.process import Process
 from tollbook.tally import FAULT
 

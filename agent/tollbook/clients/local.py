@@ -4,7 +4,6 @@ A call is one of a pipeline's or of `encode`; the tokens are those that its forw
 made. There is no server, and no price but that of the machine.
 """
 
-import os
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from functools import wraps
@@ -14,6 +13,7 @@ from types import ModuleType
 from typing import Any, Final
 
 from tollbook.export import Exporter
+from tollbook.ids import TRACE_ID_BYTES, new_ids
 from tollbook.model_call import Call, Request, Response, Usage
 from tollbook.parent import parent_of
 from tollbook.process import Process
@@ -103,7 +103,7 @@ def record(
     """
     scope = CURRENT.get()
     parent, run = parent_of(scope), scope.run
-    random = os.urandom(24)
+    ids = new_ids()
     usage = Usage(input_tokens=counted.input_tokens, output_tokens=counted.output_tokens)
     known = counted.input_tokens is not None
     call = Call(
@@ -114,8 +114,8 @@ def record(
         server_port=None,
         request=Request(model=name_of(model)),
         response=Response(usage=usage if known else None, device=device_of(model)),
-        trace_id=parent[0].to_bytes(16, "big") if parent else random[:16],
-        span_id=random[16:],
+        trace_id=parent[0].to_bytes(16, "big") if parent else ids[:TRACE_ID_BYTES],
+        span_id=ids[TRACE_ID_BYTES:],
         parent_span_id=parent[1].to_bytes(8, "big") if parent else b"",
         start_time_ns=began[0],
         end_time_ns=began[0] + perf_counter_ns() - began[1],

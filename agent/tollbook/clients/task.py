@@ -4,7 +4,6 @@ Usage is of the model calls alone, so nothing here is billed. Begin and end may 
 threads or tasks; the scope is entered only where both are told in the same one.
 """
 
-import os
 from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Final, cast
 
 from tollbook import attributes as names
 from tollbook.export import Exporter
+from tollbook.ids import new_ids
 from tollbook.parent import current_span, parent_of
 from tollbook.process import Process
 from tollbook.scope import CURRENT, SpanIds, enter
@@ -64,7 +64,7 @@ class Task:
         self._own_name = str(name or "unnamed")[:NAME_CHARS_MAX]
         self._tags = scope.tags
         self._parent: SpanIds | None = outer.ids if outer is not None else parent_of(scope)
-        random = int.from_bytes(os.urandom(24), "big")
+        random = int.from_bytes(new_ids(), "big")
         trace_id = self._parent[0] if self._parent is not None else random >> 64
         self.id: str
         self.name: str
