@@ -13,6 +13,7 @@ one, spans that come slower than offered say that the machine does not bear both
 """
 
 import argparse
+import http.client
 import itertools
 import json
 import random
@@ -34,8 +35,6 @@ from typing import Any
 import corpus
 import uvicorn
 from fastapi import FastAPI
-from fastapi.testclient import TestClient
-from httpx import Response
 from playwright.sync_api import sync_playwright
 
 from tollbook_collector.answer.api import create_api
@@ -59,8 +58,19 @@ SEGMENTS = 8
 # What comes in so long is sealed as one segment where spans keep coming.
 SEGMENT_S = 1.05
 REQUEST_SPANS = 512
+# Stands in an address for another trace each time: of one that was asked before the store knows
+# where it is not.
+ANY_TRACE = "{trace}"
+TRACES = """
+SELECT lower(hex(trace_id))
+FROM trace_parts
+WHERE tenant = {tenant:String}
+ORDER BY cityHash64(trace_id, {seed:UInt64})
+LIMIT 2000
+"""
 PARTS = ("pages", "panels", "paint")
 PAINT_ROUNDS = 5
+KEEP_ALIVE_S = 600
 QUERIES_TOLD = 6
 PAINTED = """() => new Promise((told) => new PerformanceObserver((list) => {
     const [first] = list.getEntriesByName("first-contentful-paint");
@@ -236,14 +246,41 @@ class Inserting:
             next(self._inserted)
 
 
-def addresses(client: TestClient) -> list[str]:
+class Reader:
+    """Asks as a browser does: one question after the other, by a connection that stays open.
+
+    Args:
+        port: Of the API on this machine.
+    """
+
+    def __init__(self, port: int) -> None:
+        self._connection = http.client.HTTPConnection("127.0.0.1", port)
+
+    def get(self, path: str) -> str:
+        """Return the answer at a path."""
+        return self._asked("GET", path)
+
+    def post(self, path: str, content: str) -> str:
+        """Return the answer to what is sent to a path."""
+        return self._asked("POST", path, content.encode())
+
+    def _asked(self, method: str, path: str, content: bytes | None = None) -> str:
+        self._connection.request(method, path, content)
+        answer = self._connection.getresponse()
+        text = answer.read().decode()
+        if answer.status != 200:
+            raise SystemExit(f"{path} answered {answer.status}: {text[:400]}")
+        return text
+
+
+def addresses(reader: Reader) -> list[str]:
     """Return the addresses of all pages, those of a call, a run and a trace among them."""
-    navigation = client.get("/").text.split('<nav aria-label="Pages">')[1].split("</nav>")[0]
+    navigation = reader.get("/").split('<nav aria-label="Pages">')[1].split("</nav>")[0]
     paths = [piece.split('"')[0] for piece in navigation.split('href="')[1:]]
-    one = client.get("/v1/calls?limit=1").json()["rows"][0]
+    one = json.loads(reader.get("/v1/calls?limit=1"))["rows"][0]
     paths += ["/?since=30d", "/explore?since=30d&by=team&then=model", "/calls?order=cost&since=7d"]
     paths += ["/models?since=30d", f"/calls/{one['trace']}/{one['span']}"]
-    paths += [f"/v1/traces/{one['trace']}", f"/v1/traces/{one['trace']}/cost"]
+    paths += [f"/v1/traces/{one['trace']}", f"/v1/traces/{ANY_TRACE}/cost"]
     paths += ["/v1/spend?by=day,model,team&since=30d"]
     return paths
 
@@ -254,16 +291,14 @@ def percentile(values: Sequence[float], share: float) -> float:
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
 
 
-def timed_ms(asking: Callable[[], Response], rounds: int, pause_s: float) -> list[float]:
+def timed_ms(asking: Callable[[], str], rounds: int, pause_s: float) -> list[float]:
     """Return how long a question took each time but the first, which warms it."""
     took = []
     for _ in range(rounds + 1):
         time.sleep(pause_s)
         started = time.perf_counter()
-        answer = asking()
+        asking()
         took.append(1000 * (time.perf_counter() - started))
-        if answer.status_code != 200:
-            raise SystemExit(f"{answer.url} answered {answer.status_code}: {answer.text[:400]}")
     return took[1:]
 
 
@@ -275,13 +310,19 @@ def told(name: str, took: Sequence[float], besides: str = "") -> bool:
     return p95 > PAGE_TARGET_MS
 
 
-def measure_pages(client: TestClient, timed: Timed, rounds: int, pause_s: float) -> None:
+def measure_pages(
+    reader: Reader, timed: Timed, traces: Iterator[str], rounds: int, pause_s: float
+) -> None:
     """Ask each page again and again and print how long it took."""
+
+    def asked(path: str) -> str:
+        return reader.get(path.replace(ANY_TRACE, next(traces)))
+
     print(f"{'page':<42} {'p50 ms':>8} {'p95 ms':>8}   its queries, ms at the median")
     late = []
-    for path in addresses(client):
+    for path in addresses(reader):
         timed.took_ms.clear()
-        took = timed_ms(partial(client.get, path), rounds, pause_s)
+        took = timed_ms(partial(asked, path), rounds, pause_s)
         if told(path, took, _queries(timed.took_ms, rounds + 1)):
             late.append(path)
     print(f"over {PAGE_TARGET_MS:.0f} ms: {', '.join(late) or 'none'}")
@@ -318,32 +359,28 @@ def panels(since: str) -> Iterator[tuple[str, str]]:
                 yield f"{path.stem}: {panel['title']}", statement.replace("$tenant", OPEN_TENANT)
 
 
-def measure_panels(client: TestClient, since: str, rounds: int, pause_s: float) -> None:
+def measure_panels(reader: Reader, since: str, rounds: int, pause_s: float) -> None:
     """Ask each panel of the dashboards again and again and print how long it took."""
     print(f"{'panel, ' + since:<42} {'p50 ms':>8} {'p95 ms':>8}")
     late = []
     for name, statement in panels(since):
-        asking = partial(client.post, "/v1/sql?format=table", content=statement)
+        asking = partial(reader.post, "/v1/sql?format=table", statement)
         if told(name, timed_ms(asking, rounds, pause_s)):
             late.append(name)
     print(f"over {PAGE_TARGET_MS:.0f} ms: {', '.join(late) or 'none'}")
 
 
-def measure_paint(api: FastAPI) -> None:
+def measure_paint(port: int) -> None:
     """Open each page in Chromium and print when its first content was on the screen."""
     chromium = shutil.which("chromium")
     if chromium is None:
         print("no chromium: not painted")
         return
-    listener = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(api, log_config=None, ws="none"))
-    serving = threading.Thread(target=server.run, args=([listener],), daemon=True)
-    serving.start()
     print(f"{'first content painted':<42} {'p50 ms':>8} {'max ms':>8}")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         tab = browser.new_page()
-        tab.goto(f"http://127.0.0.1:{listener.getsockname()[1]}/")
+        tab.goto(f"http://127.0.0.1:{port}/")
         for url in tab.eval_on_selector_all(
             "header nav a", "links => links.map(link => link.href)"
         ):
@@ -353,9 +390,20 @@ def measure_paint(api: FastAPI) -> None:
                 took.append(float(tab.evaluate(PAINTED)))
             print(f"{url[url.index('/', 8) :]:<42} {sorted(took)[2]:>8.1f} {max(took):>8.1f}")
         browser.close()
-    server.should_exit = True
-    serving.join()
-    listener.close()
+
+
+@contextmanager
+def served(api: FastAPI) -> Iterator[int]:
+    """Serve an API on this machine and yield its port."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        server = uvicorn.Server(
+            uvicorn.Config(api, log_config=None, ws="none", timeout_keep_alive=KEEP_ALIVE_S)
+        )
+        serving = threading.Thread(target=server.run, args=([listener],), daemon=True)
+        serving.start()
+        yield int(listener.getsockname()[1])
+        server.should_exit = True
+        serving.join()
 
 
 def main() -> None:
@@ -392,15 +440,17 @@ def run(collector: Measured, options: argparse.Namespace) -> None:
     if options.inserting:
         directory = Path(collector._settings.data) / "segments"
         inserting = Inserting(clickhouse, options.inserting, options.inserters, directory)
-    api = create_api(collector)
     asked = [options.only] if options.only else PARTS
-    with TestClient(api, base_url="http://127.0.0.1") as client:
+    with served(create_api(collector)) as port:
+        reader = Reader(port)
         if "pages" in asked:
-            measure_pages(client, collector.timed, options.rounds, options.pause)
+            asked_for = {"tenant": OPEN_TENANT, "seed": time.time_ns()}
+            traces = itertools.cycle(str(row[0]) for row in clickhouse.rows(TRACES, asked_for))
+            measure_pages(reader, collector.timed, traces, options.rounds, options.pause)
         if "panels" in asked:
-            measure_panels(client, options.panels_since, options.rounds, options.pause)
-    if "paint" in asked:
-        measure_paint(api)
+            measure_panels(reader, options.panels_since, options.rounds, options.pause)
+        if "paint" in asked:
+            measure_paint(port)
     if inserting:
         inserting.stop()
     clickhouse.close()

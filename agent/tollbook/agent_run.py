@@ -41,11 +41,10 @@ class Run:
         scope = CURRENT.get()
         self.around = current_span()
         self._parent = parent_of(scope)
-        random = int.from_bytes(new_ids(), "big")
-        trace_id = self._parent[0] if self._parent is not None else random >> 64
-        self.ids = (trace_id, random & 0xFFFF_FFFF_FFFF_FFFF)
+        drawn, span_id = new_ids()
+        self.ids = (drawn if self._parent is None else self._parent[0], span_id)
         self.name = name[:RUN_NAME_CHARS_MAX]
-        self.id = run_id[:RUN_ID_CHARS_MAX] if run_id else f"{random >> 64:032x}"
+        self.id = run_id[:RUN_ID_CHARS_MAX] if run_id else f"{drawn:032x}"
         self.start_time_ns = time_ns()
         self._started_ns = perf_counter_ns()
 

@@ -10,7 +10,7 @@ from typing import Final
 
 from tollbook import attributes
 from tollbook.export import Counts, Ended
-from tollbook.ids import TRACE_ID_BYTES, new_ids
+from tollbook.ids import new_ids
 from tollbook.meter import Observation
 from tollbook.model_call import Call
 from tollbook.price import RATES_PATH, Cost, PriceBook
@@ -197,11 +197,11 @@ class Delivery:
             return []
         self._reports += 1
         now_ns = time_ns()
-        ids = new_ids()
+        trace_id, span_id = new_ids()
         step = Step(
             name="tollbook.report",
-            trace_id=ids[:TRACE_ID_BYTES],
-            span_id=ids[TRACE_ID_BYTES:],
+            trace_id=trace_id.to_bytes(16, "big"),
+            span_id=span_id.to_bytes(8, "big"),
             parent_span_id=b"",
             start_time_ns=now_ns,
             end_time_ns=now_ns,

@@ -10,7 +10,7 @@ from math import isfinite
 from time import time_ns
 
 from tollbook import attributes as names
-from tollbook.ids import TRACE_ID_BYTES, new_ids
+from tollbook.ids import new_ids
 from tollbook.parent import parent_of
 from tollbook.process import PROCESS
 from tollbook.scope import CURRENT
@@ -54,11 +54,11 @@ def beside(name: str, said: Mapping[str, Value | None], response_id: str | None)
     scope = CURRENT.get()
     parent = scope.subject or parent_of(scope)
     now_ns = time_ns()
-    ids = new_ids()
+    trace_id, span_id = new_ids()
     return Step(
         name=name,
-        trace_id=parent[0].to_bytes(16, "big") if parent is not None else ids[:TRACE_ID_BYTES],
-        span_id=ids[TRACE_ID_BYTES:],
+        trace_id=(trace_id if parent is None else parent[0]).to_bytes(16, "big"),
+        span_id=span_id.to_bytes(8, "big"),
         parent_span_id=parent[1].to_bytes(8, "big") if parent is not None else b"",
         start_time_ns=now_ns,
         end_time_ns=now_ns,

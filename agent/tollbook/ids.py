@@ -9,13 +9,10 @@ import os
 from _random import Random  # the module `random` would load hashlib, and a generator for all
 from typing import Final
 
-TRACE_ID_BYTES: Final = 16
-SPAN_ID_BYTES: Final = 8
-
 _RANDOM: Final = Random()
 os.register_at_fork(after_in_child=_RANDOM.seed)
 
 
-def new_ids() -> bytes:
-    """Return the ids of a trace and of a span, one after the other."""
-    return _RANDOM.getrandbits(192).to_bytes(TRACE_ID_BYTES + SPAN_ID_BYTES, "big")
+def new_ids() -> tuple[int, int]:
+    """Return the id of a trace, of 128 bits, and that of a span, of 64."""
+    return _RANDOM.getrandbits(128), _RANDOM.getrandbits(64)

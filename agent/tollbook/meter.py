@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from time import perf_counter_ns, time_ns
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, TypeVar
 
-from tollbook.ends import Ends
+from tollbook.ends import Ends, facts_of_ends
 from tollbook.export import Exporter
 from tollbook.ids import new_ids
 from tollbook.model_call import Usage
@@ -123,6 +123,7 @@ class Observation:
         "first_chunk_ns",
         "ids",
         "last_events",
+        "only",
         "parent",
         "resent",
         "reservation",
@@ -146,6 +147,7 @@ class Observation:
         # Of a stream that says all at its ends: how these are kept, and its last events, unread.
         self.ends: Ends | None = None
         self.last_events: Sequence[Any] | None = None
+        self.only: str | None = None  # the type of its events that need to be seen
         # Of a raw response: its bytes, their number, and what decodes them (None: nothing).
         self.body: list[bytes] | None = None
         self.body_bytes = 0
@@ -160,7 +162,8 @@ class Observation:
         self.duration_ns = 0
         # Finishing takes this token: only one of several threads or a finalizer can.
         self._open = [True]
-        self.begin_now()
+        self.start_time_ns = time_ns()
+        self.started_ns = perf_counter_ns()
 
     @property
     def is_over(self) -> bool:
@@ -168,7 +171,7 @@ class Observation:
         return not self._open
 
     def begin_now(self) -> None:
-        """Take this moment for the start of the call."""
+        """Take this moment for the start of the call, in place of that when it was made."""
         self.start_time_ns = time_ns()
         self.started_ns = perf_counter_ns()
 
@@ -185,6 +188,8 @@ class Observation:
 
     def finish(self, error_type: str | None = None) -> None:
         """Record the end of the call; the first end counts. Takes no lock, never raises."""
+        if not self._open:
+            return
         try:
             duration_ns = perf_counter_ns() - self.started_ns
             self._open.pop()
@@ -195,7 +200,10 @@ class Observation:
             self.duration_ns = duration_ns
             self.error_type = error_type
             if self.last_events is not None:
-                self._end_of_events(self.last_events)
+                if self.ends is not None and self.ends.as_text:
+                    self._keep_text(self.last_events)
+                else:
+                    self.read_events()
             if self.reservation is not None:
                 self.reservation.settle(self)
             if self.content is not None:
@@ -211,65 +219,57 @@ class Observation:
         self.first_chunk_ns = perf_counter_ns() - self.started_ns
 
     def see_first(self, event: Any) -> Callable[[Any], None]:
-        """See the first event of a stream, and return what is to be called with each other one."""
+        """See the first event of a stream; return what sees the others (of type `only`)."""
         see: Callable[[Any], None] = self.saw
         try:
-            self.saw_first_chunk()
+            self.first_chunk_ns = perf_counter_ns() - self.started_ns
+            if RESENT.get():  # of a request that is sent when it is first read
+                self.count_resends()
             ends, one = self.api.ends, self.asked.choice_count in (None, 1)
-            if ends is not None and one and self.content is None:
-                last = deque[Any](maxlen=ends.count(self.base_url))
-                self.ends, self.last_events, see = ends, last, last.append
-                if ends.keeping is not None:
-                    see = ends.keeping(see, self.saw, self.exporter.losses)
-                if ends.repeat:
-                    see(event)
-                    return see
+            if ends is None or ends.only is not None or not one or self.content is not None:
+                if ends is not None and self.content is None and type(event) is not dict:
+                    self.only = ends.only
+                self.saw(event)
+                return see
+            count = ends.last if ends.own_host is None else ends.count(self.base_url)
+            last: deque[Any] = deque(maxlen=count)
+            self.ends, self.last_events, see = ends, last, last.append
+            if ends.keeping is not None:
+                see = ends.keeping(see, self.saw, self.exporter.losses)
+            if ends.repeat:
+                see(event)
+            elif (facts := self.api.event(event, not self.facts)) is not None:
+                self.facts.append(facts)
         except Exception:
             self.exporter.losses.count(FAULT)
-        self.saw(event)
         return see
 
-    def _end_of_events(self, events: Iterable[Any]) -> None:
-        """Read the last events of a stream, or leave that to the export thread if they are text.
-
-        Models are read at once, and only facts of them kept: each is many small objects, and where
-        those live on, the next ones are not made in memory that is in the caches, and the collector
-        of garbage has to look at them all, on the thread of the caller.
-        """
+    def _keep_text(self, events: Iterable[Any]) -> None:
+        """Leave the last events of a stream, which are text, to the export thread."""
         try:
             self.last_events = kept = tuple(events)
         except RuntimeError:  # the process ends, and another thread reads the stream on
             self.last_events = kept = ()
-        if self.ends is not None and self.ends.as_text:
-            self.body_bytes += sum(map(len, kept))
-        else:
-            self.read_events()
+        self.body_bytes += sum(map(len, kept))
 
     def read_events(self) -> None:
-        """Read the last events of a stream that are kept, and forget them. Never raises."""
-        events, self.last_events = self.last_events, None
-        if events is None:
-            return
-        found: list[Facts] = []
-        has_usage = has_reason = False
-        for event in reversed(events):
-            if (facts := self._facts_of_kept(event, False)) is not None:
-                found.append(facts)
-                has_usage = has_usage or facts.usage is not None
-                has_reason = has_reason or bool(facts.finish_reasons)
-                if has_usage and has_reason:  # before that there are pieces of the answer
-                    break
-        if events and not found and not self.facts:  # it was stopped before its end
-            found.append(self._facts_of_kept(events[-1], True) or Facts())
-        self.facts.extend(reversed(found))
+        """Read the last events of a stream that are kept, and forget them. Never raises.
 
-    def _facts_of_kept(self, event: Any, first: bool) -> Facts | None:
+        Models are read at once: where their many small objects live on, the next ones are made in
+        memory that no cache has, and the collector of garbage looks at them all.
+        """
+        kept, self.last_events = self.last_events, None
+        if kept is None or self.ends is None:
+            return
         try:
-            read = self.ends.read if self.ends is not None else None
-            return (read or self.api.event)(event, first)
-        except Exception:
-            self.exporter.losses.count(FAULT)
-            return None
+            events = tuple(kept)
+        except RuntimeError:  # the process ends, and another thread reads the stream on
+            return
+        read = self.ends.read or self.api.event
+        alone = not self.facts
+        self.facts.extend(facts_of_ends(events, read, self.exporter.losses, alone=alone))
+        if events and not self.facts:
+            self.facts.append(Facts())
 
     def saw(self, event: Any) -> None:
         """Keep the facts of a stream's event. Never raises."""
@@ -420,7 +420,8 @@ class Meter:
             if RESENT.get():  # of a request that is no model call
                 RESENT.set(0)
             observation = self._library.begin(client, args, kwargs, exporter)
-            if observation is not None and exporter.settings.takes_prompts:
+            settings = exporter.settings
+            if observation is not None and (settings.content or settings.digest_key is not None):
                 self._take_prompt(observation, args, kwargs)
             return observation
         except Exception:

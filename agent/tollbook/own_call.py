@@ -166,9 +166,8 @@ class CallBlock(AbstractContextManager[OwnCall]):
 
     def _begin(self) -> None:
         self._parent = parent_of(CURRENT.get())
-        random = int.from_bytes(new_ids(), "big")
-        trace_id = self._parent[0] if self._parent is not None else random >> 64
-        self._ids = (trace_id, random & 0xFFFF_FFFF_FFFF_FFFF)
+        drawn, span_id = new_ids()
+        self._ids = (drawn if self._parent is None else self._parent[0], span_id)
         self._start_time_ns = time_ns()
 
     def _open(self) -> OwnCall:

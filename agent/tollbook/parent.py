@@ -27,6 +27,9 @@ def parent_of(scope: Scope) -> SpanIds | None:
     """
     run = scope.run
     if run is None:
+        around = sys.modules.get("opentelemetry.context")
+        if around is None or not around.get_current():  # nearly always, so said here already
+            return scope.parent
         return scope.parent if (current := current_span()) is None else current
     current = current_span()
     return run.ids if current is None or current == run.around else current

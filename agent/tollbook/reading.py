@@ -8,7 +8,6 @@ from urllib.parse import urlsplit
 
 from tollbook.clients.field import rare_field
 from tollbook.clients.hosts import provider_at, region_of_host
-from tollbook.ids import TRACE_ID_BYTES
 from tollbook.meter import Asked, Facts, Observation
 from tollbook.model_call import Call, Request, Response, Usage
 from tollbook.tag import limited
@@ -61,9 +60,9 @@ def read(observation: Observation, default_tags: Mapping[str, str]) -> Call:
     """
     api = observation.api
     where = place(Same(observation.base_url), api.provider)
-    trace_id, parent_span_id = observation.ids[:TRACE_ID_BYTES], b""
+    (trace_id, span_id), parent_span_id = observation.ids, b""
     if observation.parent is not None:
-        trace_id = observation.parent[0].to_bytes(16, "big")
+        trace_id = observation.parent[0]
         parent_span_id = observation.parent[1].to_bytes(8, "big")
     response = read_response(observation, where)
     tags, run = observation.scope.tags, observation.scope.run
@@ -77,8 +76,8 @@ def read(observation: Observation, default_tags: Mapping[str, str]) -> Call:
         server_port=where.port,
         request=read_request(observation.asked),
         response=response,
-        trace_id=trace_id,
-        span_id=observation.ids[TRACE_ID_BYTES:],
+        trace_id=trace_id.to_bytes(16, "big"),
+        span_id=span_id.to_bytes(8, "big"),
         parent_span_id=parent_span_id,
         start_time_ns=observation.start_time_ns,
         end_time_ns=observation.start_time_ns + max(observation.duration_ns, 0),
@@ -134,7 +133,8 @@ def read_response(observation: Observation, where: Place) -> Response:
     response = Response(
         response_id=first_text([fact.response_id for fact in facts]),
         model=first_text([fact.model for fact in facts]),
-        service_tier=first_text([fact.service_tier for fact in reversed(facts)]),
+        service_tier=first_text([fact.service_tier for fact in reversed(facts)])
+        or first_text([tier_of(usage) for usage in reversed(usages)]),
         finish_reasons=tuple(str(reasons[index]) for index in sorted(reasons)),
         usage=usage,
         region=first_text([*map(region_of, usages), where.region]),
@@ -152,6 +152,16 @@ def read_response(observation: Observation, where: Place) -> Response:
 def region_of(usage: Any) -> str | None:
     """Return where Anthropic says that it processed a call."""
     return text(rare_field(usage, "inference_geo"))
+
+
+def tier_of(usage: Any) -> str | None:
+    """Return the tier that served a call, where the usage says it, as Anthropic's does.
+
+    Fast has rates of its own, as a tier has.
+    """
+    return text(
+        "fast" if rare_field(usage, "speed") == "fast" else rare_field(usage, "service_tier")
+    )
 
 
 def body_of(observation: Observation) -> bytes:

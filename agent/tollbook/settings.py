@@ -102,11 +102,6 @@ class Settings:
     limits: str = "off"
     limits_url: str = ""
 
-    @property
-    def takes_prompts(self) -> bool:
-        """Whether what is asked has to be looked at."""
-        return bool(self.content) or self.digest_key is not None
-
 
 def read_settings(
     environment: Mapping[str, str],

@@ -22,6 +22,7 @@ LAST_EVENT: Final = re.compile(
     rb'(?:^|\n)data: ?(?:\[DONE\]|\{"type": ?"message_delta"[^\n]*"stop_reason": ?"'
     rb'|\{"type": ?"message_stop")'
 )
+Tap = Callable[[Any, "Watch"], Any]
 BODY_BYTES_MAX: Final = 4 * 2**20  # kept of one raw body, as it came over the wire
 
 
@@ -30,13 +31,25 @@ class Watch:
 
     While a read is under way, a close is not the end of the story: the library closes the response
     before the read's exception reaches the caller, and the exception says more.
+
+    Where the stream is the body of an HTTP response, it stands in the body's place and passes it
+    on: one object for what would else be two of each call. `tap_body` makes it the body's own kind.
+
+    Args:
+        observation: The call.
+        body: The body that it stands for.
+        keep: Whether the body's bytes are the only thing to learn from.
     """
 
-    __slots__ = ("observation", "reading")
+    __slots__ = ("_body", "_keep", "observation", "reading")
+    # What the Anthropic library looks for on a body, per event; found here, it need not look on.
+    stream_observer: None = None
 
-    def __init__(self, observation: Observation) -> None:
+    def __init__(self, observation: Observation, body: Any = None, keep: bool = False) -> None:
         self.observation = observation
         self.reading = False
+        self._body = body
+        self._keep = keep
         observation.exporter.open.add(observation)
 
     def closed(self) -> None:
@@ -52,6 +65,68 @@ class Watch:
         self.observation.ended = True
         self.observation.finish()
 
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._body, name)
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self._kept(iter(self._body)) if self._keep else iter(self._body)
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        body = self._body.__aiter__()
+        return self._kept_async(body) if self._keep else cast(AsyncIterator[bytes], body)
+
+    def close(self) -> None:
+        """Record the end, and close the body."""
+        if not self.reading:
+            self.observation.finish()
+        self._body.close()
+
+    async def aclose(self) -> None:
+        """Record the end, and close the body."""
+        if not self.reading:
+            self.observation.finish()
+        await self._body.aclose()
+
+    def _kept(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
+        try:
+            self.reading = True
+            for chunk in chunks:
+                self.reading = False
+                keep_bytes(self.observation, chunk)
+                if says_all(chunk):
+                    self.read_to_the_end()
+                yield chunk
+                self.reading = True
+            self.read_to_the_end()
+        except GeneratorExit:
+            raise
+        except BaseException as error:
+            self.observation.fail(error)
+            raise
+        finally:
+            self.reading = False
+
+    async def _kept_async(self, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        try:
+            self.reading = True
+            async for chunk in chunks:
+                self.reading = False
+                keep_bytes(self.observation, chunk)
+                if says_all(chunk):
+                    self.read_to_the_end()
+                yield chunk
+                self.reading = True
+            self.read_to_the_end()
+        except GeneratorExit:
+            raise
+        except BaseException as error:
+            self.observation.fail(error)
+            raise
+        finally:
+            self.reading = False
+            if isinstance(chunks, AsyncGenerator):
+                await chunks.aclose()
+
 
 def tapped(source: Iterator[Any], watch: Watch) -> Iterator[Any]:
     """Yield the events of a synchronous stream.
@@ -61,17 +136,20 @@ def tapped(source: Iterator[Any], watch: Watch) -> Iterator[Any]:
     """
     observation = watch.observation
     see: Callable[[Any], None] | None = None
+    only: str | None = None
     try:
         watch.reading = True
         for event in source:
             watch.reading = False
             if see is None:
                 see = observation.see_first(event)
-            else:
+                only = observation.only
+            elif only is None or getattr(event, "type", None) == only:
                 see(event)
             yield event
             watch.reading = True
-        watch.read_to_the_end()
+        observation.ended = True
+        observation.finish()
     except GeneratorExit:
         observation.finish()
         raise
@@ -111,13 +189,15 @@ async def _tapped_async(source: AsyncIterator[Any], watch: Watch) -> AsyncIterat
     """Yield the events of an asynchronous stream, as `tapped` does those of the other kind."""
     observation = watch.observation
     see: Callable[[Any], None] | None = None
+    only: str | None = None
     try:
         watch.reading = True
         async for event in source:
             watch.reading = False
             if see is None:
                 see = observation.see_first(event)
-            else:
+                only = observation.only
+            elif only is None or getattr(event, "type", None) == only:
                 see(event)
             yield event
             watch.reading = True
@@ -203,80 +283,6 @@ class AsyncEventTap:
         return getattr(self._source, name)
 
 
-class BodyTap:
-    """The body of a streamed HTTP response, passed on; `tap_body` makes it the body's own kind."""
-
-    # What the Anthropic library looks for on a body, per event; found here, it need not look on.
-    stream_observer: None = None
-
-    def __init__(self, body: Any, watch: Watch, keep: bool) -> None:
-        self._body = body
-        self._watch = watch
-        self._keep = keep
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._body, name)
-
-    def __iter__(self) -> Iterator[bytes]:
-        return self._kept(iter(self._body)) if self._keep else iter(self._body)
-
-    def __aiter__(self) -> AsyncIterator[bytes]:
-        body = self._body.__aiter__()
-        return self._kept_async(body) if self._keep else cast(AsyncIterator[bytes], body)
-
-    def close(self) -> None:
-        """Record the end, and close the body."""
-        self._watch.closed()
-        self._body.close()
-
-    async def aclose(self) -> None:
-        """Record the end, and close the body."""
-        self._watch.closed()
-        await self._body.aclose()
-
-    def _kept(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
-        watch = self._watch
-        try:
-            watch.reading = True
-            for chunk in chunks:
-                watch.reading = False
-                keep_bytes(watch.observation, chunk)
-                if says_all(chunk):
-                    watch.read_to_the_end()
-                yield chunk
-                watch.reading = True
-            watch.read_to_the_end()
-        except GeneratorExit:
-            raise
-        except BaseException as error:
-            watch.observation.fail(error)
-            raise
-        finally:
-            watch.reading = False
-
-    async def _kept_async(self, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-        watch = self._watch
-        try:
-            watch.reading = True
-            async for chunk in chunks:
-                watch.reading = False
-                keep_bytes(watch.observation, chunk)
-                if says_all(chunk):
-                    watch.read_to_the_end()
-                yield chunk
-                watch.reading = True
-            watch.read_to_the_end()
-        except GeneratorExit:
-            raise
-        except BaseException as error:
-            watch.observation.fail(error)
-            raise
-        finally:
-            watch.reading = False
-            if isinstance(chunks, AsyncGenerator):
-                await chunks.aclose()
-
-
 def says_all(chunk: bytes) -> bool:
     """Return whether a piece of a body has the event after which there is nothing to learn.
 
@@ -303,38 +309,34 @@ def keep_bytes(observation: Observation, chunk: bytes) -> None:
 
 
 @functools.cache
-def _tap_class(body_class: Any) -> type[BodyTap]:
-    """Return a tap that is of the kinds of stream that `body_class` is, as the response checks.
+def _watch_class(body_class: Any) -> type[Watch]:
+    """Return a watch that is of the kinds of stream that `body_class` is, as the response checks.
 
     Inheriting is what the check asks for; the kinds are interfaces without a state of their own.
     """
     kinds = [kind for kind in body_class.__mro__ if kind.__name__ in BODY_KINDS]
-    return type("BodyTap", (BodyTap, *kinds), {})
+    return type("BodyWatch", (Watch, *kinds), {"__slots__": ()})
 
 
-def tap_events(stream: Any, observation: Observation) -> None:
-    """Tap a synchronous stream object of a client library."""
-    watch = Watch(observation)
-    stream._iterator = tapped(stream._iterator, watch)
+def tap_events(stream: Any, observation: Observation, tap: Tap) -> None:
+    """Tap a stream object of a client library, with `tapped` or, if it is async, `tap_of`."""
+    watch = tap_body(stream.response, observation)
+    stream._iterator = tap(stream._iterator, watch)
     observation.streamed = True
-    tap_body(stream.response, watch, keep=False)
 
 
-def tap_events_async(stream: Any, observation: Observation) -> None:
-    """Tap an asynchronous stream object of a client library."""
-    watch = Watch(observation)
-    stream._iterator = tap_of(stream._iterator, watch)
-    observation.streamed = True
-    tap_body(stream.response, watch, keep=False)
-
-
-def tap_body(response: Any, watch: Watch, *, keep: bool) -> None:
+def tap_body(response: Any, observation: Observation, keep: bool = False) -> Watch:
     """Tap the body of an HTTP response that is still to be read.
 
     Args:
         response: The response of httpx or httpx2.
-        watch: What the taps of this stream share.
+        observation: The call.
         keep: Whether the bytes are the only thing to learn from.
+
+    Returns:
+        What the taps of this stream share.
     """
     body = response.stream
-    response.stream = _tap_class(body.__class__)(body, watch, keep)
+    watch: Watch = _watch_class(body.__class__)(observation, body, keep)
+    response.stream = watch
+    return watch

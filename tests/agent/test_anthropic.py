@@ -1,5 +1,6 @@
 """Calls through the real Anthropic library."""
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -9,7 +10,7 @@ from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags, use_s
 
 import tollbook
 
-from .conftest import MESSAGES_USAGE, messages_answer
+from .conftest import MESSAGES_USAGE, messages_answer, messages_events
 
 CREATE: Any = {
     "model": "claude-sonnet-4-6",
@@ -82,6 +83,32 @@ def test_a_streams_output_is_its_last_cumulative_count(
     assert span.attributes["gen_ai.request.stream"] is True
     assert span.attributes["gen_ai.response.time_to_first_chunk"] > 0
     assert_message(span)
+
+
+def test_a_streams_usage_is_seen_however_much_comes_after_it(
+    wire: Any, delivered: Delivered
+) -> None:
+    later = [("later_addition", {"type": "later_addition"})] * 20
+    pieces = [
+        f"event: {kind}\ndata: {json.dumps(event)}\n\n".encode()
+        for kind, event in [*messages_events(), *later]
+    ]
+    wire.stream(pieces)
+    with anthropic.Anthropic(api_key="k", base_url=wire.url, max_retries=0) as client:
+        list(client.messages.create(**CREATE, stream=True))
+        # Decoded as the program asks for it, an event is a dict.
+        list(
+            client.post(
+                "/v1/messages",
+                cast_to=object,
+                body={**CREATE, "stream": True},
+                stream=True,
+                stream_cls=anthropic.Stream[object],
+            )
+        )
+
+    for span in delivered():
+        assert_message(span)
 
 
 async def test_an_async_stream_is_one_span(
@@ -224,6 +251,22 @@ def test_a_call_is_one_span_beside_the_librarys_own_tracing(
 
     assert ended.stderr == ""
     assert ended.stdout.strip() == spans
+
+
+def test_the_librarys_own_tracing_stays_off_with_a_tracer_provider_that_is_set_late(
+    run_python: Any, provider: Any, collector: Any
+) -> None:
+    at_once, first = (
+        "trace.set_tracer_provider(Provider())\n",
+        "    client.messages.create(**ask)\n",
+    )
+    late = WITH_A_TRACER_PROVIDER.replace(at_once, "").replace(first, f"{first}    {at_once}")
+
+    ended = run_python(late, METER="yes", OPTION="")
+
+    ours = [f"00-{span.trace_id.hex()}-{span.span_id.hex()}-01" for span in collector.spans]
+    assert ended.stdout.strip() == "0 3"
+    assert [headers.get("traceparent") for headers in provider.headers] == [None, *ours[1:]]
 
 
 def test_requests_carry_the_trace_context_of_our_spans_in_place_of_the_librarys(

@@ -226,3 +226,20 @@ def test_show_find_and_check_read_the_book(capsys: pytest.CaptureFixture[str]) -
     assert "window:peak" in printed
     assert "gcp.gemini gemini-4-argon" in printed
     assert "nothing is wrong" in printed
+
+
+def test_rates_are_told_in_lines_that_a_terminal_has_room_for(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+
+    assert cli.run(["prices", "show", "openai", "gpt-5.6-sol"]) == 0
+
+    first, *lines = capsys.readouterr().out.splitlines()
+    assert first == "openai/gpt-5.6-sol/standard/0/1970-01-01 until 2026-08-21"
+    assert max(map(len, lines)) <= 80
+    rates = "input=5 cache_write=6.25 cache_read=0.5 output=30 web_search=0.01/unit"
+    assert lines[:2] == [
+        f"  {rates}",
+        "  file_search=0.0025/unit cache_write_1h=12.5 code_session=0.03/unit",
+    ]

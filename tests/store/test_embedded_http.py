@@ -250,6 +250,18 @@ def test_each_request_has_a_handle_that_none_had_before(ask: Ask) -> None:
     assert (inside.body, after.status, after.code) == (b"passing\n", 404, "81")
 
 
+def test_what_stands_in_the_name_of_a_database_is_no_setting(ask: Ask) -> None:
+    setting = b"SELECT currentDatabase(), getSetting('max_threads') = 3"
+    ask("POST", b"CREATE DATABASE `odd&max_threads=3`")
+
+    odd = ask("POST", setting, database="odd&max_threads=3")
+    unknown = ask("POST", setting, database="default&max_threads=3")
+
+    ask("POST", b"DROP DATABASE `odd&max_threads=3`")
+    assert odd.body == b"odd&max_threads=3\t0\n"
+    assert (unknown.status, unknown.code) == (404, "81")
+
+
 @pytest.mark.parametrize("encoding", ["", "gzip"])
 def test_an_error_in_the_middle_of_an_answer_ends_it_between_two_marks(
     ask: Ask, embedded_store: EmbeddedStore, encoding: str

@@ -4,13 +4,12 @@ import sys
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from types import MappingProxyType, ModuleType
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from tollbook.clients.messages import Messages
 from tollbook.clients.results import AnthropicReads, patch_gets
 from tollbook.clients.stainless import TYPES_MAX, Apis, StainlessLibrary, patch_requests
 from tollbook.export import Exporter
-from tollbook.ids import SPAN_ID_BYTES, TRACE_ID_BYTES
 from tollbook.meter import Observation
 from tollbook.process import Process
 from tollbook.tally import FAULT
@@ -35,18 +34,16 @@ W3C: Final = frozenset({"TraceContextTextMapPropagator"})
 
 
 class Metered(str):
-    """The name of the library's own span for a call that is metered, with the ids of our span.
+    """The name of the library's own span for a call whose request is signed, with our span's ids.
 
     Attributes:
-        ids: Trace and span id of our span.
+        ids: Trace and span id of our span, that of the trace unless it has a parent.
         parent: Trace and span id of what it is a child of, or None.
-        signed: Whether the client may sign the headers of a request that it has built.
     """
 
-    __slots__ = ("ids", "parent", "signed")
-    ids: bytes
+    __slots__ = ("ids", "parent")
+    ids: tuple[int, int]
     parent: tuple[int, int] | None
-    signed: bool
 
 
 class AnthropicLibrary:
@@ -58,6 +55,8 @@ class AnthropicLibrary:
 
     def __init__(self, module: ModuleType) -> None:
         self._stainless = StainlessLibrary(module, apis_at("anthropic"), VARIANTS)
+        self._tracing = sys.modules.get(f"{module.__package__}._tracing")
+        self.settle = self._stainless.settle
         self.provider_of = self._stainless.provider_of
         self.with_model = self._stainless.with_model
         unsigned = {
@@ -74,85 +73,102 @@ class AnthropicLibrary:
     def begin(
         self, client: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any], exporter: Exporter
     ) -> Observation | None:
-        """Return an observation if the request is for messages."""
+        """Return an observation if the request is for messages, which then has no span but ours."""
         observation = self._stainless.begin(client, args, kwargs, exporter)
-        if observation is None or getattr(client, "_tracer", None) is None:
-            return observation
-        conversation = client._open_telemetry.get("conversation_id")
-        if conversation is not None:
-            observation.asked = observation.asked._replace(conversation_id=conversation)
-        options = args[1] if len(args) > 1 else kwargs["options"]
-        if options.span_name:
-            options.span_name = name = Metered(options.span_name)
-            name.ids, name.parent = observation.ids, observation.parent
-            name.signed = self._signs(client.__class__)
+        if observation is not None and getattr(client, "_tracer", None) is not None:
+            options = args[1] if len(args) > 1 else kwargs["options"]
+            try:
+                self._take_over(observation, client, options)
+            except Exception:
+                exporter.losses.count(FAULT)
         return observation
 
-    def settle(self, observation: Observation, result: Any) -> Any:
-        """Finish the observation with an answer, or tap what the caller is still to read."""
-        return self._stainless.settle(observation, result)
+    def _take_over(self, observation: Observation, client: Any, options: Any) -> None:
+        """Have the library trace nothing of a call, and its request propagate our span.
+
+        Without a name it starts no span. A request that is signed gets its headers after it was.
+        """
+        tracing = client._open_telemetry
+        conversation = tracing.get("conversation_id")
+        if conversation is not None:
+            observation.asked = observation.asked._replace(conversation_id=conversation)
+        tracer, said = client._tracer, vars(options)  # to set a field of a model takes longer
+        span_name = said["span_name"]
+        if not span_name or (may_be_silent(tracer.__class__) and records_nothing(tracer)):
+            return
+        if self._signs(client.__class__):
+            said["span_name"] = name = Metered(span_name)
+            name.ids, name.parent = observation.ids, observation.parent
+            return
+        said["span_name"] = None
+        if tracing.get("propagation", True):
+            headers, given = self._headers(observation), said["headers"]
+            if given:  # the program's own mapping stays as it is
+                if not headers.keys().isdisjoint(map(str.lower, given)):
+                    given = {name: given[name] for name in given if name.lower() not in headers}
+                headers = {**given, **headers}
+            said["headers"] = headers
+
+    def _headers(self, observation: Observation) -> Mapping[str, str]:
+        """Return the headers that propagate our span.
+
+        Those of a root are written here, where OpenTelemetry's propagators would write no others.
+        """
+        propagate = sys.modules.get("opentelemetry.propagate")
+        if (
+            propagate is not None
+            and observation.parent is None
+            and not sys.modules["opentelemetry.context"].get_current()
+            and is_w3c(propagate.get_global_textmap())
+        ):
+            trace_id, span_id = observation.ids
+            ids = (trace_id << 64 | span_id).to_bytes(24, "big").hex()  # formatted, it takes longer
+            return {"traceparent": f"00-{ids[:32]}-{ids[32:]}-01"}
+        span = silent_span(observation.ids, observation.parent)
+        headers: Mapping[str, str] = cast(ModuleType, self._tracing).trace_headers(span)
+        return headers
 
 
 def instead_of_its_span(start: Callable[..., Any], process: Process) -> Callable[..., Any]:
-    """Return what starts the library's spans, and none for metered calls.
-
-    Their headers are written here, once. A request that is signed gets them after it was, from a
-    span in the place of the library's that records nothing.
-    """
-    tracing = sys.modules[start.__module__]
+    """Return what starts the library's spans, and for signed requests one that records nothing."""
 
     def start_api_call_span(tracer: Any, base_url: Any, options: Any, *args: Any, **kw: Any) -> Any:
         name = options.span_name
         if type(name) is not Metered:
-            return start(tracer, base_url, options, *args, **kw)
+            return start(tracer, base_url, options, *args, **kw) if name else None
         try:
-            trace = sys.modules["opentelemetry.trace"]
-            if records_nothing(tracer, trace):
-                return start(tracer, base_url, options, *args, **kw)
-            if not kw.get("propagation", True):
-                return None
-            if name.signed:
-                return silent_span(name, trace)
-            headers = headers_of_root(name)
-            if headers is None:
-                headers = tracing.trace_headers(silent_span(name, trace))
-            add_headers(options, headers)
+            return silent_span(name.ids, name.parent) if kw.get("propagation", True) else None
         except Exception:
             process.losses.count(FAULT)
-        return None
+            return None
 
     return start_api_call_span
 
 
-def records_nothing(tracer: Any, trace: ModuleType) -> bool:
-    """Return whether a tracer is of a program that has no OpenTelemetry SDK at work."""
-    return isinstance(getattr(tracer, "_tracer", tracer), trace.NoOpTracer)
+@lru_cache(TYPES_MAX)
+def may_be_silent(tracer_class: Any) -> bool:
+    """Return whether a tracer may be of a program that has no OpenTelemetry SDK at work."""
+    trace = sys.modules["opentelemetry.trace"]
+    return issubclass(tracer_class, (trace.NoOpTracer, trace.ProxyTracer))
 
 
-def silent_span(name: Metered, trace: ModuleType) -> Any:
+def records_nothing(tracer: Any) -> bool:
+    """Return whether a tracer is none of an SDK; a proxy's may be one later."""
+    noop = sys.modules["opentelemetry.trace"].NoOpTracer
+    return isinstance(getattr(tracer, "_tracer", tracer), noop)
+
+
+def silent_span(ids: tuple[int, int], parent: tuple[int, int] | None) -> Any:
     """Return a span that propagates our ids and records nothing."""
-    trace_id, flags, state = int.from_bytes(name.ids[:TRACE_ID_BYTES]), SAMPLED, None
-    parent = trace.get_current_span().get_span_context()
-    if name.parent is not None:
-        trace_id = name.parent[0]
-    if parent.is_valid and parent.trace_id == trace_id:
-        flags, state = parent.trace_flags, parent.trace_state
-    span_id = int.from_bytes(name.ids[TRACE_ID_BYTES : TRACE_ID_BYTES + SPAN_ID_BYTES])
+    trace = sys.modules["opentelemetry.trace"]
+    (trace_id, span_id), flags, state = ids, SAMPLED, None
+    around = trace.get_current_span().get_span_context()
+    if parent is not None:
+        trace_id = parent[0]
+    if around.is_valid and around.trace_id == trace_id:
+        flags, state = around.trace_flags, around.trace_state
     context = trace.SpanContext(trace_id, span_id, False, trace.TraceFlags(flags), state)
     return trace.NonRecordingSpan(context)
-
-
-def headers_of_root(name: Metered) -> Mapping[str, str] | None:
-    """Return what OpenTelemetry's propagators write for a root, None for others and for others'."""
-    propagate = sys.modules.get("opentelemetry.propagate")
-    if propagate is None or name.parent is not None:
-        return None
-    if sys.modules["opentelemetry.context"].get_current():
-        return None
-    if not is_w3c(propagate.get_global_textmap()):
-        return None
-    ids = name.ids.hex()
-    return {"traceparent": f"00-{ids[: 2 * TRACE_ID_BYTES]}-{ids[2 * TRACE_ID_BYTES :]}-01"}
 
 
 @lru_cache(TYPES_MAX)
@@ -160,15 +176,6 @@ def is_w3c(propagator: Any) -> bool:
     """Return whether a propagator writes W3C Trace Context, and Baggage if anything besides."""
     parts = {type(part).__name__ for part in getattr(propagator, "_propagators", ())}
     return parts in (W3C, W3C | {"W3CBaggagePropagator"})
-
-
-def add_headers(options: Any, headers: Mapping[str, str]) -> None:
-    """Send these headers in place of the program's equal ones; its own mapping stays as it is."""
-    given = options.headers
-    if given:
-        kept = {name: value for name, value in given.items() if name.lower() not in headers}
-        headers = {**kept, **headers}
-    options.headers = headers
 
 
 def patch(module: ModuleType, process: Process) -> None:

@@ -10,7 +10,7 @@ from typing import Any, Final, cast
 
 from tollbook.export import Exporter
 from tollbook.meter import Api, Asked, Observation
-from tollbook.stream import Watch, tap_body
+from tollbook.stream import tap_body
 
 ERROR_STATUS_MIN: Final = 400
 REQUEST_BYTES_MAX: Final = 2**20  # of a request that are kept; a longer one is decoded at once
@@ -87,7 +87,7 @@ def settle_response(observation: Observation, response: Any) -> None:
         encoding = response.headers.get("content-encoding")
         if encoding:
             observation.decode = decoder(type(response), encoding)
-    tap_body(response, Watch(observation), keep=keep)
+    tap_body(response, observation, keep)
 
 
 def http_response(result: Any) -> Any:

@@ -13,7 +13,7 @@ from types import ModuleType
 from typing import Any, Final
 
 from tollbook.export import Exporter
-from tollbook.ids import TRACE_ID_BYTES, new_ids
+from tollbook.ids import new_ids
 from tollbook.model_call import Call, Request, Response, Usage
 from tollbook.parent import parent_of
 from tollbook.process import Process
@@ -103,7 +103,7 @@ def record(
     """
     scope = CURRENT.get()
     parent, run = parent_of(scope), scope.run
-    ids = new_ids()
+    trace_id, span_id = new_ids()
     usage = Usage(input_tokens=counted.input_tokens, output_tokens=counted.output_tokens)
     known = counted.input_tokens is not None
     call = Call(
@@ -114,8 +114,8 @@ def record(
         server_port=None,
         request=Request(model=name_of(model)),
         response=Response(usage=usage if known else None, device=device_of(model)),
-        trace_id=parent[0].to_bytes(16, "big") if parent else ids[:TRACE_ID_BYTES],
-        span_id=ids[TRACE_ID_BYTES:],
+        trace_id=(parent[0] if parent else trace_id).to_bytes(16, "big"),
+        span_id=span_id.to_bytes(8, "big"),
         parent_span_id=parent[1].to_bytes(8, "big") if parent else b"",
         start_time_ns=began[0],
         end_time_ns=began[0] + perf_counter_ns() - began[1],

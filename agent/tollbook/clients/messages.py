@@ -4,12 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from tollbook.clients.field import field, latest, rare_field, together, token_count
+from tollbook.clients.field import field, latest, together, token_count
 from tollbook.ends import Ends
 from tollbook.meter import Asked, Facts
 from tollbook.model_call import Usage
 
-ENDS: Final = Ends(3)  # `message_start`; then `message_delta`, `message_stop`, and one to spare
+ENDS: Final = Ends(only="message_delta")
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Messages:
         return Facts(
             field(answer, "id"),
             model,
-            tier_of(usage),
+            None,  # the usage says it, if any
             usage,
             ((0, reason),) if reason is not None else (),
         )
@@ -67,7 +67,6 @@ class Messages:
         usage = field(event, "usage")
         reason = field(field(event, "delta"), "stop_reason")
         return Facts(
-            service_tier=tier_of(usage),
             usage=usage,
             finish_reasons=((0, reason),) if reason is not None else (),
             last=reason is not None,
@@ -103,14 +102,6 @@ class Messages:
                 field(latest(usages, "server_tool_use"), "web_search_requests")
             ),
         )
-
-
-def tier_of(usage: Any) -> Any:
-    """Return the tier that served a message: fast has rates of its own, as a tier has.
-
-    The usage of a `message_delta` lacks both.
-    """
-    return "fast" if rare_field(usage, "speed") == "fast" else rare_field(usage, "service_tier")
 
 
 def billed_passes(usages: Sequence[Any]) -> list[Sequence[Any]]:

@@ -19,7 +19,7 @@ from tollbook.export import Exporter
 from tollbook.meter import Api, Library, Meter, Observation
 from tollbook.process import Process
 from tollbook.resent import sent_again
-from tollbook.stream import tap_events, tap_events_async
+from tollbook.stream import tap_events, tap_of, tapped
 
 TYPES_MAX: Final = 256  # types of clients and of results that are remembered
 # What is called before a request is sent again, in newer and in older versions.
@@ -59,7 +59,9 @@ class StainlessLibrary:
         api = apis.get(options.url) or apis.get(without_ids(options.url))
         if api is None:
             return None
-        body = self.body(options)
+        body = options.json_data
+        if options.extra_json or type(body) is not dict:
+            body = self.body(options)
         asked = api.asked(body)
         if asked.stream is True and type(api) is Completions:
             api, instead = with_usage(api, body, options, exporter)
@@ -89,11 +91,11 @@ class StainlessLibrary:
     def settle(self, observation: Observation, result: Any) -> Any:
         """Finish the observation with an answer, or tap what the caller is still to read."""
         if isinstance(result, self._stream):
-            tap_events(result, observation)
+            tap_events(result, observation, tapped)
             if type(observation.api) is Injected:
                 vars(result)["_iterator"] = hidden(vars(result)["_iterator"])
         elif isinstance(result, self._async_stream):
-            tap_events_async(result, observation)
+            tap_events(result, observation, tap_of)
             if type(observation.api) is Injected:
                 vars(result)["_iterator"] = HiddenAsync(vars(result)["_iterator"])
         elif is_raw(result.__class__):

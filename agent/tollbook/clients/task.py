@@ -64,13 +64,12 @@ class Task:
         self._own_name = str(name or "unnamed")[:NAME_CHARS_MAX]
         self._tags = scope.tags
         self._parent: SpanIds | None = outer.ids if outer is not None else parent_of(scope)
-        random = int.from_bytes(new_ids(), "big")
-        trace_id = self._parent[0] if self._parent is not None else random >> 64
+        drawn, span_id = new_ids()
         self.id: str
         self.name: str
-        self.ids: SpanIds = (trace_id, random & 0xFFFF_FFFF_FFFF_FFFF)
+        self.ids: SpanIds = (drawn if self._parent is None else self._parent[0], span_id)
         run: Run | Task | None = outer if outer is not None else scope.run
-        self.id = run.id if run is not None else f"{random >> 64:032x}"
+        self.id = run.id if run is not None else f"{drawn:032x}"
         self.name = run.name if run is not None else self._own_name
         self.start_time_ns = time_ns()
         self._started_ns = perf_counter_ns()

@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 import tempfile
+import textwrap
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -113,10 +114,21 @@ def show(
     if as_json:
         typer.echo(json.dumps({"rows": [_card(card) for card in cards]}))
         return
+    columns = shutil.get_terminal_size().columns
     for card in cards:
-        amounts = " ".join(_amount(rate) for rate in card)
         until = "" if card[0].valid_to.year > 2100 else f" until {card[0].valid_to:%Y-%m-%d}"
-        typer.echo(f"{card[0].price_id}{until}\n  {amounts}\n  {card[0].source}")
+        typer.echo(f"{card[0].price_id}{until}")
+        for text in (" ".join(_amount(rate) for rate in card), card[0].source):
+            typer.echo(
+                textwrap.fill(
+                    text,
+                    columns,
+                    initial_indent="  ",
+                    subsequent_indent="  ",
+                    break_long_words=False,
+                    break_on_hyphens=False,
+                )
+            )
 
 
 def _card(card: list[Rate]) -> dict[str, Any]:

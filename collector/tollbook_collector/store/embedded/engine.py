@@ -7,6 +7,7 @@ and a thread that runs already is not held by a sandbox entered after it. Throug
 
 import contextlib
 import itertools
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,8 @@ from tollbook_collector.store.embedded.limits import EngineLimits
 from tollbook_collector.store.embedded.statement import KNOWN_BYTES_MAX, KNOWN_TEXTS
 
 KILL_TAG: Final = "tollbook-request"
+# A database that can be named where a handle is opened: there other characters part settings.
+PLAIN_NAME: Final = re.compile(r"[A-Za-z0-9_]+")
 
 
 def quote(value: str) -> bytes:
@@ -116,10 +119,12 @@ class Engine:
         Raises:
             QueryFailed: If the database, a setting or a parameter is not known.
         """
-        connection = _connect(self._path)
+        # USE is one more statement, 0.15 ms: a handle that is opened in a database needs none.
+        plain = PLAIN_NAME.fullmatch(database)
+        connection = _connect(f"{self._path}?database={database}" if plain else self._path)
         try:
             handle = Handle(connection, _set(settings or {}), self._known)
-            if database:
+            if database and not plain:
                 handle.execute(b"USE `" + _identifier(database) + b"`")
             merged = {**self._query_settings, **(settings or {})}
             # The client's comment stays in front of the tag by which a query is found and killed.
@@ -153,4 +158,7 @@ def _identifier(name: str) -> bytes:
 
 def _connect(text: str) -> Any:
     connect: Any = chdb.connect
-    return connect(text)
+    try:
+        return connect(text)
+    except RuntimeError as error:
+        raise from_engine(str(error)) from None

@@ -6,6 +6,7 @@ transactional DDL, so the file is the unit of progress: a migration is recorded 
 after it ran, functions and views when all of them are made, and a run that was killed continues.
 """
 
+import functools
 import hashlib
 from collections.abc import Collection, Mapping, Sequence
 from importlib.resources import files
@@ -16,6 +17,7 @@ from tollbook_collector.store.sql.cluster import Cluster, layout, written_for
 
 LEDGER: Final = "migrations/0001_schema_ledger"
 FROZEN_FOLDER: Final = "migrations"
+QUESTIONS_FOLDER: Final = "queries"
 # In the order in which they are created: views use functions, and both use tables.
 FOLDERS: Final = (FROZEN_FOLDER, "functions", "views")
 
@@ -41,8 +43,11 @@ class NewerDatabase(Exception):
 
 
 def read(name: str) -> str:
-    """Return the text of a SQL file, named by folder and stem: `queries/spend`."""
-    return files(__name__).joinpath(f"{name}.sql").read_text(encoding="utf-8")
+    """Return the text of a SQL file, named by folder and stem: `migrations/0005_spans`.
+
+    What is asked again and again, as `queries/spend`, comes without its comments.
+    """
+    return _question(name) if name.startswith(f"{QUESTIONS_FOLDER}/") else _text(name)
 
 
 def otlp_schema() -> str:
@@ -131,6 +136,18 @@ def migrate(
         # much as making a table.
         _record(database, made_anew)
     return pending
+
+
+@functools.cache
+def _question(name: str) -> str:
+    # A semicolon anywhere, and most are in comments, makes the driver read a statement character
+    # by character, each time: 2.2 ms of Python for the question of models, 0.3 without comments.
+    lines = _text(name).splitlines(keepends=True)
+    return "".join(line for line in lines if not line.lstrip().startswith("--"))
+
+
+def _text(name: str) -> str:
+    return files(__name__).joinpath(f"{name}.sql").read_text(encoding="utf-8")
 
 
 def _record(database: Database, applied: Sequence[str]) -> None:

@@ -4196,7 +4196,7 @@ CREATE TABLE trace_parts
 ENGINE = AggregatingMergeTree
 PARTITION BY toYYYYMM(hour)
 ORDER BY (tenant, trace_id, hour)
-SETTINGS index_granularity = 512, min_parts_to_merge_at_once = 10, non_replicated_deduplication_window = 10000, fsync_after_insert = 1, fsync_part_directory = 1;
+SETTINGS index_granularity = 512, min_parts_to_merge_at_once = 0, non_replicated_deduplication_window = 10000, fsync_after_insert = 1, fsync_part_directory = 1, merge_selector_base = 3;
 
 CREATE MATERIALIZED VIEW understand TO understood
 (
