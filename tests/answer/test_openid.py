@@ -208,6 +208,17 @@ def test_what_does_not_fit_lets_nobody_in(
         assert client.get("/v1/spend").status_code == 401
 
 
+def test_who_was_granted_nothing_is_shown_how_to_sign_in_and_no_pages(
+    served: tuple[str, Policies, str], provider: Provider
+) -> None:
+    provider.says = {"groups": ["staff"]}
+    with visiting(served[0]) as client:
+        page = client.get("/login/oidc")
+
+        assert "Sign in with your organisation" in page.text
+        assert '<nav aria-label="Pages">' not in page.text
+
+
 def test_a_signature_of_another_key_counts_for_nothing(
     served: tuple[str, Policies, str], provider: Provider
 ) -> None:

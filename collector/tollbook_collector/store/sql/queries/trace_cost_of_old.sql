@@ -1,4 +1,5 @@
 -- The same row as trace_cost, from the spans themselves: for a store that has spans of before there were parts of traces. trace: 32 hexadecimal digits.
+-- A file of its own: in one statement with trace_cost, told apart by a constant, the table of spans is planned for each trace (8.0 to 10.3 ms of CPU, 3.2 to 4.0 without it).
 WITH
 (
     SELECT (count(), countIf(unpriced), sum(copies.cost_usd))
