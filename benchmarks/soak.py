@@ -3,7 +3,8 @@
 The rate is 80 % of what a short run measures first, or that of --rate. Every few seconds a line is
 printed; at the end the last third is held against the second of three, the first being a warm-up:
 by their means, and of files by the fewest that were open. A merge holds files of all that it merges
-for as long as it runs, and what leaks stays when it has ended.
+for as long as it runs, and what leaks stays when it has ended. Threads are counted by themselves:
+the engine keeps as many as ever ran at a time, idle, and three files of /proc for each.
 Exit status 1 when something grew beyond its bound, or a span is missing.
 
     python benchmarks/soak.py [--minutes 10] [--rate 50000] [--per-request 512]
@@ -24,7 +25,7 @@ from urllib.parse import urlsplit
 
 from corpus import Endless
 from looks import Looks, told
-from running import Running, open_files, resident_bytes, start
+from running import Running, open_files, resident_bytes, start, threads
 
 DISTINCT_REQUESTS = 60
 SAMPLE_S = 5.0
@@ -36,7 +37,7 @@ HEADERS = {"content-type": "application/x-protobuf", "content-encoding": "gzip"}
 
 @dataclass(frozen=True)
 class Sample:
-    """What a moment of the run looked like; memory and files are those of both processes."""
+    """What a moment of the run looked like; memory, files and threads are those of both."""
 
     at_s: float
     acknowledged: int
@@ -44,6 +45,7 @@ class Sample:
     collector_mib: float
     store_mib: float
     files: int
+    threads: int
     parts: int
     p50_ms: float
     p99_ms: float
@@ -55,6 +57,7 @@ BOUNDS = {
     "collector_mib": (1.10, 16),
     "store_mib": (1.15, 96),
     "files": (1.10, 20),
+    "threads": (1.20, 16),
     "parts": (1.30, 20),
     "p99_ms": (1.50, 50),
     "lag_s": (1.50, 1.0),
@@ -155,6 +158,7 @@ def sample(running: Running, load: Load, began: float) -> Sample:
         collector_mib=resident_bytes(running.process.pid) / MEBIBYTE,
         store_mib=resident_bytes(store) / MEBIBYTE,
         files=open_files(running.process.pid) + open_files(store),
+        threads=threads(running.process.pid) + threads(store),
         parts=int(parts["n"]),
         p50_ms=latencies[len(latencies) // 2] * 1e3,
         p99_ms=latencies[int(len(latencies) * 0.99)] * 1e3,
@@ -210,7 +214,7 @@ def measured(running: Running, load: Load) -> float:
 def soak(running: Running, load: Load, rate: float, seconds: float) -> int:
     """Send at a rate and print a line a sample; 0: everything was flat and nothing is missing."""
     print(f"sending {rate:,.0f} spans/s for {seconds:.0f} s")
-    print("    at    acknowledged  collector    store  files  parts      p50      p99     lag")
+    print("    at    acknowledged  collector    store  files threads  parts    p50      p99    lag")
     began = time.monotonic()
     looks = Looks(running, load)
     sending = threading.Thread(target=load.run, args=(seconds, rate))
@@ -221,8 +225,8 @@ def soak(running: Running, load: Load, rate: float, seconds: float) -> int:
         samples.append(now := sample(running, load, began))
         print(
             f"{now.at_s:>5.0f}s {now.acknowledged:>15,} {now.collector_mib:>6.0f} MiB"
-            f" {now.store_mib:>4.0f} MiB {now.files:>6} {now.parts:>6}"
-            f" {now.p50_ms:>5.0f} ms {now.p99_ms:>5.0f} ms {now.lag_s:>5.1f} s",
+            f" {now.store_mib:>4.0f} MiB {now.files:>6} {now.threads:>7} {now.parts:>6}"
+            f" {now.p50_ms:>3.0f} ms {now.p99_ms:>5.0f} ms {now.lag_s:>4.1f} s",
             flush=True,
         )
     load.end()

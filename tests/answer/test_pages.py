@@ -7,7 +7,7 @@ from urllib.parse import quote, urljoin
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from conftest import Insert
-from otlp_requests import Span, call
+from otlp_requests import Span, cache_write, call
 from playwright.sync_api import Page
 
 from tollbook_collector.alert.incident import noted
@@ -240,6 +240,19 @@ def test_a_page_is_accessible_and_no_wider_than_its_window(
             found[path].append(("wider than its window", ""))
 
     assert {path: wrong for path, wrong in found.items() if wrong} == {}
+
+
+def test_the_arithmetic_of_a_call_fits_a_phone(
+    opened: Opened, priced: ClickHouse, insert: Insert
+) -> None:
+    hour = {"anthropic__usage__cache_creation__ephemeral_1h_input_tokens": 3893}
+    dear = call("anthropic", "claude-opus-5-5", 3893, 19, NOW, **cache_write(3893), **hour)
+    insert(priced, [replace(dear, trace_id=TRACE, span_id=b"\1" * 8)])
+
+    page = opened(f"/calls/{TRACE.hex()}/{'01' * 8}", 390)
+
+    assert "written to cache for an hour" in page.locator(".sum").inner_text()
+    assert page.evaluate("document.documentElement.scrollWidth") == 390
 
 
 def hostile_data(priced: ClickHouse, tenant: str, insert: Insert) -> str:

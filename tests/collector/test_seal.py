@@ -4,6 +4,7 @@ import pytest
 
 from tollbook_collector.spool.seal import (
     FULL_BYTES,
+    LAST_WAITS_S,
     SEEN_WITHIN_S,
     SEGMENT_AGE_MAX_S,
     SEGMENT_BYTES_MAX,
@@ -18,8 +19,8 @@ from tollbook_collector.spool.segment import Scan
         (0.0, 0.5),
         (0.1, 0.5),  # three times as long is less than what a segment waits in any case
         (0.25, 0.75),  # three times as long
-        (0.35, 1.05),  # three times as long, which with the insert is 1.4 s
-        (0.6, 0.8),  # what is left of 1.4 s
+        (0.3, 0.9),  # three times as long, which with the insert is 1.2 s
+        (0.6, 0.6),  # what is left of 1.2 s
         (2.0, 0.5),
     ],
 )
@@ -63,10 +64,23 @@ def test_a_segment_that_nobody_waits_for_is_due_by_its_bytes_or_its_spans(
 
 
 @pytest.mark.parametrize(
-    ("waiting", "inserting", "due"), [(1, 1, True), (1, 2, False), (0, 1, False)]
+    ("waiting", "inserting", "old_is_due", "older_is_due"),
+    [
+        (2, 0, True, True),
+        (1, 0, True, True),
+        (2, 1, True, True),
+        # The last that is free waits a little for one of the others, whose inserts it would slow.
+        (1, 1, False, True),
+        (1, 2, False, True),
+        (0, 1, False, False),
+    ],
 )
-def test_beside_two_inserts_a_third_is_begun_only_for_a_segment_that_is_full(
-    waiting: int, inserting: int, due: bool, monkeypatch: pytest.MonkeyPatch
+def test_the_last_free_loader_is_kept_for_a_segment_that_is_full_or_waited_for_others(
+    waiting: int,
+    inserting: int,
+    old_is_due: bool,
+    older_is_due: bool,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     now = 100.0
     monkeypatch.setattr("tollbook_collector.spool.seal.time.monotonic", lambda: now)
@@ -77,9 +91,13 @@ def test_beside_two_inserts_a_third_is_begun_only_for_a_segment_that_is_full(
     full = Scan(100_000, 0, requests=1, spans=1, sequence_last=1, received_first=1)
 
     now += SEGMENT_AGE_MAX_S
-
-    assert seal.is_due(old) is due
     assert seal.is_due(full)
+    assert seal.is_due(old) is old_is_due
+    waits_s = seal.due_in_s(old)
+    now += LAST_WAITS_S
+
+    assert seal.is_due(old) is older_is_due
+    assert waits_s == (0.0 if old_is_due else pytest.approx(LAST_WAITS_S if waiting else 29.5))
 
 
 @pytest.mark.parametrize(

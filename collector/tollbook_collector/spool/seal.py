@@ -22,13 +22,12 @@ SPAN_BYTES_MIN: Final = 640
 # and so many times as long while nobody is free to load it.
 SEGMENT_AGE_MAX_S: Final = 0.5
 BEHIND: Final = 60
-# While so many are inserted, a further one is begun only for a segment that is full: it takes up
-# what the others leave of the cores, and planning one more would cost more than that.
-SOON_MAX: Final = 2
+# The last loader that is free, while others load, waits so long for one of them to be done.
+LAST_WAITS_S: Final = 0.25
 # A segment waits so many times as long as an insert takes: of a trickle, a third of a core at most.
 PACE: Final = 3.0
 # But only so that its wait and its insert stay within this, and spans are queryable within 1.5 s.
-SEEN_WITHIN_S: Final = 1.4
+SEEN_WITHIN_S: Final = 1.2
 
 
 class Seal:
@@ -73,9 +72,7 @@ class Seal:
         full_bytes = min(FULL_BYTES, self._bytes_max) if self.loaders_waiting else self._bytes_max
         if max(content.intact_bytes, SPAN_BYTES_MIN * content.spans) >= full_bytes:
             return True
-        wanted = self.loaders_waiting and self._inserting() < SOON_MAX
-        behind_s = 0.0 if wanted else (BEHIND - 1) * self._age_max_s
-        return time.monotonic() >= self._wanted_at + behind_s
+        return time.monotonic() >= self._wanted_at + self._patience_s()
 
     def due_in_s(self, content: Scan) -> float | None:
         """Return after how long to ask again, if nothing else happens; None: never."""
@@ -84,4 +81,12 @@ class Seal:
         wanted_in_s = self._wanted_at - time.monotonic()
         if wanted_in_s > 0:
             return wanted_in_s
-        return max(0.0, wanted_in_s + (BEHIND - 1) * self._age_max_s)
+        return max(0.0, wanted_in_s + self._patience_s())
+
+    def _patience_s(self) -> float:
+        """Return how long a segment waits that is old enough."""
+        if not self.loaders_waiting:
+            return (BEHIND - 1) * self._age_max_s
+        # Planning one more insert takes what those under way would use, and makes them slower.
+        is_last = self.loaders_waiting == 1 and self._inserting() > 0
+        return LAST_WAITS_S if is_last else 0.0
