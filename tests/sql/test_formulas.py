@@ -25,6 +25,7 @@ from tollbook.clients.responses import Responses
 from tollbook.meter import Api
 from tollbook.model_call import Call, Request, Response
 from tollbook.price import RATES_PATH, PriceBook
+from tollbook.reading import tier_of
 from tollbook.span import usage_attributes
 from tollbook.tally import Losses
 from tollbook_collector.store.client import ClickHouse
@@ -847,7 +848,9 @@ def test_the_formulas_hold_in_sql(priced: ClickHouse, insert: Any, tenant: str) 
 def test_claude_s_speed_is_the_tier_that_served() -> None:
     facts = MESSAGES.answer({"usage": CLAUDE | {"speed": "fast", "service_tier": "standard"}})
 
-    assert facts.service_tier == "fast"
+    assert tier_of(facts.usage) == "fast"
+    assert tier_of(CLAUDE | {"speed": "standard", "service_tier": "priority"}) == "priority"
+    assert tier_of(CLAUDE) is None
 
 
 def test_realtime_sums_the_usage_of_its_responses() -> None:

@@ -81,7 +81,7 @@ class Table:
         day = f"toDate({self.day_column})" if self.by_day else "toDate('1970-01-01')"
         names = ", ".join(f"`{name}`" for name, _ in self.columns)
         final = " FINAL" if "Replacing" in self.kind else ""
-        text = sql.read(f"queries/{query}").partition("\n")[2]
+        text = sql.read(f"queries/{query}")
         for placeholder, own in (
             ("day_of_row", day),
             ("all_columns", names),
