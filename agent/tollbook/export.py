@@ -119,6 +119,7 @@ class Exporter:
         self._cycle = threading.Lock()  # held by whoever encodes and sends
         self._progress = threading.Condition()
         self._flushers = 0
+        self._ending = False
         self._delivery: Outlet | None = outlet
         # Streams under way; a set of objects without a hash of their own, so no step of ours is in
         # between when one is added or taken out.
@@ -240,6 +241,7 @@ class Exporter:
         """Have the thread send what there is now, without waiting for it. Takes no lock of ours."""
         if self._running:
             self._flushers += 1  # for good: the process is about to end
+            self._ending = True
             self._wake.put(None)
 
     def disown(self) -> None:
@@ -323,7 +325,8 @@ class Exporter:
                 self._wake_or_pause(None if self.served is None else self.served.wait_s())
             self._idle = False
         if waits or not (self._flushers and self._queue):
-            self._wake_or_pause(FLUSH_RETRY_S if self._flushers else EXPORT_INTERVAL_S)
+            hurries = self._ending or (self._flushers and waits)
+            self._wake_or_pause(FLUSH_RETRY_S if hurries else EXPORT_INTERVAL_S)
         self._woken = False
 
     def _is_quiet(self) -> bool:
