@@ -1,11 +1,12 @@
 """Chat completions as OpenAI shaped them, and what others who speak the shape count otherwise."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
 
 from tollbook.clients.field import (
+    Said,
     decimal_text,
     field,
     first_count,
@@ -110,7 +111,7 @@ class Completions:
         return made_inclusive(usage, said, provider)
 
 
-def made_inclusive(usage: Usage, said: Callable[[str], Any], provider: str) -> Usage:
+def made_inclusive(usage: Usage, said: Said, provider: str) -> Usage:
     """Return a usage whose totals hold what some providers count beside them."""
     if provider == "x_ai" and usage.reasoning_tokens and usage.output_tokens is not None:
         counted = together(usage.input_tokens, usage.output_tokens)
@@ -138,7 +139,7 @@ def seconds(value: Any) -> float | None:
     return float(value) if type(value) in (int, float) else None
 
 
-def reported_cost_usd(said: Callable[[str], Any], provider: str) -> str | None:
+def reported_cost_usd(said: Said, provider: str) -> str | None:
     """Return what the provider says that it charges for the call, in decimal digits."""
     if provider == "openrouter":
         cost = decimal_text(said("cost"))

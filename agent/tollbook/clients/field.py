@@ -8,6 +8,7 @@ from typing import Any, Final
 TOKENS_MAX: Final = 2**63 - 1
 TYPES_MAX: Final = 1024  # types of models that are remembered
 ABSENT: Final = object()
+Said = Callable[[str], Any]  # returns what is said of a field, None where nothing is
 
 
 def field(value: Any, name: str) -> Any:
@@ -83,11 +84,11 @@ class Beside:
         return self._counts.get(name) if found is None else found
 
 
-def said_by(usages: Sequence[Any]) -> Callable[[str], Any]:
+def said_by(usages: Sequence[Any]) -> Said:
     """Return what asks usages of a call for a field: the last value of it that is not None."""
     shown = as_one(usages)
     if len(shown) == 1 and type(shown[0]) is dict:
-        said: Callable[[str], Any] = shown[0].get
+        said: Said = shown[0].get
         return said
     return partial(latest, shown)
 
