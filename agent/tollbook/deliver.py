@@ -16,6 +16,7 @@ from tollbook.model_call import Call
 from tollbook.price import RATES_PATH, Cost, PriceBook
 from tollbook.pseudonym import prompt_digest, with_pseudonyms
 from tollbook.reading import content_of_body, read
+from tollbook.scope import NO_TAGS
 from tollbook.send import SEND_TIMEOUT_S, Answer, Sender, compress
 from tollbook.settings import Settings
 from tollbook.span import export_request, resource_bytes, scope_bytes, span_bytes
@@ -45,7 +46,7 @@ class Encoder:
     def record(self, ended: Ended, settings: Settings) -> tuple[Call | Step, Cost | None]:
         """Return the call or step, and the cost of a call; raises what reading it raises."""
         if isinstance(ended, Observation):
-            call = read(ended, dict(settings.tags))
+            call = read(ended, dict(settings.tags) if settings.tags else NO_TAGS)
             with_content = ended.content is not None
             record: Call | Step = (
                 self._with_content(call, ended, settings) if with_content else call

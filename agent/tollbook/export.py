@@ -35,7 +35,8 @@ QUEUE_CALLS_MAX: Final = 8192  # finished calls that wait to be encoded
 QUEUE_BODY_BYTES_MAX: Final = 16 * 2**20  # of their raw bodies, about
 WAKE_CALLS: Final = 512  # so many do not wait for the interval
 WAKE_BODY_BYTES: Final = 2**20
-EXPORT_INTERVAL_S: Final = 1.0  # between the first call of a batch and its encoding
+EXPORT_INTERVAL_S: Final = 1.0  # between the first call of a batch and its encoding, at most
+QUIET_INTERVALS: Final = 30  # without a call, after which the thread sleeps until there is one
 FLUSH_RETRY_S: Final = 0.1  # between attempts while somebody waits for a flush
 FLUSH_WAIT_S: Final = 0.2  # after which a flush looks again by itself
 
@@ -110,12 +111,15 @@ class Exporter:
         self._wake: queue.SimpleQueue[None] = queue.SimpleQueue()
         self._idle = True  # whether the thread sleeps until it is woken
         self._woken = False  # whether it was told that the queue is long
+        self._quiet = QUIET_INTERVALS  # intervals in which no call came
+        self._taken_before = 0  # calls that had been taken when that was last counted
         self._running = False
         self.thread_id: int | None = None  # of the thread that runs, or ran last
         self._starting = threading.Lock()
         self._cycle = threading.Lock()  # held by whoever encodes and sends
         self._progress = threading.Condition()
         self._flushers = 0
+        self._ending = False
         self._delivery: Outlet | None = outlet
         # Streams under way; a set of objects without a hash of their own, so no step of ours is in
         # between when one is added or taken out.
@@ -237,6 +241,7 @@ class Exporter:
         """Have the thread send what there is now, without waiting for it. Takes no lock of ours."""
         if self._running:
             self._flushers += 1  # for good: the process is about to end
+            self._ending = True
             self._wake.put(None)
 
     def disown(self) -> None:
@@ -306,16 +311,29 @@ class Exporter:
             socket.getaddrinfo(at.hostname, at.port, type=socket.SOCK_STREAM)
 
     def _sleep(self) -> None:
-        """Wait for something to do, and then for more of it, but for no flush."""
+        """Wait for something to do, and then for more of it, but for no flush.
+
+        While calls come, the thread looks for them by itself: one that wakes it pays for that, and
+        until it is done so does each call that lets go of the interpreter's lock.
+        """
         delivery = self._delivery
-        if delivery is None or not delivery.waiting():
+        waits = delivery is not None and delivery.waiting() > 0
+        if self._is_quiet() and not waits:
             self._idle = True
             # A call that came before this line is in the queue; one after it wakes the thread.
             if not self._queue:
                 self._wake_or_pause(None if self.served is None else self.served.wait_s())
             self._idle = False
-        self._wake_or_pause(FLUSH_RETRY_S if self._flushers else EXPORT_INTERVAL_S)
+        if waits or not (self._flushers and self._queue):
+            hurries = self._ending or (self._flushers and waits)
+            self._wake_or_pause(FLUSH_RETRY_S if hurries else EXPORT_INTERVAL_S)
         self._woken = False
+
+    def _is_quiet(self) -> bool:
+        """Return whether no call came for some intervals, of which one has passed."""
+        self._quiet = self._quiet + 1 if self._taken == self._taken_before else 0
+        self._taken_before = self._taken
+        return self._quiet > QUIET_INTERVALS
 
     def _wake_or_pause(self, pause_s: float | None) -> None:
         try:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Context, Decimal
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from tollbook.model_call import Call, Usage
 from tollbook.tally import RATES_UNREADABLE, Losses
@@ -25,6 +25,7 @@ MODEL_CHARS_MAX: Final = 256  # longer names are not looked up: they are no mode
 WITHOUT_OUTPUT: Final = frozenset({"embeddings"})  # their providers report no output at all
 # Exact for sums of products of 64-bit counts and rates of up to 30 digits.
 EXACT: Final = Context(prec=80)
+NOTHING: Final = Decimal(0)
 # Where a part of the tokens has no rate of its own, it costs what the whole costs.
 PARENTS: Final = {
     "cache_read": "input",
@@ -38,6 +39,22 @@ PARENTS: Final = {
 }
 
 
+# The classes of tokens, in the order of what `disjoint` returns.
+CLASSES: Final = (
+    "input",
+    "cache_read",
+    "cache_write",
+    "cache_write_1h",
+    "input_audio",
+    "input_image",
+    "output",
+    "reasoning",
+    "output_audio",
+    "output_image",
+)
+ALWAYS: Final = (-(2**63), 2**64)  # Unix time in nanoseconds
+
+
 @dataclass(frozen=True, slots=True)
 class Card:
     """The rates of a model for one tier and context, in one span of time.
@@ -49,6 +66,7 @@ class Card:
         valid_from_ns: Unix time in nanoseconds from which it holds.
         valid_to_ns: Unix time in nanoseconds from which it does not any more, or None.
         rates: USD per token by class of tokens, and for one of each unit beside them.
+        token_rates: Those of the `CLASSES`: their own, or that of the class they are part of.
     """
 
     price_id: str
@@ -57,6 +75,7 @@ class Card:
     valid_from_ns: int
     valid_to_ns: int | None
     rates: Mapping[str, Decimal]
+    token_rates: tuple[Decimal | None, ...]
 
     def holds_at(self, time_ns: int) -> bool:
         """Return whether the card holds for a call that starts then."""
@@ -68,12 +87,10 @@ class Card:
         """Return whether the card holds for a call with that much input, cached or not."""
         return self.context_over == 0 or input_tokens > self.context_over
 
-    def rate(self, token_class: str) -> Decimal | None:
-        """Return the rate of a class of tokens: its own or that of the class it is part of."""
-        rate = self.rates.get(token_class)
-        if rate is None and token_class in PARENTS:
-            return self.rate(PARENTS[token_class])
-        return rate
+    @property
+    def has_token_rates(self) -> bool:
+        """Whether tokens are billed by it."""
+        return "input" in self.rates or "output" in self.rates
 
 
 @dataclass(slots=True)
@@ -90,6 +107,8 @@ class Model:
     windows: Sequence[tuple[str, Sequence[int], int, int]] = ()
     _compiled: re.Pattern[str] | None = None
     _cards: dict[str, list[Card]] = field(default_factory=dict)
+    # By tier: from when, until when, and the cards that hold then. Of the tiers that it has.
+    _of_tier: dict[str, tuple[int, int, Sequence[Card]]] = field(default_factory=dict)
 
     def matches(self, name: str) -> bool:
         """Return whether a lower-case model name is one of this model's."""
@@ -104,6 +123,26 @@ class Model:
             self._cards[variant] = [read_card(card) for card in raw]
         return self._cards[variant]
 
+    def of_tier(self, tier: str, time_ns: int) -> Sequence[Card]:
+        """Return the cards that hold for a call that starts then: of its tier, else the standard.
+
+        They are found once for all the time between two changes of the model's prices.
+        """
+        known = self._of_tier.get(tier)
+        if known is None or not known[0] <= time_ns < known[1]:
+            cards = self.cards()
+            in_time = [card for card in cards if card.holds_at(time_ns)]
+            found = [card for card in in_time if card.service_tier == tier]
+            if not found:
+                found = [card for card in in_time if card.service_tier == STANDARD]
+            ends = [card.valid_to_ns for card in cards if card.valid_to_ns is not None]
+            changes = (*ALWAYS, *(card.valid_from_ns for card in cards), *ends)
+            since = max(change for change in changes if change <= time_ns)
+            known = (since, min(change for change in changes if change > time_ns), found)
+            if tier == STANDARD or any(card.service_tier == tier for card in cards):
+                self._of_tier[tier] = known
+        return known[2]
+
     def variant(self, call: Call) -> str:
         """Return the variant that a call is of: its window, else its region, else none."""
         if self.windows:
@@ -116,8 +155,7 @@ class Model:
         return f"region:{call.response.region}" if call.response.region else ""
 
 
-@dataclass(frozen=True, slots=True)
-class Cost:
+class Cost(NamedTuple):
     """What a call cost.
 
     Attributes:
@@ -193,17 +231,16 @@ class PriceBook:
         for name in (call.response.model, call.request.model):
             model = self.find(call.provider, name) if name else None
             if model is not None:
-                card = choose(model, call, usage.input_tokens or 0)
+                served = (call.response.service_tier or "").lower()
+                card = choose(model, call, served, usage.input_tokens or 0)
+                if card is None:
+                    return None
                 is_whole = usage.output_tokens is not None or call.operation in WITHOUT_OUTPUT
-                usd = amount(card, usage, is_whole) if card is not None else None
-                tier = (call.response.service_tier or "").lower()
-                if (
-                    usd is not None
-                    and card is not None
-                    and tier in COMMITTED_TIERS - {card.service_tier}
-                ):
-                    usd = Decimal(0)
-                return Cost(usd, card.price_id) if card is not None and usd is not None else None
+                usd = amount(card, usage, is_whole)
+                if usd is None:
+                    return None
+                is_paid = served in COMMITTED_TIERS and served != card.service_tier
+                return Cost(NOTHING if is_paid else usd, card.price_id)
         return None
 
     def find(self, provider: str, name: str) -> Model | None:
@@ -211,25 +248,36 @@ class PriceBook:
         if len(name) > MODEL_CHARS_MAX:
             return None
         key = (provider, name.lower())
-        if key not in self._remembered:
+        known = self._remembered.get(key)
+        if known is None and key not in self._remembered:
             if len(self._remembered) >= REMEMBERED_MODELS_MAX:
                 self._remembered.clear()
             candidates = self.models.get(provider, [])
-            found = next((model for model in candidates if model.matches(key[1])), None)
-            self._remembered[key] = found
-        return self._remembered[key]
+            known = next((model for model in candidates if model.matches(key[1])), None)
+            self._remembered[key] = known
+        return known
 
 
 def read_card(card: Mapping[str, Any]) -> Card:
     """Return one card of the price file."""
+    rates = {name: Decimal(rate) for name, rate in card["rates"].items() if rate is not None}
     return Card(
         price_id=card["price_id"],
         service_tier=card["service_tier"],
         context_over=int(card["context_over"]),
         valid_from_ns=unix_time_ns(card["valid_from"]),
         valid_to_ns=unix_time_ns(card["valid_to"]) if card["valid_to"] is not None else None,
-        rates={name: Decimal(rate) for name, rate in card["rates"].items() if rate is not None},
+        rates=rates,
+        token_rates=tuple(rate_of(name, rates) for name in CLASSES),
     )
+
+
+def rate_of(token_class: str, rates: Mapping[str, Decimal]) -> Decimal | None:
+    """Return the rate of a class of tokens: its own or that of the class it is part of."""
+    rate = rates.get(token_class)
+    if rate is None and token_class in PARENTS:
+        return rate_of(PARENTS[token_class], rates)
+    return rate
 
 
 def unix_time_ns(text: str) -> int:
@@ -237,20 +285,18 @@ def unix_time_ns(text: str) -> int:
     return int(datetime.fromisoformat(text).timestamp()) * 1_000_000_000
 
 
-def choose(model: Model, call: Call, input_tokens: int) -> Card | None:
-    """Return the card for a call: that of the tier served, else the standard one.
+def choose(model: Model, call: Call, served: str, input_tokens: int) -> Card | None:
+    """Return the card for a call: that of the tier served (lower case), else the standard one.
 
     Tier and context step are those of the cards for anywhere and any time; the card of the call's
     variant takes their place where there is one.
     """
-    served = (call.response.service_tier or "").lower()
     tier = STANDARD if served in STANDARD_TIERS else served
-    in_time = [card for card in model.cards() if card.holds_at(call.start_time_ns)]
-    of_tier = [card for card in in_time if card.service_tier == tier]
-    if not of_tier:
-        of_tier = [card for card in in_time if card.service_tier == STANDARD]
-    fitting = [card for card in of_tier if card.holds_for(input_tokens)]
-    card = max(fitting, key=lambda card: card.context_over, default=None)
+    card: Card | None = None
+    for other in model.of_tier(tier, call.start_time_ns):
+        is_nearer = card is None or other.context_over > card.context_over
+        if is_nearer and other.holds_for(input_tokens):
+            card = other
     variant = model.variant(call)
     if card is None or not variant:
         return card
@@ -275,53 +321,65 @@ def amount(card: Card, usage: Usage, is_whole: bool = True) -> Decimal | None:
     units = units_of(usage)
     if units is None:
         return None
-    has_token_rates = "input" in card.rates or "output" in card.rates
-    if units and any(
-        has_no_rate(unit, card.rates, has_token_rates) for unit, n in units.items() if n
-    ):
-        return None
-    has_tokens = usage.input_tokens is not None or usage.output_tokens is not None
-    quantities: dict[str, int] = {}
+    total, is_measured = NOTHING, False
     if units or REQUEST_FEE in card.rates:  # else none of the card's meters counts anything
-        quantities = {meter: n for meter, n in billed(units, card.rates, has_tokens) if n}
-    is_measured = any(meter.partition(":")[0] not in FEES for meter in quantities)
+        beside = amount_beside(card, usage, units)
+        if beside is None:
+            return None
+        total, is_measured = beside
     if not is_measured and (usage.input_tokens is None or not is_whole):
         return None
     # What is measured by a card without rates for tokens has its tokens with it.
-    if has_token_rates or not is_measured:
-        tokens = disjoint(usage)
-        if tokens is None:
-            return None
-        quantities.update(tokens)
-    total = Decimal(0)
-    for meter, count in quantities.items():
-        if count == 0:
-            continue
-        rate = card.rate(meter)
-        if rate is None:
-            return None
-        total = EXACT.add(total, EXACT.multiply(Decimal(count), rate))
+    if is_measured and not card.has_token_rates:
+        return total
+    tokens = disjoint(usage)
+    if tokens is None:
+        return None
+    for count, rate in zip(tokens, card.token_rates, strict=True):
+        if count:
+            if rate is None:
+                return None
+            total = EXACT.add(total, EXACT.multiply(Decimal(count), rate))
     return total
 
 
-def disjoint(usage: Usage) -> Mapping[str, int] | None:
-    """Return the tokens by class, each in exactly one; None where the numbers contradict."""
+def amount_beside(
+    card: Card, usage: Usage, units: Mapping[str, int]
+) -> tuple[Decimal, bool] | None:
+    """Return what a call costs beside its tokens, None where a rate is unknown.
+
+    With it comes whether something was measured that has a cost without tokens.
+    """
+    for unit, n in units.items():
+        if n and has_no_rate(unit, card.rates, card.has_token_rates):
+            return None
+    has_tokens = usage.input_tokens is not None or usage.output_tokens is not None
+    total, is_measured = NOTHING, False
+    for meter, n in billed(units, card.rates, has_tokens):
+        if n:
+            total = EXACT.add(total, EXACT.multiply(Decimal(n), card.rates[meter]))
+            is_measured = is_measured or meter.partition(":")[0] not in FEES
+    return total, is_measured
+
+
+def disjoint(usage: Usage) -> tuple[int, ...] | None:
+    """Return the tokens of the `CLASSES`, each in exactly one; None where they contradict."""
     written_1h = usage.cache_write_1h_tokens or 0
     written = max(usage.cache_write_tokens or 0, written_1h)
     read, audio_in = usage.cache_read_tokens or 0, usage.input_audio_tokens or 0
     image_in, image_out = usage.input_image_tokens or 0, usage.output_image_tokens or 0
     output, audio_out = usage.output_tokens or 0, usage.output_audio_tokens or 0
     reasoning = usage.reasoning_tokens or 0
-    quantities = {
-        "input": (usage.input_tokens or 0) - read - written - audio_in - image_in,
-        "cache_read": read,
-        "cache_write": written - written_1h,
-        "cache_write_1h": written_1h,
-        "input_audio": audio_in,
-        "input_image": image_in,
-        "output": output - reasoning - audio_out - image_out,
-        "reasoning": reasoning,
-        "output_audio": audio_out,
-        "output_image": image_out,
-    }
-    return quantities if min(quantities.values()) >= 0 else None
+    quantities = (
+        (usage.input_tokens or 0) - read - written - audio_in - image_in,
+        read,
+        written - written_1h,
+        written_1h,
+        audio_in,
+        image_in,
+        output - reasoning - audio_out - image_out,
+        reasoning,
+        audio_out,
+        image_out,
+    )
+    return quantities if min(quantities) >= 0 else None

@@ -1,7 +1,7 @@
 """Turns what the meter saw of a call into a `Call`; on the export thread."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit
@@ -101,18 +101,19 @@ def server(base_url: Any) -> tuple[str, int | None]:
 
 def read_request(asked: Asked) -> Request:
     """Return what was asked, without what is of another type than the interface says."""
-    return Request(
-        model=text(asked.model),
-        stream=asked.stream is True,
-        max_tokens=integer(asked.max_tokens),
-        temperature=number(asked.temperature),
-        top_p=number(asked.top_p),
-        choice_count=integer(asked.choice_count),
-        seed=integer(asked.seed),
-        reasoning_level=text(asked.reasoning_level),
-        service_tier=text(asked.service_tier),
-        conversation_id=text(asked.conversation_id),
-        output_type=text(asked.output_type),
+    model, stream, most, temperature, top_p, choices, seed, level, tier, about, kind, _ = asked
+    return Request(  # most of it was not said, and needs no look at its type
+        model=text(model),
+        stream=stream is True,
+        max_tokens=None if most is None else integer(most),
+        temperature=None if temperature is None else number(temperature),
+        top_p=None if top_p is None else number(top_p),
+        choice_count=None if choices is None else integer(choices),
+        seed=None if seed is None else integer(seed),
+        reasoning_level=None if level is None else text(level),
+        service_tier=None if tier is None else text(tier),
+        conversation_id=None if about is None else text(about),
+        output_type=None if kind is None else text(kind),
     )
 
 
@@ -123,45 +124,89 @@ def read_response(observation: Observation, where: Place) -> Response:
     if observation.body is not None:
         facts = [*facts, *facts_of_body(observation)]
         raw_is_whole = bool(facts)
-    usages = [fact.usage for fact in facts if fact.usage is not None]
-    reasons = {index: reason for fact in facts for index, reason in fact.finish_reasons}
-    estimated = None if usages else getattr(observation.api, "estimate", None)
-    usage = observation.api.usage(usages, where.provider) if usages else None
+    whole = together(facts)
+    usages, api = whole.usages, observation.api
+    usage = api.usage(usages, where.provider) if usages else None
     characters = integer(observation.asked.input_characters)
     if characters is not None and raw_is_whole and observation.error_type is None:
         usage = (usage or Usage())._replace(input_characters=characters)
-    response = Response(
-        response_id=first_text([fact.response_id for fact in facts]),
-        model=first_text([fact.model for fact in facts]),
-        service_tier=first_text([fact.service_tier for fact in reversed(facts)])
-        or first_text([tier_of(usage) for usage in reversed(usages)]),
-        finish_reasons=tuple(str(reasons[index]) for index in sorted(reasons)),
-        usage=usage,
-        region=first_text([*map(region_of, usages), where.region]),
-        error_type=first_text([fact.error for fact in reversed(facts)]),
-    )
+    complete, estimated = raw_is_whole, False
     if observation.streamed:
-        ended = observation.ended and observation.api.complete_at_end
-        complete = bool(usages) and (ended or any(fact.last for fact in facts))
-        if estimated is not None and facts:
-            response = response._replace(usage=estimated(), usage_estimated=True)
-        return response._replace(usage_complete=complete)
-    return response if raw_is_whole else response._replace(usage_complete=False)
+        complete = bool(usages) and (whole.last or (observation.ended and api.complete_at_end))
+        estimate = getattr(api, "estimate", None) if facts and not usages else None
+        if estimate is not None:
+            usage, estimated = estimate(), True
+    reasons = whole.reasons
+    return Response(
+        response_id=whole.response_id,
+        model=whole.model,
+        service_tier=whole.service_tier or tier_of(usages),
+        finish_reasons=tuple([str(reasons[index]) for index in sorted(reasons)]),
+        usage=usage,
+        usage_complete=complete,
+        error_type=whole.error,
+        region=region_of(usages) or where.region,
+        usage_estimated=estimated,
+    )
 
 
-def region_of(usage: Any) -> str | None:
+class Said(NamedTuple):
+    """What the facts of a call say together."""
+
+    response_id: str | None
+    model: str | None
+    service_tier: str | None
+    error: str | None
+    usages: list[Any]
+    reasons: dict[int, object]
+    last: bool
+
+
+def together(facts: Iterable[Facts]) -> Said:
+    """Return what facts say together: who answers first, and how it ended last.
+
+    An empty text says nothing: Azure's first chunk has an empty id and model.
+    """
+    response_id: str | None = None
+    model: str | None = None
+    service_tier: str | None = None
+    error: str | None = None
+    usages: list[Any] = []
+    reasons: dict[int, object] = {}
+    is_last = False
+    for said_id, said_model, said_tier, usage, ends, last, said_error in facts:
+        response_id = response_id or said(said_id)
+        model = model or said(said_model)
+        service_tier = said(said_tier) or service_tier
+        if said_error is not None:
+            error = said(said_error) or error
+        if usage is not None:
+            usages.append(usage)
+        if ends:
+            reasons.update(ends)
+        is_last = is_last or last
+    return Said(response_id, model, service_tier, error, usages, reasons, is_last)
+
+
+def region_of(usages: Iterable[Any]) -> str | None:
     """Return where Anthropic says that it processed a call."""
-    return text(rare_field(usage, "inference_geo"))
+    for usage in usages:
+        if (region := said(rare_field(usage, "inference_geo"))) is not None:
+            return region
+    return None
 
 
-def tier_of(usage: Any) -> str | None:
-    """Return the tier that served a call, where the usage says it, as Anthropic's does.
+def tier_of(usages: Sequence[Any]) -> str | None:
+    """Return the tier that served a call, where its usages say it, as Anthropic's do.
 
     Fast has rates of its own, as a tier has.
     """
-    return text(
-        "fast" if rare_field(usage, "speed") == "fast" else rare_field(usage, "service_tier")
-    )
+    for usage in reversed(usages):
+        if rare_field(usage, "speed") == "fast":
+            return "fast"
+        if (tier := said(rare_field(usage, "service_tier"))) is not None:
+            return tier
+    return None
 
 
 def body_of(observation: Observation) -> bytes:
@@ -212,9 +257,9 @@ def decoded(body: bytes) -> Any:
         return None
 
 
-def first_text(values: list[object]) -> str | None:
-    """Return the first value that is text; Azure's first chunk has an empty id and model."""
-    return next((value for value in values if isinstance(value, str) and value), None)
+def said(value: object) -> str | None:
+    """Return text that says something, None for anything else."""
+    return value if isinstance(value, str) and value else None
 
 
 def text(value: object) -> str | None:

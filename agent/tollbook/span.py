@@ -6,7 +6,7 @@ The tests decode what is written here with protobuf.
 """
 
 import struct
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache, lru_cache
 from operator import attrgetter
 from types import MappingProxyType
@@ -25,7 +25,7 @@ STATUS_ERROR: Final = b"\x7a\x02\x18\x02"  # field 15, {code: STATUS_CODE_ERROR}
 TEXTS_MAX: Final = 2048  # remembered attributes
 TEXT_CHARS_MAX: Final = 100  # of a remembered attribute
 GROUPS_MAX: Final = 512  # remembered groups of attributes that many calls have in common
-GROUP_CHARS_MAX: Final = 512  # of the texts of such a group
+GROUP_CHARS_MAX: Final = 1024  # of what decides about such a group, written out
 # Texts that are another one in every span.
 UNIQUE: Final = frozenset(
     {
@@ -74,6 +74,10 @@ USAGE_NAMES: Final = tuple(name for name, _ in USAGE_FIELDS)
 USAGE_OF: Final = attrgetter(*(field for _, field in USAGE_FIELDS))
 UNSIGNED: Final = 0xFFFF_FFFF_FFFF_FFFF
 LENGTHS: Final = tuple(bytes((length,)) for length in range(0x80))
+HEAD: Final = struct.Struct("<2s16s2s8scQ")  # ids and start
+END: Final = struct.Struct("<cQ")
+DOUBLE: Final = struct.Struct("<d")
+DOUBLE_TAG: Final = b"\x21"
 TRUE_VALUE: Final = b"\x10\x01"
 FALSE_VALUE: Final = b"\x10\x00"
 
@@ -122,9 +126,30 @@ def integer_head(name: str, size: int) -> bytes:
     return span_attribute(constant_key(name), b"\x18" + bytes(size))[:-size]
 
 
+def integer_attribute(name: str, number: int) -> bytes:
+    """Return an attribute of a span whose value is an integer."""
+    if 0 <= number < 0x80:
+        return integer_head(name, 1) + LENGTHS[number]
+    if 0 <= number < 0x4000:
+        return integer_head(name, 2) + bytes((number & 0x7F | 0x80, number >> 7))
+    digits = varint(number & UNSIGNED)
+    return integer_head(name, len(digits)) + digits
+
+
+@cache
+def double_head(name: str) -> bytes:
+    """Return all of an attribute but the eight bytes of its number."""
+    return integer_head(name, DOUBLE.size)[: -len(DOUBLE_TAG)] + DOUBLE_TAG
+
+
 @lru_cache(TEXTS_MAX)
 def repeated_text(name: str, text: str) -> bytes:
     """Return an attribute of a span whose text is one of few: a model, a host, a tier."""
+    return text_attribute(name, text)
+
+
+def text_attribute(name: str, text: str) -> bytes:
+    """Return an attribute of a span whose value is text."""
     return span_attribute(constant_key(name), any_value(text))
 
 
@@ -150,30 +175,24 @@ def span_bytes(call: Call, cost: Cost | None, losses: Losses) -> bytes:
         cost: What it cost, None where that is unknown.
         losses: Where cut texts are counted.
     """
-    model = call.request.model
-    name = cut(f"{call.operation} {model}" if model else call.operation, losses)
-    parts = [
-        delimited(b"\x0a", call.trace_id),
-        delimited(b"\x12", call.span_id),
-        delimited(b"\x22", call.parent_span_id) if call.parent_span_id else b"",
-        delimited(b"\x2a", name.encode("utf-8", "replace")),
-        KIND_CLIENT,
-        b"\x39" + struct.pack("<Q", call.start_time_ns),
-        b"\x41" + struct.pack("<Q", call.end_time_ns),
-    ]
-    for group, cuts in (
-        asked_bytes(call),
-        answered_bytes(call),
-        encoded(own_attributes(call, cost)),
-    ):
-        parts.append(group)
-        for _ in range(cuts):
-            losses.count(VALUE_CUT)
+    asked, cuts_of_asked = asked_bytes(call)
+    answered, cuts_of_answered = answered_bytes(call)
+    own, cuts_of_own = encoded(own_attributes(call, cost))
+    head = HEAD.pack(
+        b"\x0a\x10", call.trace_id, b"\x12\x08", call.span_id, b"\x39", call.start_time_ns
+    )
+    end = END.pack(b"\x41", call.end_time_ns)
+    parts = [head, end, asked, answered, own]
+    if call.parent_span_id:
+        parts.append(delimited(b"\x22", call.parent_span_id))
+    for _ in range(cuts_of_asked + cuts_of_answered + cuts_of_own):
+        losses.count(VALUE_CUT)
     for key, text in call.content.items():  # within limits of its own
         parts.append(span_attribute(constant_key(key), any_value(text)))
-    for key, text in tag_attributes(call.tags, call.request.conversation_id is not None):
-        key_part = delimited(b"\x0a", key.encode("utf-8", "replace"))
-        parts.append(span_attribute(key_part, any_value(text)))
+    if call.tags:
+        for key, text in tag_attributes(call.tags, call.request.conversation_id is not None):
+            key_part = delimited(b"\x0a", key.encode("utf-8", "replace"))
+            parts.append(span_attribute(key_part, any_value(text)))
     if call.error_type is not None:
         parts.append(STATUS_ERROR)
     return b"".join(parts)
@@ -187,56 +206,68 @@ def encoded(attributes: Iterable[tuple[str, Value | None]]) -> tuple[bytes, int]
         if value is None:
             continue
         if type(value) is int:
-            digits = varint(value & UNSIGNED)
-            parts.append(integer_head(key, len(digits)) + digits)
+            parts.append(integer_attribute(key, value))
+        elif type(value) is float:
+            parts.append(double_head(key) + DOUBLE.pack(value))
         elif isinstance(value, str):
             if len(value) > ATTRIBUTE_CHARS_MAX:
                 value = value[:ATTRIBUTE_CHARS_MAX]
                 cuts += 1
-            unique = key in UNIQUE or len(value) > TEXT_CHARS_MAX
-            make = repeated_text.__wrapped__ if unique else repeated_text
-            parts.append(make(key, value))
+            if key in UNIQUE or len(value) > TEXT_CHARS_MAX:
+                parts.append(text_attribute(key, value))
+            else:
+                parts.append(repeated_text(key, value))
         else:
             parts.append(span_attribute(constant_key(key), any_value(value)))
     return b"".join(parts), cuts
 
 
+class Groups(dict[Any, tuple[bytes, int]]):
+    """Groups of fields that many calls have in common, each encoded once; not those that are long.
+
+    Args:
+        fields: Returns the fields for a key, and how many texts were cut.
+    """
+
+    def __init__(self, fields: Callable[..., tuple[bytes, int]]) -> None:
+        self._fields = fields
+
+    def __missing__(self, key: Any) -> tuple[bytes, int]:
+        """Encode a group, and keep it if it is short."""
+        made = self._fields(*key)
+        if len(repr(key)) <= GROUP_CHARS_MAX:
+            if len(self) >= GROUPS_MAX:
+                self.clear()
+            self[key] = made
+        return made
+
+
 def asked_bytes(call: Call) -> tuple[bytes, int]:
     """Return what was asked and of whom, encoded once for all calls that ask the same."""
-    request = call.request
     key = (
         call.operation,
         call.provider,
         call.server_address,
         call.server_port,
         call.api_type,
-        request,
+        call.request,
     )
-    texts = (
-        call.provider,
-        call.server_address,
-        request.model,
-        request.reasoning_level,
-        request.output_type,
-        request.service_tier,
-    )
-    if (
-        request.conversation_id is not None
-        or sum(len(text or "") for text in texts) > GROUP_CHARS_MAX
-    ):
-        return encoded(asked_attributes(*key))
-    return _remembered_asked(*key)
+    return _asked_fields(*key) if call.request.conversation_id is not None else ASKED[key]
 
 
-@lru_cache(GROUPS_MAX)
-def _remembered_asked(*key: Any) -> tuple[bytes, int]:
-    return encoded(asked_attributes(*key))
+def _asked_fields(operation: str, *key: Any) -> tuple[bytes, int]:
+    request: Request = key[-1]
+    name = f"{operation} {request.model}" if request.model else operation
+    fields, cuts = encoded(asked_attributes(operation, *key))
+    name_field = delimited(b"\x2a", name[:ATTRIBUTE_CHARS_MAX].encode("utf-8", "replace"))
+    is_cut = len(name) > ATTRIBUTE_CHARS_MAX
+    return name_field + KIND_CLIENT + fields, cuts + is_cut
 
 
 def answered_bytes(call: Call) -> tuple[bytes, int]:
     """Return what was answered, without what is one call's own, encoded once for all alike."""
     response = call.response
-    key = (
+    return ANSWERED[
         call.api_type,
         call.request.service_tier,
         response.model,
@@ -246,16 +277,15 @@ def answered_bytes(call: Call) -> tuple[bytes, int]:
         response.device,
         response.usage_complete,
         response.usage_estimated,
-    )
-    texts = (*key[1:4], *response.finish_reasons, response.region, response.device)
-    if sum(len(text or "") for text in texts) > GROUP_CHARS_MAX:
-        return encoded(answered_attributes(*key))
-    return _remembered_answered(*key)
+    ]
 
 
-@lru_cache(GROUPS_MAX)
-def _remembered_answered(*key: Any) -> tuple[bytes, int]:
+def _answered_fields(*key: Any) -> tuple[bytes, int]:
     return encoded(answered_attributes(*key))
+
+
+ASKED: Final = Groups(_asked_fields)
+ANSWERED: Final = Groups(_answered_fields)
 
 
 def tag_attributes(
@@ -367,19 +397,23 @@ def answered_attributes(
 
 
 def own_attributes(call: Call, cost: Cost | None) -> Iterable[tuple[str, Value | None]]:
-    """Yield what is this call's alone."""
-    yield names.ERROR_TYPE, call.error_type
-    yield names.RESEND_COUNT, call.resent or None
-    yield names.RUN_ID, call.run_id
-    yield names.RUN_NAME, call.run_name
-    yield names.PROMPT_DIGEST, call.prompt_digest
-    yield names.RESPONSE_ID, call.response.response_id
+    """Return what is this call's alone."""
+    own: list[tuple[str, Value | None]] = [(names.RESPONSE_ID, call.response.response_id)]
+    if call.error_type is not None or call.resent or call.prompt_digest is not None:
+        own += (
+            (names.ERROR_TYPE, call.error_type),
+            (names.RESEND_COUNT, call.resent or None),
+            (names.PROMPT_DIGEST, call.prompt_digest),
+        )
+    if call.run_id is not None:
+        own += ((names.RUN_ID, call.run_id), (names.RUN_NAME, call.run_name))
     if call.first_chunk_ns is not None:
-        yield names.RESPONSE_TIME_TO_FIRST_CHUNK, call.first_chunk_ns / 1e9
+        own.append((names.RESPONSE_TIME_TO_FIRST_CHUNK, call.first_chunk_ns / 1e9))
     if call.response.usage is not None:
-        yield from usage_attributes(call.response.usage)
+        own += usage_attributes(call.response.usage)
     if cost is not None:
-        yield from cost_attributes(cost)
+        own += cost_attributes(cost)
+    return own
 
 
 def usage_attributes(usage: Usage) -> Iterable[tuple[str, Value | None]]:
@@ -389,12 +423,14 @@ def usage_attributes(usage: Usage) -> Iterable[tuple[str, Value | None]]:
 
 
 def cost_attributes(cost: Cost) -> Iterable[tuple[str, str | float | None]]:
-    """Yield the cost: exact as text, and as a double in the conventions' draft."""
-    yield names.COST_USD, plain(cost)
-    yield names.COST_AMOUNT, float(cost.usd)
-    yield names.COST_CURRENCY, "USD"
-    yield names.COST_SOURCE, cost.source
-    yield names.PRICE_ID, cost.price_id
+    """Return the cost: exact as text, and as a double in the conventions' draft."""
+    return (
+        (names.COST_USD, plain(cost)),
+        (names.COST_AMOUNT, float(cost.usd)),
+        (names.COST_CURRENCY, "USD"),
+        (names.COST_SOURCE, cost.source),
+        (names.PRICE_ID, cost.price_id),
+    )
 
 
 def plain(cost: Cost) -> str:
@@ -426,5 +462,7 @@ def export_request(resource: bytes, scope: bytes, spans: Iterable[bytes]) -> byt
         scope: From `scope_bytes`.
         spans: `Span` messages.
     """
-    scope_spans = scope + b"".join(delimited(b"\x12", span) for span in spans)
-    return delimited(b"\x0a", resource + delimited(b"\x12", scope_spans))
+    parts = [scope]
+    for span in spans:
+        parts += (b"\x12", varint(len(span)), span)
+    return delimited(b"\x0a", resource + delimited(b"\x12", b"".join(parts)))

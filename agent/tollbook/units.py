@@ -42,6 +42,8 @@ SAID_OF: Final = attrgetter(
     "images",
 )
 
+NOTHING: Final = (None,) * len(SAID)
+
 
 def is_unit(meter: str) -> bool:
     """Return whether a meter counts something else than tokens."""
@@ -51,7 +53,10 @@ def is_unit(meter: str) -> bool:
 def units_of(usage: Usage) -> Mapping[str, int] | None:
     """Return the units of a call by name, whole ones; None where a number cannot be."""
     units: dict[str, int] = {}
-    for name, count in zip(SAID, SAID_OF(usage), strict=True):
+    said = SAID_OF(usage)
+    if said == NOTHING and not usage.search_context_size:  # nearly all calls
+        return units
+    for name, count in zip(SAID, said, strict=True):
         if count is not None:
             if not math.isfinite(count) or not 0 <= count <= COUNT_MAX:
                 return None

@@ -407,6 +407,48 @@ def test_searches_and_the_tier_that_served_are_recorded(
     assert said["tollbook.cost_usd"] == "0.0324552"
 
 
+FAST_MODEL = "claude-opus-4-8"
+FAST_USAGE = {**MESSAGES_USAGE, "service_tier": "standard", "speed": "fast"}
+# Its fast tier, USD for a million tokens: 10 input, 1 read from the cache, 12.5 written for five
+# minutes and 20 for an hour, 50 output:
+# 211 * 0.00001 + 1013 * 0.000001 + 206 * 0.0000125 + 101 * 0.00002 + 173 * 0.00005
+FAST_COST_USD = "0.016368"
+
+
+def test_a_fast_answer_says_that_tier_and_costs_its_rates(
+    anthropic_client: anthropic.Anthropic, provider: Any, delivered: Delivered
+) -> None:
+    provider.answers["messages"] = {**messages_answer(FAST_USAGE), "model": FAST_MODEL}
+
+    anthropic_client.messages.create(
+        **{**CREATE, "model": FAST_MODEL}, extra_body={"speed": "fast"}
+    )
+
+    said = delivered()[0].attributes
+    assert provider.bodies[0]["speed"] == "fast"
+    assert said["anthropic.response.service_tier"] == "fast"
+    assert said["tollbook.cost_usd"] == FAST_COST_USD
+    assert said["tollbook.price_id"].startswith(f"anthropic/{FAST_MODEL}/fast/")
+
+
+def test_a_fast_stream_says_that_tier_and_costs_its_rates(wire: Any, delivered: Delivered) -> None:
+    (_, start), *later = messages_events()
+    start["message"] |= {"model": FAST_MODEL, "usage": {**FAST_USAGE, "output_tokens": 2}}
+    wire.stream(
+        [
+            f"event: {kind}\ndata: {json.dumps(event)}\n\n".encode()
+            for kind, event in [("message_start", start), *later]
+        ]
+    )
+
+    with anthropic.Anthropic(api_key="k", base_url=wire.url, max_retries=0) as client:
+        list(client.messages.create(**{**CREATE, "model": FAST_MODEL}, stream=True))
+
+    said = delivered()[0].attributes
+    assert said["anthropic.response.service_tier"] == "fast"
+    assert said["tollbook.cost_usd"] == FAST_COST_USD
+
+
 def test_the_librarys_retries_are_one_span(
     anthropic_client: anthropic.Anthropic, provider: Any, delivered: Delivered
 ) -> None:

@@ -68,6 +68,26 @@ def test_spans_are_delivered_without_a_flush(openai_client: openai.OpenAI, colle
     until(lambda: len(collector.spans) == 1)
 
 
+@pytest.mark.parametrize("quiet_intervals", [0, 30])
+def test_later_calls_are_delivered_whether_or_not_the_thread_sleeps_between_them(
+    openai_client: openai.OpenAI,
+    collector: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    quiet_intervals: int,
+) -> None:
+    monkeypatch.setattr(export, "QUIET_INTERVALS", quiet_intervals)
+    monkeypatch.setattr(export, "EXPORT_INTERVAL_S", 0.01)
+    call(openai_client)
+    until(lambda: tollbook.flush(timeout=0).delivered == 1)
+    exporter = PROCESS.exporter
+    assert exporter is not None
+    until(lambda: exporter._idle or quiet_intervals > 0)
+
+    call(openai_client)
+
+    until(lambda: tollbook.flush(timeout=0).delivered == 2)
+
+
 def test_calls_are_sent_in_batches_with_the_key(
     openai_client: openai.OpenAI, collector: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

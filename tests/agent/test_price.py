@@ -170,6 +170,21 @@ def test_a_part_without_a_rate_costs_what_the_whole_costs(book: PriceBook) -> No
     assert cost(book, call(usage, model="audio")) == (Decimal("0.248"), "audio")
 
 
+def test_a_change_of_price_is_seen_by_calls_of_both_sides_in_any_order(book: PriceBook) -> None:
+    before, after = "2026-06-30T23:59:59Z", "2026-07-01T00:00:00Z"
+
+    costs = [
+        cost(book, call(at=at, tier=tier))
+        for tier in (None, "flex", "mystery")
+        for at in (after, before, after, before)
+    ]
+
+    # 1000 * 0.000002 + 100 * 0.000008, and 1000 * 0.000001 + 100 * 0.000004; the old card has no
+    # rate for output
+    new, flex = (Decimal("0.0028"), "new"), (Decimal("0.0014"), "flex")
+    assert costs == [new, None, new, None, flex, None, flex, None, new, None, new, None]
+
+
 @pytest.mark.parametrize(
     ("at", "price_id"),
     [

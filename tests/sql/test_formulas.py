@@ -848,9 +848,9 @@ def test_the_formulas_hold_in_sql(priced: ClickHouse, insert: Any, tenant: str) 
 def test_claude_s_speed_is_the_tier_that_served() -> None:
     facts = MESSAGES.answer({"usage": CLAUDE | {"speed": "fast", "service_tier": "standard"}})
 
-    assert tier_of(facts.usage) == "fast"
-    assert tier_of(CLAUDE | {"speed": "standard", "service_tier": "priority"}) == "priority"
-    assert tier_of(CLAUDE) is None
+    assert tier_of([facts.usage]) == "fast"
+    assert tier_of([CLAUDE | {"speed": "standard", "service_tier": "priority"}]) == "priority"
+    assert tier_of([CLAUDE]) is None
 
 
 def test_realtime_sums_the_usage_of_its_responses() -> None:

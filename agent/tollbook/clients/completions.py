@@ -6,13 +6,13 @@ from decimal import Decimal
 from typing import Any, Final
 
 from tollbook.clients.field import (
-    as_one,
+    Said,
     decimal_text,
     field,
     first_count,
-    latest,
     plain,
     rare_field,
+    said_by,
     together,
     token_count,
 )
@@ -88,43 +88,43 @@ class Completions:
 
     def usage(self, usages: Sequence[Any], provider: str) -> Usage:
         """Return the tokens, with totals made inclusive; every detail is part of a total."""
-        usages = as_one(usages)  # much is asked of it
-        inputs = plain(latest(usages, "prompt_tokens_details"))
-        outputs = plain(latest(usages, "completion_tokens_details"))
+        said = said_by(usages)
+        inputs = plain(said("prompt_tokens_details"))
+        outputs = plain(said("completion_tokens_details"))
         reasoning = token_count(field(outputs, "reasoning_tokens"))
         usage = Usage(
-            input_tokens=token_count(latest(usages, "prompt_tokens")),
+            input_tokens=token_count(said("prompt_tokens")),
             cache_read_tokens=first_count(
                 field(inputs, "cached_tokens"),
-                latest(usages, "prompt_cache_hit_tokens"),  # DeepSeek
-                latest(usages, "cached_tokens"),  # Moonshot, Together
+                said("prompt_cache_hit_tokens"),  # DeepSeek
+                said("cached_tokens"),  # Moonshot, Together
             ),
             cache_write_tokens=token_count(field(inputs, "cache_write_tokens")),
             input_audio_tokens=token_count(field(inputs, "audio_tokens")),
             input_image_tokens=token_count(field(inputs, "image_tokens")),
-            output_tokens=token_count(latest(usages, "completion_tokens")),
+            output_tokens=token_count(said("completion_tokens")),
             reasoning_tokens=reasoning,
             output_audio_tokens=token_count(field(outputs, "audio_tokens")),
-            input_audio_seconds=seconds(latest(usages, "prompt_audio_seconds")),  # Mistral
-            reported_cost_usd=reported_cost_usd(usages, provider),
+            input_audio_seconds=seconds(said("prompt_audio_seconds")),  # Mistral
+            reported_cost_usd=reported_cost_usd(said, provider),
         )
-        return made_inclusive(usage, usages, provider)
+        return made_inclusive(usage, said, provider)
 
 
-def made_inclusive(usage: Usage, usages: Sequence[Any], provider: str) -> Usage:
+def made_inclusive(usage: Usage, said: Said, provider: str) -> Usage:
     """Return a usage whose totals hold what some providers count beside them."""
     if provider == "x_ai" and usage.reasoning_tokens and usage.output_tokens is not None:
         counted = together(usage.input_tokens, usage.output_tokens)
-        if latest(usages, "total_tokens") != counted:  # else the reasoning is in there already
+        if said("total_tokens") != counted:  # else the reasoning is in there already
             return usage._replace(output_tokens=usage.output_tokens + usage.reasoning_tokens)
     if provider == "perplexity":
-        context = latest(usages, "search_context_size")
+        context = said("search_context_size")
         usage = usage._replace(
-            web_search_requests=token_count(latest(usages, "num_search_queries")),
+            web_search_requests=token_count(said("num_search_queries")),
             search_context_size=context if type(context) is str else None,
         )
-        reasoning = token_count(latest(usages, "reasoning_tokens"))
-        citations = token_count(latest(usages, "citation_tokens"))
+        reasoning = token_count(said("reasoning_tokens"))
+        citations = token_count(said("citation_tokens"))
         if usage.output_tokens is not None and usage.input_tokens is not None:
             return usage._replace(
                 input_tokens=usage.input_tokens + (citations or 0),
@@ -139,16 +139,16 @@ def seconds(value: Any) -> float | None:
     return float(value) if type(value) in (int, float) else None
 
 
-def reported_cost_usd(usages: Sequence[Any], provider: str) -> str | None:
+def reported_cost_usd(said: Said, provider: str) -> str | None:
     """Return what the provider says that it charges for the call, in decimal digits."""
     if provider == "openrouter":
-        cost = decimal_text(latest(usages, "cost"))
-        if cost is not None and latest(usages, "is_byok") is True:
-            return with_upstream(cost, latest(usages, "cost_details"))
+        cost = decimal_text(said("cost"))
+        if cost is not None and said("is_byok") is True:
+            return with_upstream(cost, said("cost_details"))
         return cost
     if provider == "perplexity":
-        return decimal_text(field(latest(usages, "cost"), "total_cost"))
-    ticks = token_count(latest(usages, "cost_in_usd_ticks")) if provider == "x_ai" else None
+        return decimal_text(field(said("cost"), "total_cost"))
+    ticks = token_count(said("cost_in_usd_ticks")) if provider == "x_ai" else None
     if ticks is None:
         return None
     digits = str(ticks).rjust(TICKS_PER_USD_DIGITS + 1, "0")

@@ -1,13 +1,14 @@
 """Fields of an answer, whether it is a library's model or decoded JSON."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, Final
 
 TOKENS_MAX: Final = 2**63 - 1
 TYPES_MAX: Final = 1024  # types of models that are remembered
 ABSENT: Final = object()
+Said = Callable[[str], Any]  # returns what is said of a field, None where nothing is
 
 
 def field(value: Any, name: str) -> Any:
@@ -45,8 +46,10 @@ def plain(value: Any) -> Any:
 
 def as_one(usages: Sequence[Any]) -> Sequence[Any]:
     """Return the usages of a call as one dict: the last of each field, where they show theirs."""
+    if len(usages) == 1:
+        return (plain(usages[0]),)
     shown = [plain(usage) for usage in usages]
-    if len(shown) == 1 or any(type(usage) is not dict for usage in shown):
+    if any(type(usage) is not dict for usage in shown):
         return shown
     together: dict[str, Any] = {}
     for usage in shown:
@@ -81,6 +84,15 @@ class Beside:
         return self._counts.get(name) if found is None else found
 
 
+def said_by(usages: Sequence[Any]) -> Said:
+    """Return what asks usages of a call for a field: the last value of it that is not None."""
+    shown = as_one(usages)
+    if len(shown) == 1 and type(shown[0]) is dict:
+        said: Said = shown[0].get
+        return said
+    return partial(latest, shown)
+
+
 def latest(values: Sequence[Any], name: str) -> Any:
     """Return the last value of a field that is not None."""
     for value in reversed(values):
@@ -96,7 +108,10 @@ def token_count(value: Any) -> int | None:
 
 def first_count(*values: Any) -> int | None:
     """Return the first of several values that is a number of tokens."""
-    return next((count for value in values if (count := token_count(value)) is not None), None)
+    for value in values:
+        if value is not None and (count := token_count(value)) is not None:
+            return count
+    return None
 
 
 def together(*values: Any) -> int | None:

@@ -5,7 +5,7 @@ The caller reads the response and has it unchanged; the export thread decodes a 
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final, cast
 
 from tollbook.export import Exporter
@@ -45,6 +45,9 @@ class AskedIn:
             asked = self._asked(body if type(body) is dict else {})
             self._decoded = asked._replace(stream=self.stream)
         return getattr(self._decoded, name)
+
+    def __iter__(self) -> Iterator[object]:
+        return iter(self._replace())
 
 
 def observation_of(

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from tollbook.clients.field import field, latest, together, token_count
+from tollbook.clients.field import Said, field, plain, said_by, together, token_count
 from tollbook.ends import Ends
 from tollbook.meter import Asked, Facts
 from tollbook.model_call import Usage
@@ -78,11 +78,12 @@ class Messages:
         The counts of a stream are cumulative: of each field the latest one counts, and nothing is
         summed. `input_tokens` on the wire is without what was read from or written to the cache.
         """
-        passes = billed_passes(usages)
+        said = said_by(usages)
+        passes = billed_passes(said)
         uncached = counted(passes, "input_tokens")
         cache_read = counted(passes, "cache_read_input_tokens")
         cache_write = counted(passes, "cache_creation_input_tokens")
-        splits = [latest(one, "cache_creation") for one in passes]
+        splits = [plain(one("cache_creation")) for one in passes]
         total = None if uncached is None else uncached + (cache_read or 0) + (cache_write or 0)
         return Usage(
             input_tokens=total,
@@ -95,29 +96,25 @@ class Messages:
                 *(field(split, "ephemeral_1h_input_tokens") for split in splits)
             ),
             output_tokens=counted(passes, "output_tokens"),
-            reasoning_tokens=token_count(
-                field(latest(usages, "output_tokens_details"), "thinking_tokens")
-            ),
-            web_search_requests=token_count(
-                field(latest(usages, "server_tool_use"), "web_search_requests")
-            ),
+            reasoning_tokens=token_count(field(said("output_tokens_details"), "thinking_tokens")),
+            web_search_requests=token_count(field(said("server_tool_use"), "web_search_requests")),
         )
 
 
-def billed_passes(usages: Sequence[Any]) -> list[Sequence[Any]]:
-    """Return the usages of each pass of the model that one message is billed for.
+def billed_passes(said: Said) -> Sequence[Said]:
+    """Return what each pass of the model says that one message is billed for.
 
     The numbers of a message leave out what compacting its context used, which is billed too; where
     another model had to step in they are right as they are.
     """
-    iterations = latest(usages, "iterations")
+    iterations = said("iterations")
     kinds = [field(one, "type") for one in iterations] if isinstance(iterations, list) else []
     if "compaction" not in kinds or "fallback_message" in kinds:
-        return [usages]
+        return (said,)
     pairs = zip(iterations, kinds, strict=True)
-    return [[one] for one, kind in pairs if kind in ("message", "compaction")]
+    return [said_by((one,)) for one, kind in pairs if kind in ("message", "compaction")]
 
 
-def counted(passes: Sequence[Sequence[Any]], name: str) -> int | None:
+def counted(passes: Sequence[Said], name: str) -> int | None:
     """Return a count of all passes together."""
-    return together(*(token_count(latest(one, name)) for one in passes))
+    return together(*[said(name) for said in passes])

@@ -6,7 +6,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from tollbook.clients.completions import reported_cost_usd
-from tollbook.clients.field import Beside, field, latest, token_count
+from tollbook.clients.field import Beside, field, plain, said_by, token_count
 from tollbook.ends import Ends
 from tollbook.meter import Asked, Facts
 from tollbook.model_call import Usage
@@ -76,23 +76,24 @@ class Responses:
 
     def usage(self, usages: Sequence[Any], provider: str) -> Usage:
         """Return the tokens; every detail is part of a total."""
-        inputs = latest(usages, "input_tokens_details")
-        outputs = latest(usages, "output_tokens_details")
+        said = said_by(usages)
+        inputs = plain(said("input_tokens_details"))
+        outputs = plain(said("output_tokens_details"))
         return Usage(
-            input_tokens=token_count(latest(usages, "input_tokens")),
+            input_tokens=token_count(said("input_tokens")),
             cache_read_tokens=token_count(field(inputs, "cached_tokens")),
             cache_write_tokens=token_count(field(inputs, "cache_write_tokens")),
             cache_write_1h_tokens=token_count(
                 field(field(inputs, "cache_write_tokens_details"), "ttl_12h_tokens")
             ),
             input_audio_tokens=token_count(field(inputs, "audio_tokens")),
-            output_tokens=token_count(latest(usages, "output_tokens")),
+            output_tokens=token_count(said("output_tokens")),
             reasoning_tokens=token_count(field(outputs, "reasoning_tokens")),
             output_audio_tokens=token_count(field(outputs, "audio_tokens")),
-            web_search_requests=token_count(latest(usages, "web_searches")),
-            file_search_requests=token_count(latest(usages, "file_searches")),
-            code_sessions=token_count(latest(usages, "code_sessions")),
-            reported_cost_usd=reported_cost_usd(usages, provider),
+            web_search_requests=token_count(said("web_searches")),
+            file_search_requests=token_count(said("file_searches")),
+            code_sessions=token_count(said("code_sessions")),
+            reported_cost_usd=reported_cost_usd(said, provider),
         )
 
 
