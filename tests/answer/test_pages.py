@@ -12,6 +12,7 @@ from playwright.sync_api import Page
 
 from tollbook_collector.alert.incident import noted
 from tollbook_collector.alert.incidents import Incidents
+from tollbook_collector.answer.pages import words
 from tollbook_collector.store.client import ClickHouse
 
 from .conftest import CHROMIUM, Opened
@@ -301,6 +302,12 @@ def test_what_a_span_says_is_inert_text(
     assert HOSTILE[0] in page.locator("tbody").inner_text()
     page.locator("tbody th a").first.click()
     assert page.evaluate("window.stolen") is None
+
+
+def test_a_long_address_is_broken_where_its_parts_meet() -> None:
+    pieces = words.pieces("ann.lee@sub-sidiary.example")
+
+    assert pieces == ["ann", ".lee", "@sub", "-sidiary", ".example"]
 
 
 def test_a_page_that_is_asked_wrongly_says_so_in_words(opened: Opened) -> None:

@@ -177,6 +177,31 @@ def test_a_thread_of_the_engine_may_read_what_it_has_used(client: Client) -> Non
     assert client.query(refused).first_row == before
 
 
+def test_the_kernels_random_numbers_are_the_only_device_that_can_be_read(tmp_path: Path) -> None:
+    """The engine wants some for each request, and has a dearer way without."""
+    reading = """
+import sys
+from pathlib import Path
+from tollbook_collector.store.embedded import sandbox
+sandbox.enter([Path(sys.argv[1])])
+print(len(open("/dev/urandom", "rb", 0).read(8)))
+for name in ("/dev/zero", "/dev/random"):
+    try:
+        open(name, "rb")
+    except PermissionError:
+        print("refused")
+"""
+
+    said = subprocess.run(
+        [sys.executable, "-P", "-c", reading, str(tmp_path)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert said.stdout == "8\nrefused\nrefused\n"
+
+
 def test_the_engine_finds_its_auxiliary_vector_behind_the_environment(tmp_path: Path) -> None:
     """It has no /proc to look in, and where a variable was set that place is the heap."""
     walk = """

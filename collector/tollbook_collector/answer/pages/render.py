@@ -88,6 +88,7 @@ _environment.filters.update(
     duration_ns=words.duration_ns,
     when=words.when,
     period=words.period,
+    pieces=words.pieces,
     sentence=words.sentence,
     number=words.number,
     decimal=Decimal,

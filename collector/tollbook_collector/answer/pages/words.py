@@ -1,5 +1,6 @@
 """Numbers as people read them: money, counts, times, shares, in no more digits than are needed."""
 
+import re
 from datetime import UTC, datetime
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Final
@@ -103,6 +104,11 @@ def period(since: str) -> str:
 def plural(number: int, one: str, many: str = "") -> str:
     """Return a count with its noun: `1 call`, `3 calls`."""
     return f"{count(number)} {one if number == 1 else many or one + 's'}"
+
+
+def pieces(name: str) -> list[str]:
+    """Return a name, as an e-mail address, in the pieces between which a line may end."""
+    return re.split(r"(?=[@._-])", name)
 
 
 def sentence(text: str) -> str:
