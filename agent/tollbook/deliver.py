@@ -4,6 +4,7 @@ import os
 import random
 import uuid
 from collections import deque
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from time import monotonic, time_ns
 from typing import Final
@@ -284,8 +285,9 @@ class Delivery:
         self.failures += 1
 
 
+@cache
 def sdk_version() -> str:
-    """Return the version of the installed distribution."""
+    """Return the version of the installed distribution; to look it up takes a millisecond."""
     try:
         return version("tollbook")
     except PackageNotFoundError:

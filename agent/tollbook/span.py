@@ -8,7 +8,6 @@ The tests decode what is written here with protobuf.
 import struct
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache, lru_cache
-from operator import attrgetter
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -44,7 +43,7 @@ IDENTITIES: Final = MappingProxyType(
         "conversation": names.CONVERSATION_ID,
     }
 )
-# The attributes of a usage, and the fields that they are; read all at once, as most say nothing.
+# The attributes of a usage, and the fields that they are.
 USAGE_FIELDS: Final = (
     (names.USAGE_INPUT_TOKENS, "input_tokens"),
     (names.USAGE_CACHE_READ_INPUT_TOKENS, "cache_read_tokens"),
@@ -70,8 +69,10 @@ USAGE_FIELDS: Final = (
     (names.USAGE_PAGES, "pages"),
     (names.REQUEST_SEARCH_CONTEXT_SIZE, "search_context_size"),
 )
-USAGE_NAMES: Final = tuple(name for name, _ in USAGE_FIELDS)
-USAGE_OF: Final = attrgetter(*(field for _, field in USAGE_FIELDS))
+# The same for each field of a usage in its order, which most say nothing of.
+USAGE_NAMES: Final = tuple(
+    tuple(name for name, field in USAGE_FIELDS if field == said) for said in Usage._fields
+)
 UNSIGNED: Final = 0xFFFF_FFFF_FFFF_FFFF
 LENGTHS: Final = tuple(bytes((length,)) for length in range(0x80))
 HEAD: Final = struct.Struct("<2s16s2s8scQ")  # ids and start
@@ -129,11 +130,17 @@ def integer_head(name: str, size: int) -> bytes:
 def integer_attribute(name: str, number: int) -> bytes:
     """Return an attribute of a span whose value is an integer."""
     if 0 <= number < 0x80:
-        return integer_head(name, 1) + LENGTHS[number]
+        return small_integer(name, number)
     if 0 <= number < 0x4000:
         return integer_head(name, 2) + bytes((number & 0x7F | 0x80, number >> 7))
     digits = varint(number & UNSIGNED)
     return integer_head(name, len(digits)) + digits
+
+
+@cache
+def small_integer(name: str, number: int) -> bytes:
+    """Return an attribute of a span whose value is below 128, as most counts of a usage are."""
+    return integer_head(name, 1) + LENGTHS[number]
 
 
 @cache
@@ -150,7 +157,13 @@ def repeated_text(name: str, text: str) -> bytes:
 
 def text_attribute(name: str, text: str) -> bytes:
     """Return an attribute of a span whose value is text."""
-    return span_attribute(constant_key(name), any_value(text))
+    key, value = constant_key(name), text.encode("utf-8", "replace")
+    size = len(value)
+    total = len(key) + size + 4
+    if total >= 0x80:
+        return span_attribute(key, delimited(b"\x0a", value))
+    head = (b"\x4a", LENGTHS[total], key, b"\x12", LENGTHS[size + 2], b"\x0a", LENGTHS[size])
+    return b"".join((*head, value))
 
 
 def span_attribute(key: bytes, value: bytes) -> bytes:
@@ -418,8 +431,12 @@ def own_attributes(call: Call, cost: Cost | None) -> Iterable[tuple[str, Value |
 
 def usage_attributes(usage: Usage) -> Iterable[tuple[str, Value | None]]:
     """Return the tokens; a zero is a zero, and what the provider did not say is left out."""
-    said = zip(USAGE_NAMES, USAGE_OF(usage), strict=True)
-    return [(name, value) for name, value in said if value is not None]
+    return [
+        (name, value)
+        for known, value in zip(USAGE_NAMES, usage, strict=True)
+        if value is not None
+        for name in known
+    ]
 
 
 def cost_attributes(cost: Cost) -> Iterable[tuple[str, str | float | None]]:
