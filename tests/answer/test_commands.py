@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 from conftest import Insert
 from otlp_requests import Span, call
+from rich.console import Console
 from serving import serving
 
 from tollbook_collector import cli
@@ -81,6 +82,25 @@ def test_calls_are_listed_and_tailed(
     assert "$2.50" in dear.splitlines()[1]
     assert len([json.loads(line) for line in tailed.splitlines()]) == 3
     assert [row["failed"] for row in failed["rows"]] == [True]
+
+
+def test_calls_that_are_tailed_fit_a_narrow_terminal(
+    address: str, capfdbinary: pytest.CaptureFixture[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    narrow = Console(force_terminal=True, width=80, no_color=True)
+    monkeypatch.setattr("tollbook_collector.commands.calls.console", narrow)
+
+    lines = told(capfdbinary, "calls", "tail", "--count", "3").splitlines()
+
+    assert max(map(len, lines)) <= 80
+    assert any("$2.50" in line for line in lines)
+
+
+def test_incidents_alone_are_listed_as_by_their_command(
+    address: str, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    assert told(capfdbinary, "incidents") == told(capfdbinary, "incidents", "list")
+    assert "rows" in json.loads(told(capfdbinary, "incidents", "--json"))
 
 
 def test_a_run_is_a_tree_with_the_cost_of_each_step_and_of_all_under_it(

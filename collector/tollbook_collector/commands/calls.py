@@ -18,6 +18,10 @@ from tollbook_collector.commands.steps import calls_told, tree_of
 # Calls between two looks; more of them are counted and not shown.
 TAIL_CALLS_MAX: Final = 200
 COLUMNS: Final = ("time (UTC)", "service", "model", "team", "in", "out", "took", "cost")
+# Of a line that tails, for a terminal of so many columns and for a narrower one.
+TAIL_COLUMNS: Final = 119
+TAIL_WIDTHS: Final = (23, 16, 26, 12, 7, 7, 9, 12)
+NARROW_TAIL_WIDTHS: Final = (8, 9, 20, 8, 6, 6, 7, 9)
 
 app = typer.Typer(help="Model calls one by one.", invoke_without_command=True)
 console = Console()
@@ -133,12 +137,22 @@ def _line(row: dict[str, Any], as_json: bool) -> None:
         typer.echo(json.dumps(row))
         return
     cells = [cell.plain if isinstance(cell, Text) else cell for cell in _cells(row)]
-    widths = (23, 16, 26, 12, 7, 7, 9, 12)
+    widths = TAIL_WIDTHS
+    if console.width < TAIL_COLUMNS and console.is_terminal:
+        widths = NARROW_TAIL_WIDTHS
+        cells[0] = row["started_at"][11:19]
+        # Names may be cut, and numbers may not.
+        names = [_cut(cell, width) for cell, width in zip(cells[:4], widths, strict=False)]
+        cells = names + cells[4:]
     text = " ".join(
         cell.ljust(width) if number < 4 else cell.rjust(width)
         for number, (cell, width) in enumerate(zip(cells, widths, strict=True))
     )
     console.print(Text(text, style="red" if row["failed"] else ""), soft_wrap=True)
+
+
+def _cut(text: str, width: int) -> str:
+    return text if len(text) <= width else text[: width - 1] + "…"
 
 
 def _table() -> Table:

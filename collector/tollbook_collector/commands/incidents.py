@@ -16,7 +16,7 @@ from tollbook_collector.commands.options import DEFAULT_API, Api, AsJson
 
 STYLES: Final = {"critical": "bold red", "warning": "yellow", "info": "dim"}
 
-app = typer.Typer(help="What happened, what it costs, and who has it.", no_args_is_help=True)
+app = typer.Typer(help="What happened, what it costs, and who has it.", invoke_without_command=True)
 console = Console()
 
 Incident = Annotated[str, typer.Argument(help="Its id, or the beginning of it.")]
@@ -24,12 +24,27 @@ Note = Annotated[str, typer.Option(help="Words for the history.")]
 By = Annotated[str, typer.Option(help="Who says so. [the user of this shell]")]
 
 
+Status = Annotated[str, typer.Option(help="open, resolved or all.")]
+Everything = Annotated[bool, typer.Option("--all", help="Resolved ones and parts of others too.")]
+
+
+@app.callback()
+def incidents(
+    context: typer.Context,
+    status: Status = "open",
+    everything: Everything = False,
+    as_json: AsJson = False,
+    api: Api = DEFAULT_API,
+) -> None:
+    """Show incidents, the most pressing first."""
+    if not context.invoked_subcommand:
+        show_list(status, everything, as_json, api)
+
+
 @app.command("list")
 def show_list(
-    status: Annotated[str, typer.Option(help="open, resolved or all.")] = "open",
-    everything: Annotated[
-        bool, typer.Option("--all", help="Resolved ones and parts of others too.")
-    ] = False,
+    status: Status = "open",
+    everything: Everything = False,
     as_json: AsJson = False,
     api: Api = DEFAULT_API,
 ) -> None:
