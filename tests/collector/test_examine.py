@@ -91,6 +91,37 @@ def test_one_bad_span_costs_one_span(
     assert spans_of(examined.request) == [good[:2], good[:2]]
 
 
+# A field 3 of wire type 3 that ends at once: no proto3 has groups, and its readers pass over them.
+GROUP = b"\x1b\x1c"
+
+
+def test_a_bad_span_beside_a_group_costs_one_span() -> None:
+    good = (GOOD_TRACE, GOOD_SPAN, 1)
+
+    examined = examine(TRACES, span_request(good, (GOOD_TRACE, b"short", 1)) + GROUP)
+
+    assert dict(examined.rejected) == {"invalid_span_id": 1}
+    assert spans_of(examined.request) == [good[:2]]
+
+
+def test_a_request_with_a_group_that_grows_too_large_to_read_as_one_is_refused() -> None:
+    message = ExportTraceServiceRequest()
+    spans = message.resource_spans.add().scope_spans.add().spans
+    spans.add(trace_id=GOOD_TRACE, span_id=b"short", start_time_unix_nano=1)
+    # What a key-value nests gets its names in front, each time.
+    for number in range(40):
+        span = spans.add(trace_id=GOOD_TRACE, span_id=GOOD_SPAN, start_time_unix_nano=1)
+        outer = span.attributes.add(key="k" * 400)
+        for inner in range(100):
+            value = outer.value.kvlist_value.values.add(key=f"{number}-{inner}").value
+            value.string_value = "v"
+    body = message.SerializeToString() + GROUP
+    assert len(body) <= PIECE_BYTES_MAX
+
+    with pytest.raises(Undecodable, match="wire type 3"):
+        examine(TRACES, body)
+
+
 @pytest.mark.parametrize(("started", "ended"), ODD_TIMES)
 def test_odd_times_that_a_column_can_hold_are_kept(started: int, ended: int) -> None:
     message = ExportTraceServiceRequest()

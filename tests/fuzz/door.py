@@ -95,6 +95,7 @@ def seeds() -> Iterator[bytes]:
     for number, encoding in enumerate(ENCODINGS):
         yield bytes([number << 2]) + packed[encoding]
     yield bytes([0x80]) + body
+    yield bytes([0x80]) + body + b"\x1b\x1c"  # with a group, see HAS_GROUP
     yield bytes([0x40]) + MessageToJson(TRACES.request.FromString(body)).encode()
     for number in (1, 2):
         yield bytes([number]) + body

@@ -93,15 +93,15 @@ def examine(signal: Signal, request: bytes) -> Examined:
         if len(found) > 1:
             # Another thread may want the interpreter: one piece is one turn.
             time.sleep(0)
-    if reading.shapes.needed:
-        try:
+    try:
+        if reading.shapes.needed:
             request, left_out = reshaped(request)
-        except DecodeError as error:
-            raise _undecodable(signal, request, error) from error
-        trimmed_fields += left_out
-    if not reading.suspicious:
-        return Examined(request, reading.items, trimmed_fields=trimmed_fields)
-    return _without_bad_items(signal, request, reading.items, trimmed_fields)
+            trimmed_fields += left_out
+        if not reading.suspicious:
+            return Examined(request, reading.items, trimmed_fields=trimmed_fields)
+        return _without_bad_items(signal, request, reading.items, trimmed_fields)
+    except (DecodeError, Malformed) as error:
+        raise _undecodable(signal, request, error) from error
 
 
 def _refuse_long_metric(found: list[Piece]) -> None:

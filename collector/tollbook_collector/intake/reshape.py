@@ -56,7 +56,7 @@ def reshaped(request: bytes) -> tuple[bytes, int]:
         request: Protobuf.
 
     Raises:
-        DecodeError: What is nested in it cannot be read.
+        DecodeError, Malformed: What is nested in it cannot be read.
     """
     left_out = 0
 

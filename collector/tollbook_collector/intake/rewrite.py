@@ -35,8 +35,13 @@ def rewritten(request: bytes, change: Change) -> bytes:
 
     Raises:
         DecodeError: What is nested in a piece cannot be read.
+        Malformed: It has to be cut, and there is no telling where.
     """
-    return b"".join(_parts(request, Piece(0, 0, len(request)), change))
+    whole = Piece(0, 0, len(request))
+    if len(request) <= PIECE_BYTES_MAX:
+        # Not to be cut: protobuf's reader passes over fields that the cutting one does not know.
+        return _changed(request, whole, change)
+    return b"".join(_parts(request, whole, change))
 
 
 def scopes(level: int, message: Any) -> Iterator[Any]:
