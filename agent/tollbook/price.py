@@ -9,6 +9,7 @@ from decimal import Context, Decimal
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+from tollbook.attributes import TOKEN_CLASSES
 from tollbook.model_call import Call, Usage
 from tollbook.tally import RATES_UNREADABLE, Losses
 from tollbook.units import FEES, REQUEST_FEE, billed, has_no_rate, units_of
@@ -39,19 +40,6 @@ PARENTS: Final = {
 }
 
 
-# The classes of tokens, in the order of what `disjoint` returns.
-CLASSES: Final = (
-    "input",
-    "cache_read",
-    "cache_write",
-    "cache_write_1h",
-    "input_audio",
-    "input_image",
-    "output",
-    "reasoning",
-    "output_audio",
-    "output_image",
-)
 ALWAYS: Final = (-(2**63), 2**64)  # Unix time in nanoseconds
 
 
@@ -66,7 +54,7 @@ class Card:
         valid_from_ns: Unix time in nanoseconds from which it holds.
         valid_to_ns: Unix time in nanoseconds from which it does not any more, or None.
         rates: USD per token by class of tokens, and for one of each unit beside them.
-        token_rates: Those of the `CLASSES`: their own, or that of the class they are part of.
+        token_rates: Those of the `TOKEN_CLASSES`: their own, or that of the class they are part of.
     """
 
     price_id: str
@@ -268,7 +256,7 @@ def read_card(card: Mapping[str, Any]) -> Card:
         valid_from_ns=unix_time_ns(card["valid_from"]),
         valid_to_ns=unix_time_ns(card["valid_to"]) if card["valid_to"] is not None else None,
         rates=rates,
-        token_rates=tuple(rate_of(name, rates) for name in CLASSES),
+        token_rates=tuple(rate_of(name, rates) for name in TOKEN_CLASSES),
     )
 
 
@@ -363,7 +351,7 @@ def amount_beside(
 
 
 def disjoint(usage: Usage) -> tuple[int, ...] | None:
-    """Return the tokens of the `CLASSES`, each in exactly one; None where they contradict."""
+    """Return the tokens of the `TOKEN_CLASSES`, each in exactly one; None where they contradict."""
     written_1h = usage.cache_write_1h_tokens or 0
     written = max(usage.cache_write_tokens or 0, written_1h)
     read, audio_in = usage.cache_read_tokens or 0, usage.input_audio_tokens or 0

@@ -15,6 +15,7 @@ from decimal import ROUND_HALF_EVEN, Decimal
 from itertools import groupby
 from typing import Any, Final
 
+from tollbook.attributes import TOKEN_CLASSES
 from tollbook_collector.money.price_file import (
     LONG_WRITE,
     Table,
@@ -25,7 +26,7 @@ from tollbook_collector.money.price_file import (
     word,
     words,
 )
-from tollbook_collector.money.rate import METERS, RATE_SCALE, UNCONVERTED, Book, Rate
+from tollbook_collector.money.rate import RATE_SCALE, UNCONVERTED, Book, Rate
 
 NAMES: Final = frozenset(
     {"providers", "models", "service_tier", "meter", "per_unit", "of", "factor"}
@@ -47,8 +48,10 @@ def with_meter(book: Book, table: Table, source: str, exchange: Any) -> Book:
     if ("per_unit" in table) == ("of" in table and "factor" in table):
         raise WrongTable("needs either per_unit, or of and factor")
     per_unit = unit_rates({meter: table["per_unit"]})[meter] if "per_unit" in table else None
-    if per_unit is None and (meter not in METERS or word(table, "of") not in METERS):
-        raise WrongTable(f"a factor is of one meter of tokens upon another: {', '.join(METERS)}")
+    if per_unit is None and (meter not in TOKEN_CLASSES or word(table, "of") not in TOKEN_CLASSES):
+        raise WrongTable(
+            f"a factor is of one meter of tokens upon another: {', '.join(TOKEN_CLASSES)}"
+        )
     rates: list[Rate] = []
     found: set[str] = set()
     for _, group in groupby(book.rates, key=lambda rate: rate.price_id):

@@ -6,10 +6,10 @@ from datetime import UTC, date, datetime
 from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation
 from typing import Any, Final
 
+from tollbook.attributes import TOKEN_CLASSES
 from tollbook_collector.money.rate import (
     BEGINNING,
     END,
-    METERS,
     RATE_SCALE,
     UNITS,
     is_unit,
@@ -68,8 +68,8 @@ def token_rates(prices: Mapping[str, Any]) -> dict[str, Decimal]:
     rates = {}
     for name, text in prices.items():
         meter = LONG_WRITE.get(name, name)
-        if meter not in METERS:
-            raise WrongTable(f"{name} is not a meter; there are {', '.join(METERS)}")
+        if meter not in TOKEN_CLASSES:
+            raise WrongTable(f"{name} is not a meter; there are {', '.join(TOKEN_CLASSES)}")
         rates[meter] = usd_per_token(amount(text, USD_PER_MILLION_MAX))
     return rates
 

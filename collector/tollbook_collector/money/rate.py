@@ -11,18 +11,6 @@ STANDARD: Final = "standard"
 BEGINNING: Final = datetime(1970, 1, 1, tzinfo=UTC)
 # The last instant of DateTime in ClickHouse, which stands for "until further notice".
 END: Final = datetime(2106, 1, 1, tzinfo=UTC)
-METERS: Final = (
-    "input",
-    "cache_read",
-    "cache_write",
-    "cache_write_1h",
-    "input_audio",
-    "input_image",
-    "output",
-    "reasoning",
-    "output_audio",
-    "output_image",
-)
 # What is billed beside tokens, by unit; a meter may have a detail: image:hd/1024x1024. The fees
 # come with tokens, and so does a call; the others measure what has a cost without them.
 FEES: Final = ("request_fee", "web_search", "file_search", "code_session")
