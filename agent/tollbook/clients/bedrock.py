@@ -8,7 +8,7 @@ from functools import cache
 from types import MappingProxyType, ModuleType
 from typing import Any, Final
 
-from tollbook.clients.field import field, first_count, latest, together
+from tollbook.clients.field import field, first_count, latest, total_count
 from tollbook.export import Exporter
 from tollbook.meter import Asked, Facts, Meter, Observation
 from tollbook.model_call import Usage
@@ -118,7 +118,7 @@ class Bedrock:
         read, write = count_of(usages, CACHE_READ), count_of(usages, CACHE_WRITE)
         split = latest(usages, "cache_creation")
         return Usage(
-            input_tokens=together(uncached, read, write) if uncached is not None else None,
+            input_tokens=total_count(uncached, read, write) if uncached is not None else None,
             cache_read_tokens=read,
             cache_write_tokens=write,
             cache_write_5m_tokens=first_count(
@@ -139,7 +139,7 @@ def count_of(usages: Sequence[Any], names: Sequence[str]) -> int | None:
 def written_for(usages: Sequence[Any], lifetime: str) -> int | None:
     """Return the tokens written to the cache for a lifetime, None where it is not named."""
     details = latest(usages, "cacheDetails") or ()
-    return together(
+    return total_count(
         *(field(one, "inputTokens") for one in details if field(one, "ttl") == lifetime)
     )
 

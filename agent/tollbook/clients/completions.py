@@ -6,15 +6,15 @@ from decimal import Decimal
 from typing import Any, Final
 
 from tollbook.clients.field import (
-    Said,
+    Lookup,
     decimal_text,
     field,
     first_count,
     plain,
     rare_field,
     said_by,
-    together,
     token_count,
+    total_count,
 )
 from tollbook.ends import Ends
 from tollbook.meter import Asked, Facts
@@ -111,10 +111,10 @@ class Completions:
         return made_inclusive(usage, said, provider)
 
 
-def made_inclusive(usage: Usage, said: Said, provider: str) -> Usage:
+def made_inclusive(usage: Usage, said: Lookup, provider: str) -> Usage:
     """Return a usage whose totals hold what some providers count beside them."""
     if provider == "x_ai" and usage.reasoning_tokens and usage.output_tokens is not None:
-        counted = together(usage.input_tokens, usage.output_tokens)
+        counted = total_count(usage.input_tokens, usage.output_tokens)
         if said("total_tokens") != counted:  # else the reasoning is in there already
             return usage._replace(output_tokens=usage.output_tokens + usage.reasoning_tokens)
     if provider == "perplexity":
@@ -139,7 +139,7 @@ def seconds(value: Any) -> float | None:
     return float(value) if type(value) in (int, float) else None
 
 
-def reported_cost_usd(said: Said, provider: str) -> str | None:
+def reported_cost_usd(said: Lookup, provider: str) -> str | None:
     """Return what the provider says that it charges for the call, in decimal digits."""
     if provider == "openrouter":
         cost = decimal_text(said("cost"))

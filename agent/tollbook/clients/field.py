@@ -8,7 +8,7 @@ from typing import Any, Final
 TOKENS_MAX: Final = 2**63 - 1
 TYPES_MAX: Final = 1024  # types of models that are remembered
 ABSENT: Final = object()
-Said = Callable[[str], Any]  # returns what is said of a field, None where nothing is
+Lookup = Callable[[str], Any]  # returns what is said of a field, None where nothing is
 
 
 def field(value: Any, name: str) -> Any:
@@ -44,19 +44,6 @@ def plain(value: Any) -> Any:
     return {**(getattr(value, "__pydantic_extra__", None) or {}), **value.__dict__}
 
 
-def as_one(usages: Sequence[Any]) -> Sequence[Any]:
-    """Return the usages of a call as one dict: the last of each field, where they show theirs."""
-    if len(usages) == 1:
-        return (plain(usages[0]),)
-    shown = [plain(usage) for usage in usages]
-    if any(type(usage) is not dict for usage in shown):
-        return shown
-    together: dict[str, Any] = {}
-    for usage in shown:
-        together.update((name, value) for name, value in usage.items() if value is not None)
-    return [together]
-
-
 @lru_cache(TYPES_MAX)
 def keeps_fields(kind: Any) -> bool:
     """Return whether objects of a type are models of pydantic, which keep fields in `__dict__`."""
@@ -84,13 +71,16 @@ class Beside:
         return self._counts.get(name) if found is None else found
 
 
-def said_by(usages: Sequence[Any]) -> Said:
+def said_by(usages: Sequence[Any]) -> Lookup:
     """Return what asks usages of a call for a field: the last value of it that is not None."""
-    shown = as_one(usages)
-    if len(shown) == 1 and type(shown[0]) is dict:
-        said: Said = shown[0].get
-        return said
-    return partial(latest, shown)
+    shown = [plain(usage) for usage in usages]
+    if any(type(usage) is not dict for usage in shown):
+        return partial(latest, shown)
+    if len(shown) != 1:
+        pairs = (pair for usage in shown for pair in usage.items())
+        shown = [{name: value for name, value in pairs if value is not None}]
+    said: Lookup = shown[0].get
+    return said
 
 
 def latest(values: Sequence[Any], name: str) -> Any:
@@ -114,7 +104,7 @@ def first_count(*values: Any) -> int | None:
     return None
 
 
-def together(*values: Any) -> int | None:
+def total_count(*values: Any) -> int | None:
     """Return the sum of the numbers of tokens among several values, None where none is one."""
     counts = [count for value in values if (count := token_count(value)) is not None]
     return sum(counts) if counts else None

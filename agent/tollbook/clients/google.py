@@ -11,8 +11,8 @@ from tollbook.clients.field import (
     field,
     first_count,
     latest,
-    together,
     token_count,
+    total_count,
 )
 from tollbook.ends import Ends
 from tollbook.export import Exporter
@@ -129,13 +129,13 @@ class Content:
         tool_use = token_count(latest(usages, "toolUsePromptTokenCount"))
         total = token_count(latest(usages, "totalTokenCount"))
         thoughts = token_count(latest(usages, "thoughtsTokenCount"))
-        output = together(
+        output = total_count(
             first_count(
                 latest(usages, "candidatesTokenCount"), latest(usages, "responseTokenCount")
             ),
             thoughts,
         )
-        inputs = together(prompt, tool_use) if prompt is not None else None
+        inputs = total_count(prompt, tool_use) if prompt is not None else None
         if output is None and total is not None and inputs is not None:
             output = max(total - inputs, 0)
         cached_audio = of_modality(usages, "AUDIO", "cacheTokensDetails") or 0
@@ -175,7 +175,7 @@ OUTPUT_DETAILS: Final = ("candidatesTokensDetails", "responseTokensDetails")
 
 def of_modality(usages: Sequence[Any], modality: str, *names: str) -> int | None:
     """Return the tokens of a modality, None where the details do not name it."""
-    return together(
+    return total_count(
         *(
             field(detail, "tokenCount")
             for name in names
@@ -205,7 +205,7 @@ class Embeddings(Content):
         ]
         whole = counts if all(type(count) in (int, float) for count in counts) else []
         said = first_count(latest(usages, "promptTokenCount"), latest(usages, "totalTokenCount"))
-        return Usage(input_tokens=said if said is not None else together(*map(int, whole)))
+        return Usage(input_tokens=said if said is not None else total_count(*map(int, whole)))
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from types import ModuleType
 from typing import Any, Final
 
-from tollbook.clients.field import field, latest, together, token_count
+from tollbook.clients.field import field, latest, token_count, total_count
 from tollbook.clients.http_response import arguments_with_model, observation_of, settle_response
 from tollbook.clients.results import Seen
 from tollbook.export import Exporter
@@ -88,9 +88,9 @@ class Interactions:
         prompt = token_count(latest(usages, "total_input_tokens"))
         output = token_count(latest(usages, "total_output_tokens"))
         thoughts = token_count(latest(usages, "total_thought_tokens"))
-        inputs = together(prompt, latest(usages, "total_tool_use_tokens"))
-        if latest(usages, "total_tokens") != together(inputs, output):
-            output = together(output, thoughts)
+        inputs = total_count(prompt, latest(usages, "total_tool_use_tokens"))
+        if latest(usages, "total_tokens") != total_count(inputs, output):
+            output = total_count(output, thoughts)
         cached_audio = of_modality(usages, "audio", "cached_tokens_by_modality") or 0
         audio = of_modality(
             usages, "audio", "input_tokens_by_modality", "tool_use_tokens_by_modality"
@@ -103,7 +103,7 @@ class Interactions:
             reasoning_tokens=thoughts,
             output_audio_tokens=of_modality(usages, "audio", "output_tokens_by_modality"),
             output_image_tokens=of_modality(usages, "image", "output_tokens_by_modality"),
-            web_search_requests=together(
+            web_search_requests=total_count(
                 *(
                     field(tool, "count")
                     for tool in latest(usages, "grounding_tool_count") or ()
@@ -121,7 +121,7 @@ def first_code(answer: Any) -> str | None:
 
 def of_modality(usages: Sequence[Any], modality: str, *names: str) -> int | None:
     """Return the tokens of a modality, None where the details do not name it."""
-    return together(
+    return total_count(
         *(
             field(detail, "tokens")
             for name in names

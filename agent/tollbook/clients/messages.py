@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from tollbook.clients.field import Said, field, plain, said_by, together, token_count
+from tollbook.clients.field import Lookup, field, plain, said_by, token_count, total_count
 from tollbook.ends import Ends
 from tollbook.meter import Asked, Facts
 from tollbook.model_call import Usage
@@ -89,10 +89,10 @@ class Messages:
             input_tokens=total,
             cache_read_tokens=cache_read,
             cache_write_tokens=cache_write,
-            cache_write_5m_tokens=together(
+            cache_write_5m_tokens=total_count(
                 *(field(split, "ephemeral_5m_input_tokens") for split in splits)
             ),
-            cache_write_1h_tokens=together(
+            cache_write_1h_tokens=total_count(
                 *(field(split, "ephemeral_1h_input_tokens") for split in splits)
             ),
             output_tokens=counted(passes, "output_tokens"),
@@ -101,7 +101,7 @@ class Messages:
         )
 
 
-def billed_passes(said: Said) -> Sequence[Said]:
+def billed_passes(said: Lookup) -> Sequence[Lookup]:
     """Return what each pass of the model says that one message is billed for.
 
     The numbers of a message leave out what compacting its context used, which is billed too; where
@@ -115,6 +115,6 @@ def billed_passes(said: Said) -> Sequence[Said]:
     return [said_by((one,)) for one, kind in pairs if kind in ("message", "compaction")]
 
 
-def counted(passes: Sequence[Said], name: str) -> int | None:
+def counted(passes: Sequence[Lookup], name: str) -> int | None:
     """Return a count of all passes together."""
-    return together(*[said(name) for said in passes])
+    return total_count(*[said(name) for said in passes])
