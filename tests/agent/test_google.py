@@ -342,6 +342,7 @@ def test_images_are_a_call_with_their_number_and_without_tokens(
     said = client.models.generate_images(
         model="imagen-4.0-generate-001", prompt=SECRET, config={"number_of_images": 3}
     )
+    client.close()
 
     (span,) = delivered()
     assert (
@@ -365,6 +366,7 @@ def test_a_video_is_a_call_whose_cost_is_unknown_and_not_zero(
     wire.say({"name": "models/veo-3.0-generate-001/operations/o-1"})
 
     client.models.generate_videos(model="veo-3.0-generate-001", prompt=SECRET)
+    client.close()
 
     (span,) = delivered()
     assert span.name == "generate_content veo-3.0-generate-001"
