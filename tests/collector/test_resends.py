@@ -1,8 +1,11 @@
 """A request that is sent again, byte for byte, is kept once, through restarts and for a day."""
 
 import errno
+import gzip
 import os
+import stat
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -12,6 +15,7 @@ from otlp_requests import Span, request
 from tollbook_collector.intake.accept import Body, Door
 from tollbook_collector.intake.signals import TRACES
 from tollbook_collector.spool.append import Spool, SpoolFailed
+from tollbook_collector.spool.digest import KEY_NAME, Digest
 from tollbook_collector.spool.resends import NAME, SLOTS, Resends
 from tollbook_collector.spool.segment import Envelope, envelopes
 
@@ -64,6 +68,59 @@ async def test_a_request_sent_five_times_is_kept_once_and_each_sender_hears_so(m
     assert [each.spans for each in kept] == [1, 0, 0, 0, 0]
     assert {each.rejected for each in kept[1:]} == {(("invalid_span_id", 1), ("resent", 1))}
     assert (spool.counts().resent_requests, spool.counts().resent_spans) == (4, 4)
+
+
+async def test_what_was_sent_is_known_by_its_bytes_after_a_restart(make: type) -> None:
+    body = Body(TRACES, request([Span()]))
+    for sent in (body, replace(body, content=gzip.compress(body.content), encoding="gzip")):
+        spool = make()
+        door = Door({"traces": spool})
+        await door.accept("acme", "k", sent)
+        door.close()
+        last = drained(spool)
+        spool.close()
+
+    assert [(each.spans, each.rejected) for each in last] == [(0, (("resent", 1),))]
+
+
+def test_a_request_is_another_one_when_a_single_bit_differs(tmp_path: Path) -> None:
+    digest = Digest(tmp_path)
+    body = bytes(range(256)) * 5
+    flipped = [
+        body[:at] + bytes([body[at] ^ 1 << bit]) + body[at + 1 :]
+        for at in (0, 15, 16, 640, 1279)
+        for bit in range(8)
+    ]
+
+    digests = {digest.of(each) for each in (body, *flipped, body[:-1], body + b"\0", b"")}
+
+    assert len(digests) == 1 + 40 + 3
+    assert {len(each) for each in digests} == {16}
+
+
+def test_spools_have_keys_of_their_own_that_others_cannot_read(tmp_path: Path) -> None:
+    here, there = (tmp_path / name for name in ("here", "there"))
+    here.mkdir()
+    there.mkdir()
+
+    assert Digest(here).of(b"body") == Digest(here).of(b"body") != Digest(there).of(b"body")
+    assert stat.filemode((here / KEY_NAME).stat().st_mode) == "-rw-------"
+
+
+def test_a_key_that_is_cut_short_is_made_anew(tmp_path: Path) -> None:
+    (tmp_path / KEY_NAME).write_bytes(b"short")
+
+    assert Digest(tmp_path).of(b"body") == Digest(tmp_path).of(b"body")
+
+
+def test_without_room_for_a_key_resends_are_known_until_the_next_start(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    away = tmp_path / "away"
+    digest = Digest(away)
+
+    assert digest.of(b"body") == digest.of(b"body") != Digest(away).of(b"body")
+    assert "after the next start" in caplog.text
 
 
 def test_a_resend_is_known_after_a_restart_and_after_its_segment_was_loaded(make: type) -> None:

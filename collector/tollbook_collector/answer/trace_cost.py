@@ -71,7 +71,8 @@ class TraceCosts:
             rows = store.rows(sql.read("queries/trace_cost"), parameters)
         else:
             rows = store.rows(sql.read("queries/trace_cost_of_old"), parameters)
-        ((spans, calls, unpriced_calls, usd),) = rows
+        spans, calls, unpriced_calls = (sum(row[place] for row in rows) for place in range(3))
+        usd = sum((row[3] for row in rows), Decimal(0))
         known = known_usd(usd, unpriced_calls)
         return TraceCost(spans, calls, unpriced_calls, known) if spans else None
 

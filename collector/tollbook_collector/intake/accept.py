@@ -7,7 +7,6 @@ long as protobuf, has a thread of its own, so that senders of protobuf do not wa
 
 import asyncio
 import contextlib
-import hashlib
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
@@ -93,16 +92,16 @@ class Door:
             SpoolFailed: The disk failed; the sender may try again.
             JsonReaderEnded: What reads large JSON ended; the sender may try again.
         """
+        spool = self._spools[body.signal.name]
         if len(body.content) > INLINE_BYTES_MAX or (body.encoding and body.content):
             loop = asyncio.get_running_loop()
             readers = self._json if body.is_json else self._readers
             examined = await loop.run_in_executor(
-                readers, read_body, body, self._json_reader.to_protobuf
+                readers, read_body, body, self._json_reader.to_protobuf, spool.digest
             )
         else:
-            examined = read_body(body)
+            examined = read_body(body, digest=spool.digest)
         if examined.items or examined.rejected:
-            spool = self._spools[body.signal.name]
             rejected = tuple(sorted(examined.rejected.items()))
             await asyncio.wrap_future(
                 spool.append(
@@ -176,12 +175,17 @@ class Door:
                 self._rejected[f"{signal.name}:field_too_long"] += examined.trimmed_fields
 
 
-def read_body(body: Body, convert: Callable[[Signal, bytes], bytes] = to_protobuf) -> Examined:
+def read_body(
+    body: Body,
+    convert: Callable[[Signal, bytes], bytes] = to_protobuf,
+    digest: Callable[[bytes], bytes] = lambda content: b"",
+) -> Examined:
     """Return what can be kept of a body.
 
     Args:
         body: A request as it came.
         convert: Makes protobuf of JSON.
+        digest: Makes what it is known by when it comes again.
 
     Raises:
         UnknownEncoding, Damaged, TooLarge, NotOtlpJson, Undecodable: Nothing can.
@@ -191,7 +195,7 @@ def read_body(body: Body, convert: Callable[[Signal, bytes], bytes] = to_protobu
     if body.is_json and content:
         content = convert(body.signal, content)
     examined = examine(body.signal, content)
-    return replace(examined, digest=hashlib.sha256(content).digest())
+    return replace(examined, digest=digest(content))
 
 
 def partial_success(examined: Examined) -> tuple[int, str]:

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Final
 
 from tollbook_collector.spool.counts import SpoolCounts
+from tollbook_collector.spool.digest import Digest
 from tollbook_collector.spool.files import (
     FILE_MODE,
     LARGE,
@@ -114,6 +115,7 @@ class Spool:
         self._sync = sync
         self._lock_descriptor = lock(directory)
         recovered = recover(directory)
+        self._digest = Digest(directory)
         self._resends = Resends(directory, resends_bytes)
         self._resends.remember_again(segment.path for segment in recovered.segments)
         # Requests that are being written, by name, so that a resend of one waits for it.
@@ -143,6 +145,10 @@ class Spool:
         self._growing = Growing()
         self._writer = threading.Thread(target=self._run, name="tollbook-spool", daemon=True)
         self._writer.start()
+
+    def digest(self, content: bytes) -> bytes:
+        """Return what a request is known by when it is sent again."""
+        return self._digest.of(content)
 
     def append(
         self,

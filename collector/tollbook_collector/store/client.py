@@ -165,6 +165,14 @@ class StoreAddress:
     handover: Handover | None = None
 
 
+@dataclass(frozen=True)
+class Answered:
+    """The rows of a query, and the counts of its summary by their names, as `elapsed_ns`."""
+
+    rows: Sequence[Sequence[Any]]
+    counts: Mapping[str, int]
+
+
 class ClickHouse:
     """A database of a ClickHouse.
 
@@ -237,6 +245,20 @@ class ClickHouse:
             StoreUnavailable: It may succeed later.
             StoreRefused: It will not.
         """
+        return self.answered(statement, parameters, settings).rows
+
+    def answered(
+        self,
+        statement: str,
+        parameters: Mapping[str, Any] | None = None,
+        settings: Mapping[str, Any] | None = None,
+    ) -> Answered:
+        """Return the rows of a query, and what the store says of its work.
+
+        Raises:
+            StoreUnavailable: It may succeed later.
+            StoreRefused: It will not.
+        """
         try:
             result = self._client.query(
                 statement,
@@ -245,7 +267,8 @@ class ClickHouse:
             )
         except ClickHouseError as error:
             raise _translated(error) from error
-        return list(result.result_rows)
+        counts = {name: int(value) for name, value in result.summary.items() if _is_count(value)}
+        return Answered(list(result.result_rows), counts)
 
     def formatted(
         self,
@@ -425,6 +448,10 @@ def _refuse_older(version: str) -> None:
             f"ClickHouse {version} is too old: tollbook needs {least} or newer; upgrade the server,"
             " or let the collector use its embedded store"
         )
+
+
+def _is_count(value: object) -> bool:
+    return str(value).isdigit()
 
 
 def _translated(error: ClickHouseError) -> StoreUnavailable | StoreRefused:

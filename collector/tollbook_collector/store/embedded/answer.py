@@ -65,7 +65,10 @@ class Identity:
 
 @dataclass
 class Summary:
-    """What a statement read and wrote so far, in rows and bytes before compression."""
+    """What a statement read and wrote so far, in rows and bytes before compression.
+
+    `engine_ns` is how long the engine had it; ClickHouse's own summary does not say that.
+    """
 
     read_rows: int = 0
     read_bytes: int = 0
@@ -73,6 +76,7 @@ class Summary:
     written_bytes: int = 0
     result_rows: int = 0
     result_bytes: int = 0
+    engine_ns: int = 0
 
 
 class Answer:

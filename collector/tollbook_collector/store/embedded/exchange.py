@@ -10,6 +10,7 @@ import concurrent.futures
 from collections.abc import Awaitable, Callable, Coroutine, MutableMapping
 from typing import Any, Final, TypeVar
 
+from tollbook_collector.store.embedded.ahead import Wanted
 from tollbook_collector.store.embedded.encoding import Compressor, choose, compressor
 
 Message = MutableMapping[str, Any]
@@ -54,6 +55,10 @@ class Exchange:
         self.gone = False
         # Whether the engine may be told to end the query when the client leaves: it reads only.
         self.killable = False
+        # The name by which the engine knows it, as soon as it has a handle; and what the next one
+        # like it will want.
+        self.tag = ""
+        self.again: Wanted | None = None
 
     async def receive_first(self) -> None:
         """Read the first piece of the body on the loop: a short body is all there then.

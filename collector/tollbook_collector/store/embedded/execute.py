@@ -1,7 +1,9 @@
 """One request from its text to its answer: read the statement, check it, run it."""
 
+import time
 from typing import Final
 
+from tollbook_collector.store.embedded.ahead import Wanted
 from tollbook_collector.store.embedded.answer import Answer
 from tollbook_collector.store.embedded.encoding import Readable, decode
 from tollbook_collector.store.embedded.engine import Engine, Handle
@@ -45,14 +47,12 @@ class Execution:
         request: Request,
         exchange: Exchange,
         answer: Answer,
-        tag: str,
     ) -> None:
         self._engine = engine
         self._statements = statements
         self._request = request
         self._exchange = exchange
         self._answer = answer
-        self._tag = tag
 
     def run(self) -> None:
         """Run the request's statement and answer it.
@@ -81,14 +81,12 @@ class Execution:
         readonly = settings.pop("readonly", "0")
         if request.method in READING_METHODS and readonly != "1":
             readonly = GET_READONLY
-        with self._engine.handle(
-            database=request.database,
-            settings=settings,
-            parameters=parameters,
-            readonly=readonly,
-            tag=self._tag,
-        ) as handle:
+        wanted = Wanted(request.database, tuple(settings.items()), readonly)
+        with self._engine.handle(wanted, parameters) as handle:
+            self._exchange.tag = handle.tag
             self._check(handle, statement)
+            if self._exchange.killable:
+                self._exchange.again = wanted
             try:
                 self._run(handle, statement, text, body)
             except QueryFailed as failure:
@@ -136,7 +134,9 @@ class Execution:
             finally:
                 blocks.close()
         else:
+            began_ns = time.perf_counter_ns()
             result = handle.execute(statement.sql, output_format)
+            summary.engine_ns = time.perf_counter_ns() - began_ns
             summary.read_rows = result.storage_rows_read()
             summary.read_bytes = result.storage_bytes_read()
             summary.written_rows = result.rows_written()

@@ -15,6 +15,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Final
 
+from tollbook_collector.store.embedded.ahead import Wanted
 from tollbook_collector.store.embedded.answer import Answer, Identity
 from tollbook_collector.store.embedded.engine import Engine
 from tollbook_collector.store.embedded.exchange import (
@@ -70,7 +71,10 @@ class Interface:
         self._workers = concurrent.futures.ThreadPoolExecutor(PLACES, "query")
         # Of its own: a kill must not wait for a place behind the queries that it ends.
         self._killer = concurrent.futures.ThreadPoolExecutor(1, "kill")
-        self._running: dict[str, Exchange] = {}
+        # And one: what is asked for faster than it opens is opened when it is asked for.
+        self._opener = concurrent.futures.ThreadPoolExecutor(1, "open")
+        self._opening: asyncio.Future[None] | None = None
+        self._running: set[Exchange] = set()
         # Requests turned away because every place was taken, requests whose client left, and
         # failures of ours that are no answer of the engine's.
         self.refused_count = 0
@@ -106,14 +110,15 @@ class Interface:
 
     async def stop_reading(self) -> None:
         """Kill the reads that run: a shutdown waits for inserts and for nothing else."""
-        for tag, exchange in list(self._running.items()):
+        for exchange in list(self._running):
             if exchange.killable:
-                await self._kill(tag)
+                await self._kill(exchange)
 
     def close(self) -> None:
         """Wait for the worker threads; no request may come any more."""
         self._workers.shutdown()
         self._killer.shutdown()
+        self._opener.shutdown()
 
     @contextlib.asynccontextmanager
     async def _place(self) -> AsyncIterator[None]:
@@ -150,10 +155,9 @@ class Interface:
             except ClientGone:
                 self.abandoned_count += 1
                 return
-        tag = self._engine.new_tag()
-        self._running[tag] = exchange
-        work = loop.run_in_executor(self._workers, self._work, request, exchange, tag)
-        watch = asyncio.create_task(self._watch(exchange, receive, tag, work))
+        self._running.add(exchange)
+        work = loop.run_in_executor(self._workers, self._work, request, exchange)
+        watch = asyncio.create_task(self._watch(exchange, receive, work))
         try:
             await asyncio.shield(work)
             await exchange.send_last()
@@ -161,12 +165,19 @@ class Interface:
             self.abandoned_count += 1
         finally:
             watch.cancel()
-            del self._running[tag]
+            self._running.discard(exchange)
+            self._open_ahead(exchange.again)
 
-    def _work(self, request: Request, exchange: Exchange, tag: str) -> None:
+    def _open_ahead(self, wanted: Wanted | None) -> None:
+        """Open the next handle, now that the answer has been sent."""
+        if wanted is not None and (self._opening is None or self._opening.done()):
+            loop = asyncio.get_running_loop()
+            self._opening = loop.run_in_executor(self._opener, self._engine.open_ahead, wanted)
+
+    def _work(self, request: Request, exchange: Exchange) -> None:
         """Serve a request on a worker thread, whatever becomes of it."""
         answer = Answer(exchange, request, self._identity, self._temporary)
-        execution = Execution(self._engine, self._statements, request, exchange, answer, tag)
+        execution = Execution(self._engine, self._statements, request, exchange, answer)
         try:
             try:
                 execution.run()
@@ -182,7 +193,7 @@ class Interface:
             self.abandoned_count += 1
 
     async def _watch(
-        self, exchange: Exchange, receive: Receive, tag: str, work: asyncio.Future[None]
+        self, exchange: Exchange, receive: Receive, work: asyncio.Future[None]
     ) -> None:
         """Notice that the client has left, and end the query it does not wait for any more."""
         await exchange.body_ended.wait()
@@ -190,12 +201,12 @@ class Interface:
             pass
         exchange.gone = True
         while exchange.killable and not work.done():
-            await self._kill(tag)
+            await self._kill(exchange)
             await asyncio.wait([work], timeout=KILL_AGAIN_S)
 
-    async def _kill(self, tag: str) -> None:
+    async def _kill(self, exchange: Exchange) -> None:
         loop = asyncio.get_running_loop()
-        await loop.run_in_executor(self._killer, self._engine.kill, tag)
+        await loop.run_in_executor(self._killer, self._engine.kill, exchange.tag)
 
     async def _refuse(
         self,

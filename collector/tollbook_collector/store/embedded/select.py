@@ -1,6 +1,7 @@
 """SELECT: the result leaves as the engine makes it, block by block where the format allows it."""
 
 import struct
+import time
 from collections.abc import Iterator
 from typing import Final
 
@@ -49,10 +50,9 @@ class Blocks:
     def __init__(self, handle: Handle, sql: bytes, output_format: str, summary: Summary) -> None:
         self._summary = summary
         self._arrow = output_format.lower() == ARROW_STREAM
-        try:
-            self._stream = handle.connection.send_query(sql, output_format)
-        except RuntimeError as error:
-            raise from_engine(str(error)) from None
+        began_ns = time.perf_counter_ns()
+        self._stream = handle.stream(sql, output_format)
+        summary.engine_ns = time.perf_counter_ns() - began_ns
 
     def __iter__(self) -> Iterator[bytes]:
         """Yield the pieces of the result; together they are the whole.
@@ -68,10 +68,12 @@ class Blocks:
 
     def _fetch(self) -> Iterator[bytes]:
         while True:
+            began_ns = time.perf_counter_ns()
             try:
                 block = self._stream.fetch()
             except RuntimeError as error:
                 raise from_engine(str(error)) from None
+            self._summary.engine_ns += time.perf_counter_ns() - began_ns
             if block is None:
                 return
             self._summary.result_rows += block.rows_read()

@@ -1,9 +1,10 @@
--- One row: the spans of a trace, its model calls, those that used tokens at an unknown cost, and what its calls cost; copies of other calls do not count. trace: 32 hexadecimal digits.
+-- A row: what some of the spans of a trace add to its sums: spans, model calls, those that used tokens at an unknown cost, and what they cost; copies of other calls do not count. trace: 32 hexadecimal digits.
+-- A trace has a row for each hour and part, a handful, which the asker adds up: planned to do it the engine takes 2.9 ms in place of 2.5 (6 parts, warm).
 SELECT
-    sum(trace_parts.spans) AS spans,
-    sum(trace_parts.calls) AS calls,
-    sum(trace_parts.unpriced_calls) AS unpriced_calls,
-    sum(trace_parts.cost_usd) AS cost_usd
+    spans,
+    calls,
+    unpriced_calls,
+    cost_usd
 FROM trace_parts
 -- The trace before the tenant: of all parts but one nothing else is read then (15 parts: 4.6 ms of CPU, 6.1 with both here).
 PREWHERE trace_id = toFixedString(unhex({trace:String}), 16)
