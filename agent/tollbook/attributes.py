@@ -1,9 +1,8 @@
-"""Every name that a span of ours carries: the one module that agent and collector share.
+"""Every name that a span of ours carries, for agent and collector alike.
 
 Names are those of the OpenTelemetry GenAI conventions (semantic-conventions-genai, development
 status, read 2026-11); `tollbook.` prefixes what the conventions have no name for. Totals are
 inclusive: cached and cache-write tokens are part of the input, reasoning tokens of the output.
-Beside the names stand the classes of tokens, which rates are for on both sides.
 """
 
 from typing import Final
@@ -128,17 +127,3 @@ DEPLOYMENT_ENVIRONMENT_NAME: Final = "deployment.environment.name"  # string
 
 # The instrumentation scope of our spans.
 SCOPE_NAME: Final = "tollbook"
-
-# The classes of tokens, in the order of what `price.disjoint` returns.
-TOKEN_CLASSES: Final = (
-    "input",
-    "cache_read",
-    "cache_write",
-    "cache_write_1h",
-    "input_audio",
-    "input_image",
-    "output",
-    "reasoning",
-    "output_audio",
-    "output_image",
-)

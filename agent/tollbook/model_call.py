@@ -9,6 +9,20 @@ from types import MappingProxyType
 from typing import Final, NamedTuple
 
 NO_CONTENT: Final[Mapping[str, str]] = MappingProxyType({})
+# The classes of tokens that rates are for, here and at the collector: the parts, each apart, that
+# `price.disjoint` makes of a `Usage`, in its order.
+TOKEN_CLASSES: Final = (
+    "input",
+    "cache_read",
+    "cache_write",
+    "cache_write_1h",
+    "input_audio",
+    "input_image",
+    "output",
+    "reasoning",
+    "output_audio",
+    "output_image",
+)
 
 
 class Usage(NamedTuple):

@@ -9,8 +9,7 @@ from decimal import Context, Decimal
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from tollbook.attributes import TOKEN_CLASSES
-from tollbook.model_call import Call, Usage
+from tollbook.model_call import TOKEN_CLASSES, Call, Usage
 from tollbook.tally import RATES_UNREADABLE, Losses
 from tollbook.units import FEES, REQUEST_FEE, billed, has_no_rate, units_of
 

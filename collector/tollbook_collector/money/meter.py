@@ -15,7 +15,7 @@ from decimal import ROUND_HALF_EVEN, Decimal
 from itertools import groupby
 from typing import Any, Final
 
-from tollbook.attributes import TOKEN_CLASSES
+from tollbook.model_call import TOKEN_CLASSES
 from tollbook_collector.money.price_file import (
     LONG_WRITE,
     Table,

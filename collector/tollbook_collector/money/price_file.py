@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime
 from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation
 from typing import Any, Final
 
-from tollbook.attributes import TOKEN_CLASSES
+from tollbook.model_call import TOKEN_CLASSES
 from tollbook_collector.money.rate import (
     BEGINNING,
     END,
