@@ -46,7 +46,7 @@ def requests(draw: random.Random, count: int, spans: int) -> Iterator[bytes]:
 
 
 class Endless:
-    """Requests without end, compressed, no span twice: few are made, others get new ids.
+    """Requests without end, no span twice: few are made, others get new ids.
 
     A span that is sent again is a copy, and copies are work of another kind: what is sent round and
     round measures that.
@@ -63,11 +63,15 @@ class Endless:
 
     def __call__(self, number: int) -> bytes:
         """Return the request of that number, from 0 on."""
+        return igzip.compress(self.uncompressed(number), GZIP_LEVEL)
+
+    def uncompressed(self, number: int) -> bytes:
+        """Return the request of that number as it is before it is compressed."""
         body, places = self._templates[number % len(self._templates)]
         renumbered, mark = bytearray(body), number.to_bytes(MARK_BYTES, "big")
         for place in places:
             renumbered[place : place + MARK_BYTES] = mark
-        return igzip.compress(renumbered, GZIP_LEVEL)
+        return bytes(renumbered)
 
 
 def _places(body: bytes) -> list[int]:

@@ -16,7 +16,7 @@ import argparse
 import http.client
 import itertools
 import json
-import random
+import multiprocessing
 import re
 import shutil
 import socket
@@ -54,7 +54,10 @@ DAY_S = 86_400
 PAGE_TARGET_MS = 400.0
 DASHBOARDS = Path(__file__).parents[1] / "dashboards"
 OTHER_TENANT = "others"
+# Segments that are made, and that wait; others have their texts.
 SEGMENTS = 8
+STARTS_LOOK_S = 0.2
+MADE_WITHIN_S = 60.0
 # What comes in so long is sealed as one segment where spans keep coming.
 SEGMENT_S = 1.05
 REQUEST_SPANS = 512
@@ -188,15 +191,30 @@ def fill(clickhouse: ClickHouse, spans: int, days: int, now: datetime) -> None:
     print()
 
 
-def segments(now_ns: int, requests: int) -> Iterator[bytes]:
-    """Yield segments of so many requests, as the spool hands them on."""
-    corpus.STARTED_NS = now_ns
-    bodies = list(corpus.requests(random.Random(1), SEGMENTS * requests, REQUEST_SPANS))
-    for first in range(0, len(bodies), requests):
-        yield header() + b"".join(
-            record(Envelope(OTHER_TENANT, "k", now_ns + number, number, REQUEST_SPANS, body))
-            for number, body in enumerate(bodies[first : first + requests])
+def make_segments(files: "multiprocessing.Queue[Path]", directory: Path, requests: int) -> None:
+    """Write segments of so many requests without end, no span twice, as the spool hands them on."""
+    corpus.STARTED_NS = time.time_ns()
+    made = corpus.Endless(1, SEGMENTS * requests, REQUEST_SPANS)
+    for number in itertools.count():
+        now_ns, first = time.time_ns(), number * requests
+        path = directory / f"{number}.segment"
+        path.write_bytes(
+            header()
+            + b"".join(
+                record(
+                    Envelope(
+                        OTHER_TENANT,
+                        "k",
+                        now_ns + place,
+                        first + place,
+                        REQUEST_SPANS,
+                        made.uncompressed(first + place),
+                    )
+                )
+                for place in range(requests)
+            )
         )
+        files.put(path)
 
 
 class Inserting:
@@ -204,7 +222,7 @@ class Inserting:
 
     They are another tenant's: minutes at such a rate would be more spans than the month that is
     asked about. As many at once as the loader has, as one insert uses one core, and from files as
-    there.
+    there; a process of its own writes them, so that what asks is not held up by it.
 
     Args:
         clickhouse: Where to.
@@ -220,12 +238,15 @@ class Inserting:
         requests = max(1, round(spans_per_s * SEGMENT_S / REQUEST_SPANS))
         self._segment_spans = requests * REQUEST_SPANS
         self._every_s = self._segment_spans / spans_per_s
-        self._prepared: list[tuple[Path, bytes]] = []
         directory.mkdir(exist_ok=True)
-        for number, content in enumerate(segments(time.time_ns(), requests)):
-            path = directory / f"{number}.segment"
-            path.write_bytes(content)
-            self._prepared.append((path, content))
+        spawned = multiprocessing.get_context("spawn")
+        self._files: multiprocessing.Queue[Path] = spawned.Queue(SEGMENTS)
+        self._maker = spawned.Process(
+            target=make_segments, args=(self._files, directory, requests), daemon=True
+        )
+        self._maker.start()
+        while not self._files.full():
+            time.sleep(STARTS_LOOK_S)
         self._numbers = itertools.count()
         self._inserted = itertools.count()
         self._stopping = threading.Event()
@@ -241,6 +262,7 @@ class Inserting:
         spans = next(self._inserted) * self._segment_spans
         for thread in self._threads:
             thread.join()
+        self._maker.terminate()
         offered = self._segment_spans / self._every_s
         late_s = max(0.0, took_s - spans / offered)
         print(
@@ -255,8 +277,9 @@ class Inserting:
                 max(0.0, self._started + number * self._every_s - time.monotonic())
             ):
                 return
-            path, content = self._prepared[number % len(self._prepared)]
-            self._clickhouse.insert_segment(content, uuid.uuid4().hex, path=path)
+            path = self._files.get(timeout=MADE_WITHIN_S)
+            self._clickhouse.insert_segment(None, uuid.uuid4().hex, path=path)
+            path.unlink()
             next(self._inserted)
 
 

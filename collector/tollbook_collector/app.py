@@ -138,7 +138,7 @@ class Collector:
         self._run_id = uuid.uuid4().hex
         holder, shared = f"{socket.gethostname()} {self._run_id[:8]}", bool(settings.clickhouse_url)
         self._lease = Lease(self._store, DUTIES, holder, shared)
-        self._books = Books(self._store)
+        self._books = Books(self._store, self._quiet)
         self._balance = Balance(self._unhurried)
         self._cardinality = Cardinality(self._store, lambda: self.policy.section(Caps))
         self.canary = Canary(self._store, self.keyring.canary_token, self._is_waiting)

@@ -1,6 +1,8 @@
 """The books: what a client lost is in them, and an imbalance that stays is found."""
 
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
@@ -9,7 +11,7 @@ from otlp_requests import Span, request
 
 from tollbook_collector.spool.segment import Envelope, header, record
 from tollbook_collector.store.books import LOOKS, Books
-from tollbook_collector.store.client import ClickHouse
+from tollbook_collector.store.client import ClickHouse, StoreUnavailable
 
 
 @pytest.fixture
@@ -105,11 +107,11 @@ def test_an_imbalance_that_passes_is_none(balanced: ClickHouse, tenant: str) -> 
 def test_what_counts_is_what_was_missing_in_every_look(
     seen: list[int], missing: int, too_many: int
 ) -> None:
-    looks = iter([[("t", "k", "traces", "10:00", items)] if items else [] for items in seen])
+    looks = [[("t", "k", "traces", "10:00", items)] if items else [] for items in seen]
 
     class Store:
         def rows(self, *_: Any) -> Any:
-            return next(looks)
+            return looks.pop(0) if len(looks) > 1 else looks[0]
 
     store = Store()
     checker = Books(lambda: store)
@@ -117,3 +119,67 @@ def test_what_counts_is_what_was_missing_in_every_look(
         checker.check()
 
     assert checker.counts() == {"missing": missing, "too_many": too_many}
+
+
+def test_what_is_always_under_way_is_looked_at_without_inserts_before_it_is_a_fault() -> None:
+    inserting = True
+
+    class Store:
+        def rows(self, *_: Any) -> Any:
+            return [("t", "k", "traces", "10:00", 512)] if inserting else []
+
+    @contextmanager
+    def quiet() -> Iterator[None]:
+        nonlocal inserting
+        inserting = False
+        yield
+        inserting = True
+
+    store = Store()
+    checker = Books(lambda: store, quiet)
+    for _ in range(2 * LOOKS):
+        checker.check()
+
+    assert checker.faults() == []
+    assert inserting
+
+
+def test_a_fault_that_is_known_does_not_hold_inserts_back_again() -> None:
+    held = 0
+
+    class Store:
+        def rows(self, *_: Any) -> Any:
+            return [("t", "k", "traces", "10:00", 3)]
+
+    @contextmanager
+    def quiet() -> Iterator[None]:
+        nonlocal held
+        held += 1
+        yield
+
+    store = Store()
+    checker = Books(lambda: store, quiet)
+    for _ in range(3 * LOOKS):
+        checker.check()
+
+    assert (checker.counts()["missing"], held) == (3, 1)
+
+
+def test_findings_stand_while_inserts_cannot_be_held() -> None:
+    class Store:
+        def rows(self, *_: Any) -> Any:
+            return [("t", "k", "traces", "10:00", 3)]
+
+    @contextmanager
+    def quiet() -> Iterator[None]:
+        raise StoreUnavailable("an insert goes on and on; try again")
+        yield
+
+    store = Store()
+    checker = Books(lambda: store, quiet)
+    for _ in range(LOOKS - 1):
+        checker.check()
+    with pytest.raises(StoreUnavailable):
+        checker.check()
+
+    assert checker.faults() == []

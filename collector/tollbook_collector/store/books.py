@@ -2,11 +2,13 @@
 
 Rows and their account are written by one insert, but not in one instant, and beside other inserts
 that may take long. So what counts is what was missing in each of several rounds: the least of it,
-for what was under way at one of them is there at another.
+for what was under way at one of them is there at another. Where inserts never rest, something is
+under way at each of them: hence a last look, while no insert of this collector is.
 """
 
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Final, Protocol
 
 from tollbook_collector.store import sql
@@ -32,32 +34,51 @@ class Books:
 
     Args:
         store: Gives the store; may raise StoreUnavailable.
+        quiet: Lets no insert of this collector be under way inside; may raise StoreUnavailable.
     """
 
-    def __init__(self, store: Callable[[], BookStore]) -> None:
+    def __init__(
+        self,
+        store: Callable[[], BookStore],
+        quiet: Callable[[], AbstractContextManager[None]] = nullcontext,
+    ) -> None:
         self._store = store
+        self._quiet = quiet
         self._looks: deque[dict[Entry, int]] = deque(maxlen=LOOKS)
         self._wrong: dict[Entry, int] = {}
 
     def check(self) -> None:
-        """Look once.
+        """Look once, and once more without inserts if that finds a fault that is not known yet.
 
         Raises:
             StoreUnavailable, StoreRefused: It could not; the last findings stand.
         """
-        found = {
+        self._looks.append(self._look())
+        wrong = self._in_every_look()
+        if wrong.items() - self._wrong.items():
+            with self._quiet():
+                self._looks.append(self._look())
+            wrong = self._in_every_look()
+        self._wrong = wrong
+
+    def _look(self) -> dict[Entry, int]:
+        """Return how many items are missing of each entry that does not balance."""
+        return {
             (str(tenant), str(key), str(signal), str(hour)): int(imbalance)
             for tenant, key, signal, hour, imbalance in self._store().rows(
                 sql.read("queries/books_imbalance")
             )
         }
-        self._looks.append(found)
-        self._wrong = {}
-        for entry in found if len(self._looks) == LOOKS else ():
+
+    def _in_every_look(self) -> dict[Entry, int]:
+        """Return the least of what each entry missed in all looks, of those that always did."""
+        wrong: dict[Entry, int] = {}
+        for entry in self._looks[-1] if len(self._looks) == LOOKS else ():
             seen = [look.get(entry, 0) for look in self._looks]
             least = min(seen, key=abs)
             if all(items * least > 0 for items in seen):
-                self._wrong[entry] = least
+                wrong[entry] = least
+        return wrong
 
     def faults(self) -> list[str]:
         """Return a sentence if the books do not balance; it names no tenant."""

@@ -172,7 +172,14 @@ class Interface:
         """Open the next handle, now that the answer has been sent."""
         if wanted is not None and (self._opening is None or self._opening.done()):
             loop = asyncio.get_running_loop()
-            self._opening = loop.run_in_executor(self._opener, self._engine.open_ahead, wanted)
+            self._opening = loop.run_in_executor(self._opener, self._open_next, wanted)
+
+    def _open_next(self, wanted: Wanted) -> None:
+        try:
+            self._engine.open_ahead(wanted)
+        except Exception:
+            self.failure_count += 1
+            logger.exception("The store could not open a handle ahead of its request")
 
     def _work(self, request: Request, exchange: Exchange) -> None:
         """Serve a request on a worker thread, whatever becomes of it."""
