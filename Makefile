@@ -91,7 +91,7 @@ docs: $(STAMP)  ## write the tables into docs/sql.md
 	@$(BIN)/python -m tollbook_collector.answer.reference docs/sql.md
 
 rates: $(STAMP)  ## write the SDK's copy of the price book
-	@$(BIN)/python -m tollbook_collector.money.agent_book > rates.json.new && mv rates.json.new agent/tollbook/rates.json
+	@$(BIN)/python -m tollbook_collector.money.agent_book > rates.jsonl.new && mv rates.jsonl.new agent/tollbook/rates.jsonl
 
 .venv-deploy/bin/hadolint: | $(STAMP)
 	@$(BIN)/python -m venv .venv-deploy

@@ -48,6 +48,9 @@ def attacks() -> Iterator[Attack]:
     yield "50,000 spans of 1 M attributes, one bad", *_spans(49_000, bad=True, attributes=20)
     yield "64 MiB of spans with texts", *_texts()
     yield "64 MiB of spans with texts, one bad", *_texts(bad=True)
+    # Stored: what grows 200 times would be refused.
+    yield "64 MiB of spans with texts, gzip", gzip.compress(_texts(bad=True)[0], 0), zipped
+    yield "64 MiB of spans with texts, one too long", *_texts(long=True)
     yield "64 MiB of spans in JSON", _json_spans(LIMIT_BYTES), {"content-type": JSON}
     for name, body in _json_bodies():
         yield f"JSON: {name}", body, {"content-type": JSON}
@@ -80,14 +83,16 @@ def _spans(count: int, bad: bool = False, attributes: int = 1) -> tuple[bytes, d
     return message.SerializeToString(), {"content-type": PROTOBUF}
 
 
-def _texts(bad: bool = False) -> tuple[bytes, dict[str, str]]:
+def _texts(bad: bool = False, long: bool = False) -> tuple[bytes, dict[str, str]]:
     message = ExportTraceServiceRequest()
     spans = message.resource_spans.add().scope_spans.add().spans
-    for number in range(LIMIT_BYTES // 200_100):
+    for number in range(1, (LIMIT_BYTES - 300_100) // 200_100):
         span = spans.add(trace_id=b"t" * 16, span_id=number.to_bytes(8, "big"), name="chat")
         span.attributes.add(key="input").value.string_value = "x" * 200_000
     if bad:
         spans[-1].span_id = b""
+    if long:
+        spans[0].attributes.add(key="output").value.string_value = "x" * 300_000
     return message.SerializeToString(), {"content-type": PROTOBUF}
 
 

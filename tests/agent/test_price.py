@@ -23,72 +23,70 @@ def card(price_id: str, rates: dict[str, str], **other: Any) -> dict[str, Any]:
     return {"price_id": price_id, "rates": rates, **usual, **other}
 
 
-BOOK = {
-    "source": "a test",
-    "models": [
-        {
-            "provider": "openai",
-            "model": "one",
-            "match": "^one($|-)",
-            "cards": [
-                card("old", {"input": "9"}, valid_to="2026-07-01T00:00:00Z"),
-                card(
-                    "new",
-                    {"input": "0.000002", "output": "0.000008", "cache_read": "0.0000005"},
-                    valid_from="2026-07-01T00:00:00Z",
-                ),
-                card(
-                    "long",
-                    {"input": "0.000004", "output": "0.000012"},
-                    context_over=200000,
-                    valid_from="2026-07-01T00:00:00Z",
-                ),
-                card(
-                    "flex",
-                    {"input": "0.000001", "output": "0.000004"},
-                    service_tier="flex",
-                    valid_from="2026-07-01T00:00:00Z",
-                ),
-            ],
-        },
-        {
-            "provider": "openai",
-            "model": "any",
-            "match": "on",
-            "cards": [card("second", {"input": "1"})],
-        },
-        {
-            "provider": "openai",
-            "model": "audio",
-            "match": "^audio$",
-            "cards": [card("audio", {"input": "0.001", "output": "0.01", "input_audio": "0.1"})],
-        },
-        {
-            "provider": "anthropic",
-            "model": "cached",
-            "match": "^cached$",
-            "cards": [
-                card(
-                    "cached",
-                    {
-                        "input": "0.001",
-                        "output": "0.01",
-                        "cache_read": "0.0001",
-                        "cache_write": "0.002",
-                        "cache_write_1h": "0.003",
-                    },
-                )
-            ],
-        },
-    ],
-}
+BOOK: list[dict[str, Any]] = [
+    {"source": "a test"},
+    {
+        "provider": "openai",
+        "model": "one",
+        "match": "^one($|-)",
+        "cards": [
+            card("old", {"input": "9"}, valid_to="2026-07-01T00:00:00Z"),
+            card(
+                "new",
+                {"input": "0.000002", "output": "0.000008", "cache_read": "0.0000005"},
+                valid_from="2026-07-01T00:00:00Z",
+            ),
+            card(
+                "long",
+                {"input": "0.000004", "output": "0.000012"},
+                context_over=200000,
+                valid_from="2026-07-01T00:00:00Z",
+            ),
+            card(
+                "flex",
+                {"input": "0.000001", "output": "0.000004"},
+                service_tier="flex",
+                valid_from="2026-07-01T00:00:00Z",
+            ),
+        ],
+    },
+    {
+        "provider": "openai",
+        "model": "any",
+        "match": "on",
+        "cards": [card("second", {"input": "1"})],
+    },
+    {
+        "provider": "openai",
+        "model": "audio",
+        "match": "^audio$",
+        "cards": [card("audio", {"input": "0.001", "output": "0.01", "input_audio": "0.1"})],
+    },
+    {
+        "provider": "anthropic",
+        "model": "cached",
+        "match": "^cached$",
+        "cards": [
+            card(
+                "cached",
+                {
+                    "input": "0.001",
+                    "output": "0.01",
+                    "cache_read": "0.0001",
+                    "cache_write": "0.002",
+                    "cache_write_1h": "0.003",
+                },
+            )
+        ],
+    },
+]
 USAGE = Usage(input_tokens=1000, output_tokens=100)
 
 
 @pytest.fixture
 def book(tmp_path: Path) -> PriceBook:
-    path = tmp_path / "rates.json"
-    path.write_text(json.dumps(BOOK))
+    path = tmp_path / "rates.jsonl"
+    path.write_text("".join(json.dumps(line) + "\n" for line in BOOK))
     return PriceBook(path, Losses())
 
 
@@ -261,11 +259,21 @@ def test_a_call_without_tokens_costs_nothing(book: PriceBook) -> None:
     assert plain(found) == "0"
 
 
-@pytest.mark.parametrize("content", [None, "", "[]", '{"models": [{"provider": "openai"}]}'])
+@pytest.mark.parametrize(
+    "content",
+    [
+        None,
+        "",
+        "[]",
+        '{"provider": "openai", "model": "one", "cards": []}\n',
+        '{"provider": "openai", "model": "one", "match": "on',
+        '{"provider": "openai", "model": "one", "match": "on"}\n',
+    ],
+)
 def test_a_broken_price_file_is_counted_and_costs_only_the_cost(
     content: str | None, tmp_path: Path
 ) -> None:
-    path = tmp_path / "rates.json"
+    path = tmp_path / "rates.jsonl"
     if content is not None:
         path.write_text(content)
     losses = Losses()
@@ -292,10 +300,26 @@ def test_the_price_file_of_the_package_prices_a_well_known_model(usage: Usage, u
 def test_every_card_of_the_package_can_be_read() -> None:
     losses = Losses()
     book = PriceBook(RATES_PATH, losses)
+    lines = [json.loads(line) for line in RATES_PATH.read_text().splitlines()[1:]]
 
-    cards = [card for models in book.models.values() for model in models for card in model.cards()]
-    tried = [model.matches("x") for models in book.models.values() for model in models]
+    models = [model for name in {line["provider"] for line in lines} for model in book.models(name)]
+    cards = [card for model in models for card in model.cards()]
+    tried = [model.matches("x") for model in models]
 
+    assert len(tried) == len(lines)
     assert len(cards) > 100
-    assert len(tried) > 100
+    assert losses.values()["rates_unreadable"] == 0
+
+
+def test_a_provider_without_prices_is_looked_up_once_and_is_no_loss(tmp_path: Path) -> None:
+    losses = Losses()
+    path = tmp_path / "rates.jsonl"
+    path.write_text("".join(json.dumps(line) + "\n" for line in BOOK))
+    book = PriceBook(path, losses)
+
+    first = book.cost(call(provider="api.example.com"))
+    path.unlink()
+    second = book.cost(call(provider="api.example.com", model="two"))
+
+    assert (first, second) == (None, None)
     assert losses.values()["rates_unreadable"] == 0

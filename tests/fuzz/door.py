@@ -15,7 +15,7 @@ import zstandard
 from google.protobuf.json_format import MessageToJson
 from otlp_requests import Span, call, request
 
-from tollbook_collector.intake import examine, rewrite, wire
+from tollbook_collector.intake import examine, gather, rewrite, wire
 from tollbook_collector.intake.accept import Body, answer, read_body
 from tollbook_collector.intake.decompress import Damaged, TooLarge, UnknownEncoding
 from tollbook_collector.intake.examine import Undecodable
@@ -44,7 +44,9 @@ def consume(data: bytes) -> None:
         return
     mode, content = data[0], data[1:]
     signal = SIGNALS[mode % 3]
-    body = Body(signal, content, ENCODINGS[(mode >> 2) % 4], bool(mode & 0x40))
+    middle = len(content) // 2
+    parts = [content[:middle], content[middle:]]
+    body = Body(signal, parts, ENCODINGS[(mode >> 2) % 4], bool(mode & 0x40))
     started = time.thread_time()
     try:
         examined = read_body(body)
@@ -52,7 +54,7 @@ def consume(data: bytes) -> None:
         examined = None
     if examined is not None:
         # What is kept can be read again, and has as many items as were counted.
-        again = read_body(Body(signal, examined.request))
+        again = read_body(Body(signal, [examined.request]))
         assert (again.items, dict(again.rejected)) == (examined.items, {})
         answer(signal, examined)
     if mode & 0x80:
@@ -69,6 +71,7 @@ def small_pieces() -> Iterator[None]:
     with contextlib.ExitStack() as stack:
         for module in (examine, rewrite, wire):
             stack.enter_context(mock.patch.object(module, "PIECE_BYTES_MAX", SMALL_PIECE_BYTES))
+        stack.enter_context(mock.patch.object(gather, "TURN_BYTES", SMALL_PIECE_BYTES))
         yield
 
 

@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Final
@@ -17,6 +17,7 @@ from typing import Final
 from tollbook_collector.intake.allowance import AllowanceSpent
 from tollbook_collector.intake.decompress import decompressed
 from tollbook_collector.intake.examine import Examined, examine
+from tollbook_collector.intake.gather import gathered
 from tollbook_collector.intake.json_reader import JsonReader
 from tollbook_collector.intake.otlp_json import to_protobuf
 from tollbook_collector.intake.signals import Signal
@@ -45,13 +46,13 @@ class Body:
 
     Args:
         signal: What it is posted as.
-        content: Its bytes.
+        parts: Its bytes, as they came one after the other.
         encoding: Its compression, as the sender named it; empty: none.
         is_json: Whether it is OTLP/JSON, and not protobuf.
     """
 
     signal: Signal
-    content: bytes
+    parts: Sequence[bytes]
     encoding: str = ""
     is_json: bool = False
 
@@ -93,7 +94,8 @@ class Door:
             JsonReaderEnded: What reads large JSON ended; the sender may try again.
         """
         spool = self._spools[body.signal.name]
-        if len(body.content) > INLINE_BYTES_MAX or (body.encoding and body.content):
+        size_bytes = sum(map(len, body.parts))
+        if size_bytes > INLINE_BYTES_MAX or (body.encoding and size_bytes):
             loop = asyncio.get_running_loop()
             readers = self._json if body.is_json else self._readers
             examined = await loop.run_in_executor(
@@ -191,7 +193,7 @@ def read_body(
         UnknownEncoding, Damaged, TooLarge, NotOtlpJson, Undecodable: Nothing can.
         JsonReaderEnded: Of `convert`.
     """
-    content = decompressed(body.content, body.encoding)
+    content = decompressed(gathered(body.parts), body.encoding)
     if body.is_json and content:
         content = convert(body.signal, content)
     examined = examine(body.signal, content)

@@ -5,6 +5,7 @@ from typing import Final
 
 import zstandard
 
+from tollbook_collector.intake.gather import gathered
 from tollbook_collector.spool.deflate import DeflateError, decompressobj
 
 # A request of OTLP 1.11 has at most this many bytes, compressed or not.
@@ -78,7 +79,7 @@ def _inflated(body: bytes, window_bits: int) -> bytes:
             raise Damaged("the compressed body ends in the middle")
         parts.append(part)
         rest = reader.unused_data
-    return parts[0] if len(parts) == 1 else b"".join(parts)
+    return gathered(parts)
 
 
 def _gzip(body: bytes) -> bytes:
@@ -109,7 +110,7 @@ def _zstd(body: bytes) -> bytes:
             reader = decompressor.decompressobj()
     if body and not reader.eof:
         raise Damaged("the compressed body ends in the middle")
-    return b"".join(parts)
+    return gathered(parts)
 
 
 _DECODERS: Final[dict[str, Callable[[bytes], bytes]]] = {

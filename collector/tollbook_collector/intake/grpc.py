@@ -102,7 +102,7 @@ class GrpcDoor:
             try:
                 key = self._let_in(context)
                 with self._door.room(len(request), key.tenant):
-                    body = Body(signal, request)
+                    body = Body(signal, [request])
                     examined = await self._door.accept(key.tenant, key.id, body)
                 self._gate.count(key, examined.items, len(examined.request))
             except NotLetIn as error:

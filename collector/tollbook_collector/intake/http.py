@@ -150,9 +150,9 @@ class HttpDoor:
             if size > REQUEST_BYTES_MAX:
                 raise TooLarge(f"the body has {size} B, the limit is {REQUEST_BYTES_MAX}")
         with self._door.room(size, key.tenant):
-            content = await _read(receive)
+            parts = await _read(receive)
             encoding = headers.get(b"content-encoding", b"").decode("latin-1")
-            body = Body(signal, content, encoding, is_json)
+            body = Body(signal, parts, encoding, is_json)
             examined = await self._door.accept(key.tenant, key.id, body)
         self._gate.count(key, examined.items, len(examined.request))
         return examined
@@ -209,7 +209,7 @@ def _json_answer(signal: Signal, examined: Examined) -> bytes:
     return json.dumps({"partialSuccess": {name: str(rejected), "errorMessage": message}}).encode()
 
 
-async def _read(receive: Receive) -> bytes:
+async def _read(receive: Receive) -> list[bytes]:
     parts: list[bytes] = []
     size = 0
     while True:
@@ -222,7 +222,7 @@ async def _read(receive: Receive) -> bytes:
             raise TooLarge(f"the body has more than {REQUEST_BYTES_MAX} B")
         parts.append(part)
         if not message.get("more_body", False):
-            return parts[0] if len(parts) == 1 else b"".join(parts)
+            return parts
 
 
 async def _answer(

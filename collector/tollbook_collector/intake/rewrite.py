@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
+from tollbook_collector.intake.gather import gathered
 from tollbook_collector.intake.signals import TRACES
 from tollbook_collector.intake.wire import (
     CHILD_FIELD,
@@ -41,7 +42,7 @@ def rewritten(request: bytes, change: Change) -> bytes:
     if len(request) <= PIECE_BYTES_MAX:
         # Not to be cut: protobuf's reader passes over fields that the cutting one does not know.
         return _changed(request, whole, change)
-    return b"".join(_parts(request, whole, change))
+    return gathered(list(_parts(request, whole, change)))
 
 
 def scopes(level: int, message: Any) -> Iterator[Any]:
@@ -63,11 +64,13 @@ def _parts(request: bytes, message: Piece, change: Change) -> Iterator[bytes]:
         if field == child and end - start > PIECE_BYTES_MAX:
             inner = Piece(level + 1, content, end)
             if inner.level == ITEM_LEVEL:
-                whole = _changed(request, inner, change)
+                whole = [_changed(request, inner, change)]
             else:
-                whole = b"".join(_parts(request, inner, change))
-            if whole or inner.level < ITEM_LEVEL:
-                yield varint(field << 3 | LENGTH_DELIMITED) + varint(len(whole)) + whole
+                whole = list(_parts(request, inner, change))
+            size_bytes = sum(map(len, whole))
+            if size_bytes or inner.level < ITEM_LEVEL:
+                yield varint(field << 3 | LENGTH_DELIMITED) + varint(size_bytes)
+                yield from whole
             begun = end
     yield _changed(request, Piece(level, begun, message.end), change)
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from tollbook_collector.intake.decompress import TooLarge
+from tollbook_collector.intake.gather import gathered
 from tollbook_collector.spool.segment import varint
 
 # Objects from a piece of this size are made in 35 ms at worst, an empty one every two bytes.
@@ -67,7 +68,8 @@ def without_long_fields(request: bytes) -> tuple[bytes, int]:
     Raises:
         Malformed: It is not protobuf.
     """
-    return _trimmed(request, Piece(0, 0, len(request)))
+    parts, removed = _trimmed(memoryview(request), Piece(0, 0, len(request)))
+    return gathered(parts), removed
 
 
 def longest(found: list[Piece]) -> int:
@@ -106,8 +108,9 @@ def _pieces(request: bytes, message: Piece, room: list[int]) -> Iterator[Piece]:
         yield Piece(level, begun, message.end, begins_item)
 
 
-def _trimmed(request: bytes, message: Piece) -> tuple[bytes, int]:
-    level, removed, parts, begun = message.level, 0, [], message.start
+def _trimmed(request: memoryview, message: Piece) -> tuple[list[bytes | memoryview], int]:
+    level, removed, begun = message.level, 0, message.start
+    parts: list[bytes | memoryview] = []
     for field, start, content, end in fields(request, message.start, message.end):
         if end - start <= FIELD_BYTES_MAX:
             continue
@@ -116,14 +119,17 @@ def _trimmed(request: bytes, message: Piece) -> tuple[bytes, int]:
         if level < ITEM_LEVEL and field == CHILD_FIELD[level]:
             inner, found = _trimmed(request, Piece(level + 1, content, end))
             removed += found
-            parts += [varint(field << 3 | LENGTH_DELIMITED), varint(len(inner)), inner]
+            size_bytes = sum(map(len, inner))
+            parts += [varint(field << 3 | LENGTH_DELIMITED), varint(size_bytes), *inner]
         else:
             removed += 1
     parts.append(request[begun : message.end])
-    return b"".join(parts), removed
+    return parts, removed
 
 
-def fields(content: bytes, position: int, limit: int) -> Iterator[tuple[int, int, int, int]]:
+def fields(
+    content: bytes | memoryview, position: int, limit: int
+) -> Iterator[tuple[int, int, int, int]]:
     """Yield each field's number, where it starts, where its content starts and where it ends."""
     while position < limit:
         start = position
@@ -149,7 +155,7 @@ def fields(content: bytes, position: int, limit: int) -> Iterator[tuple[int, int
         position = end
 
 
-def read_varint(content: bytes, position: int, limit: int) -> tuple[int, int]:
+def read_varint(content: bytes | memoryview, position: int, limit: int) -> tuple[int, int]:
     """Return the varint at a position and where it ends.
 
     Raises:

@@ -33,16 +33,19 @@ PROVIDERS: Final = (
 TIME_FORMAT: Final = "%Y-%m-%dT%H:%M:%SZ"
 
 
-def agent_book(book: Book) -> dict[str, Any]:
-    """Return the part of `book` that the SDK carries, as JSON values; patterns keep their order."""
+def agent_book(book: Book) -> list[dict[str, Any]]:
+    """Return the part of `book` that the SDK carries, a dict of JSON values for each line.
+
+    Patterns keep their order, and a model begins with its provider, by which its line is found.
+    """
     cards: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
     for price_id, rates in groupby(book.rates, key=lambda rate: rate.price_id):
         group = list(rates)
         key = (group[0].provider, group[0].model, group[0].variant)
         cards.setdefault(key, []).append(_card(price_id, group))
-    return {
-        "source": book.source,
-        "models": [
+    return [
+        {"source": book.source},
+        *(
             {
                 "provider": rule.provider,
                 "model": rule.model,
@@ -52,8 +55,8 @@ def agent_book(book: Book) -> dict[str, Any]:
             }
             for rule in book.patterns
             if rule.provider in PROVIDERS
-        ],
-    }
+        ),
+    ]
 
 
 def _variants(
@@ -86,10 +89,9 @@ def _card(price_id: str, rates: list[Rate]) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Print the SDK's price book as JSON, one model a line."""
-    book = agent_book(read_book())
-    lines = ",\n".join(json.dumps(model, sort_keys=True) for model in book["models"])
-    sys.stdout.write(f'{{"source": {json.dumps(book["source"])}, "models": [\n{lines}\n]}}\n')
+    """Print the SDK's price book as lines of JSON: where it is from, and each model."""
+    for line in agent_book(read_book()):
+        sys.stdout.write(json.dumps(line) + "\n")
 
 
 if __name__ == "__main__":
