@@ -56,7 +56,8 @@ DASHBOARDS = Path(__file__).parents[1] / "dashboards"
 OTHER_TENANT = "others"
 # Segments that are made, and that wait; others have their texts.
 SEGMENTS = 8
-STARTS_LOOK_S = 0.2
+# How often it is looked whether the first segments are made.
+MADE_LOOK_S = 0.2
 MADE_WITHIN_S = 60.0
 # What comes in so long is sealed as one segment where spans keep coming.
 SEGMENT_S = 1.05
@@ -246,7 +247,7 @@ class Inserting:
         )
         self._maker.start()
         while not self._files.full():
-            time.sleep(STARTS_LOOK_S)
+            time.sleep(MADE_LOOK_S)
         self._numbers = itertools.count()
         self._inserted = itertools.count()
         self._stopping = threading.Event()

@@ -307,6 +307,10 @@ class Collector:
             "store_restarts": self.embedded.restarts if self.embedded else 0,
         }
 
+    def store_counts(self) -> dict[str, int]:
+        """Ask the embedded store what its process has counted; empty: there is no answer."""
+        return self.embedded.counts() if self.embedded else {}
+
     def notes(self) -> list[str]:
         """Return what people should know although the collector does its work; empty: nothing."""
         refused = [self._prices.status()["refused"], self._policy_file.refused]

@@ -89,14 +89,22 @@ METRICS: Final = (
 )
 
 
-def exposition(status: Mapping[str, Any], faults: int) -> str:
+STORE_METRICS: Final = {
+    "refused": ("store_refused_requests_total", "Requests it turned away, full of others."),
+    "abandoned": ("store_abandoned_requests_total", "Requests whose asker left before the end."),
+    "failures": ("store_failures_total", "Failures of its own, that are none of the engine's."),
+}
+
+
+def exposition(status: Mapping[str, Any], faults: int, store: Mapping[str, int]) -> str:
     """Return a collector's status as Prometheus reads it.
 
     Args:
         status: What `Collector.status` returns.
         faults: How many things keep the collector from doing its work.
+        store: What `Collector.store_counts` returns.
     """
-    return "".join(_lines(status, faults))
+    return "".join((*_lines(status, faults), *_store_counts(store)))
 
 
 def _lines(status: Mapping[str, Any], faults: int) -> Iterator[str]:
@@ -124,6 +132,13 @@ def _lines(status: Mapping[str, Any], faults: int) -> Iterator[str]:
             counts = (status if signal == "traces" else status[signal])[metric.part]
             if metric.count in counts:
                 yield f'tollbook_{metric.name}{{signal="{signal}"}} {counts[metric.count]}\n'
+
+
+def _store_counts(store: Mapping[str, int]) -> Iterator[str]:
+    for count, (name, text) in STORE_METRICS.items():
+        if count in store:
+            yield _head(name, "counter", text)
+            yield f"tollbook_{name} {store[count]}\n"
 
 
 def _self_checks(status: Mapping[str, Any]) -> Iterator[str]:

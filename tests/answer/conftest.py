@@ -68,6 +68,9 @@ class Reading:
     def status(self) -> dict[str, Any]:
         return {}
 
+    def store_counts(self) -> dict[str, int]:
+        return {}
+
     def doubts(self) -> list[str]:
         return []
 

@@ -32,7 +32,8 @@ def status(**spool: int) -> dict[str, Any]:
 
 
 def test_every_line_is_a_comment_or_a_sample() -> None:
-    lines = exposition(status(spans=7), 1).splitlines()
+    store = {"refused": 10, "abandoned": 0, "failures": 1}
+    lines = exposition(status(spans=7), 1, store).splitlines()
 
     samples = [line for line in lines if not line.startswith("# ")]
     assert all(SAMPLE.fullmatch(line) for line in samples), samples
@@ -44,6 +45,7 @@ def test_every_line_is_a_comment_or_a_sample() -> None:
     assert "tollbook_books_missing_items 8" in samples
     assert 'tollbook_canary_spans_total{outcome="missing"} 1' in samples
     assert 'tollbook_duty_failures_total{duty="share keys"} 1' in samples
+    assert "tollbook_store_refused_requests_total 10" in samples
 
 
 def test_every_metric_is_a_count_that_the_parts_have() -> None:
@@ -55,7 +57,11 @@ def test_every_metric_is_a_count_that_the_parts_have() -> None:
 def test_before_the_loader_runs_its_metrics_are_left_out() -> None:
     early = {**status(), "load": {}}
 
-    text = exposition(early, 0)
+    text = exposition(early, 0, {})
 
     assert 'tollbook_load_items_total{signal="traces"}' not in text
     assert 'tollbook_load_items_total{signal="logs"} 0' in text
+
+
+def test_a_store_that_does_not_answer_has_no_counts_and_not_zero() -> None:
+    assert "tollbook_store_failures_total" not in exposition(status(), 0, {})

@@ -165,6 +165,32 @@ def test_a_fault_that_is_known_does_not_hold_inserts_back_again() -> None:
     assert (checker.counts()["missing"], held) == (3, 1)
 
 
+def test_a_fault_that_is_known_holds_inserts_back_once_an_hour_for_how_much_it_is_now() -> None:
+    held, now_s, missing, under_way = 0, 0.0, 3, 0
+
+    class Store:
+        def rows(self, *_: Any) -> Any:
+            return [("t", "k", "traces", "10:00", missing + under_way)]
+
+    @contextmanager
+    def quiet() -> Iterator[None]:
+        nonlocal held, under_way
+        held, under_way = held + 1, 0
+        yield
+
+    store = Store()
+    checker = Books(lambda: store, quiet, lambda: now_s)
+    found = []
+    for minute in range(60 + LOOKS):
+        now_s, under_way = 60.0 * minute, 500 + minute
+        missing = 3 if minute < 30 else 7
+        checker.check()
+        found.append((checker.counts()["missing"], held))
+
+    known = LOOKS - 1
+    assert found[known:] == [(3, 1)] * 60 + [(7, 2)]
+
+
 def test_findings_stand_while_inserts_cannot_be_held() -> None:
     class Store:
         def rows(self, *_: Any) -> Any:

@@ -196,7 +196,8 @@ def _add_health(api: FastAPI, collector: Collected) -> None:
     @api.get("/metrics")
     def metrics(_: Reader) -> Response:
         """Return the collector's own counts as Prometheus reads them."""
-        text = prometheus.exposition(collector.status(), len(collector.faults()))
+        status, faults = collector.status(), len(collector.faults())
+        text = prometheus.exposition(status, faults, collector.store_counts())
         return Response(text, media_type=prometheus.CONTENT_TYPE)
 
 

@@ -57,6 +57,9 @@ class Collected(Protocol):
     def status(self) -> dict[str, Any]:
         """Return what the parts have counted."""
 
+    def store_counts(self) -> dict[str, int]:
+        """Ask the embedded store what its process has counted; empty: there is no answer."""
+
     def back_up(self, name: str) -> tuple[Path, Manifest]:
         """Make a backup under a name; raises BackupRefused where it cannot be made so."""
 

@@ -6,6 +6,7 @@ for what was under way at one of them is there at another. Where inserts never r
 under way at each of them: hence a last look, while no insert of this collector is.
 """
 
+import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -14,6 +15,9 @@ from typing import Any, Final, Protocol
 from tollbook_collector.store import sql
 
 CHECK_S: Final = 60.0
+# A fault that is known has more or less of it at every look, by what is under way: so often
+# inserts are held to see how much it is now.
+AGAIN_S: Final = 3600.0
 # Two rounds in a row found the one span of a canary under way, each time that of another insert.
 LOOKS: Final = 4
 
@@ -35,31 +39,41 @@ class Books:
     Args:
         store: Gives the store; may raise StoreUnavailable.
         quiet: Lets no insert of this collector be under way inside; may raise StoreUnavailable.
+        clock: Seconds that never go back.
     """
 
     def __init__(
         self,
         store: Callable[[], BookStore],
         quiet: Callable[[], AbstractContextManager[None]] = nullcontext,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._store = store
         self._quiet = quiet
+        self._clock = clock
+        self._again_at = 0.0
         self._looks: deque[dict[Entry, int]] = deque(maxlen=LOOKS)
         self._wrong: dict[Entry, int] = {}
 
     def check(self) -> None:
         """Look once, and once more without inserts if that finds a fault that is not known yet.
 
+        Of one that is known and grew, what is known stands until such a look, AGAIN_S later.
+
         Raises:
             StoreUnavailable, StoreRefused: It could not; the last findings stand.
         """
         self._looks.append(self._look())
         wrong = self._in_every_look()
-        if wrong.items() - self._wrong.items():
+        known = {entry: self._wrong.get(entry, 0) for entry in wrong}
+        news = any(known[entry] * items <= 0 for entry, items in wrong.items())
+        if news or (wrong != known and self._clock() >= self._again_at):
             with self._quiet():
                 self._looks.append(self._look())
-            wrong = self._in_every_look()
-        self._wrong = wrong
+            self._again_at = self._clock() + AGAIN_S
+            self._wrong = self._in_every_look()
+        else:
+            self._wrong = {entry: min(wrong[entry], known[entry], key=abs) for entry in wrong}
 
     def _look(self) -> dict[Entry, int]:
         """Return how many items are missing of each entry that does not balance."""

@@ -7,6 +7,8 @@ from typing import Final
 
 LISTEN_DEFAULT: Final = "127.0.0.1:8123"
 BACKLOG_CONNECTIONS: Final = 512
+# Where the process tells what it has counted; no path of ClickHouse's.
+COUNTS_PATH: Final = "/counts"
 
 
 @dataclass(frozen=True)

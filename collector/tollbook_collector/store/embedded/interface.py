@@ -1,6 +1,7 @@
 """ClickHouse's HTTP interface over the engine: routes, places, and the end of each request.
 
-Routes: `/` (statements), `/ping` and `/replicas_status` (always "Ok."), HEAD of any of them. What
+Routes: `/` (statements), `/ping` and `/replicas_status` (always "Ok."), HEAD of any of them, and
+`/counts`, which is ours: what this process has counted, without a place of the engine's. What
 is not spoken, each refused with ClickHouse's error and a sentence: sessions (see `request`),
 external tables, native compression blocks, roles, INTO OUTFILE, several statements in one request.
 `query_id` is echoed; the engine gives its queries ids of its own, so `KILL QUERY WHERE query_id =`
@@ -10,11 +11,13 @@ does not find them. A client that leaves ends its own query: reads are killed, i
 import asyncio
 import concurrent.futures
 import contextlib
+import json
 import logging
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Final
 
+from tollbook_collector.store.embedded.address import COUNTS_PATH
 from tollbook_collector.store.embedded.ahead import Wanted
 from tollbook_collector.store.embedded.answer import Answer, Identity
 from tollbook_collector.store.embedded.engine import Engine
@@ -91,7 +94,7 @@ class Interface:
         if path in ANONYMOUS_PATHS or (path == "/" and _is_greeting(method, values)):
             await _reply(send, 200, {}, OK_BODY)
             return
-        if path != "/":
+        if path not in {"/", COUNTS_PATH}:
             text = f"There is no handle {path}\n\nUse / for statements and /ping to check.\n"
             await _reply(send, 404, {}, text.encode())
             return
@@ -100,6 +103,9 @@ class Interface:
             known = has_credentials(values, headers)
             challenge = {} if known else {"www-authenticate": 'Basic realm="ClickHouse"'}
             await self._refuse(send, denied, challenge, None if known else 401)
+            return
+        if path == COUNTS_PATH:
+            await _reply(send, 200, {}, json.dumps(self._counts()).encode())
             return
         try:
             request = read_request(method, values, headers)
@@ -136,6 +142,13 @@ class Interface:
             yield
         finally:
             self._places.release()
+
+    def _counts(self) -> dict[str, int]:
+        return {
+            "refused": self.refused_count,
+            "abandoned": self.abandoned_count,
+            "failures": self.failure_count,
+        }
 
     def _too_many(self, reason: str) -> QueryFailed:
         self.refused_count += 1

@@ -7,6 +7,7 @@ being refused.
 
 import contextlib
 import http.client
+import json
 import logging
 import os
 import signal
@@ -20,7 +21,12 @@ from types import TracebackType
 from typing import Final
 from urllib.parse import urlsplit
 
-from tollbook_collector.store.embedded.address import StoreAddress, listen_on, url_of
+from tollbook_collector.store.embedded.address import (
+    COUNTS_PATH,
+    StoreAddress,
+    listen_on,
+    url_of,
+)
 from tollbook_collector.store.embedded.answer import SANDBOXED_HEADER
 from tollbook_collector.store.embedded.directory import AlreadyOwned, StoreDirectory
 from tollbook_collector.store.embedded.handover import Handover
@@ -46,6 +52,8 @@ FAILURES_MAX: Final = 5
 FAILURE_WINDOW_S: Final = 120.0
 # From SIGTERM to SIGKILL: longer than what the process gives its running inserts.
 STOP_S: Final = 30.0
+# Counts are told by the loop of the process, which waits for no query.
+COUNTS_S: Final = 1.0
 MODULE: Final = "tollbook_collector.store.embedded"
 
 logger = logging.getLogger(__name__)
@@ -136,6 +144,12 @@ class EmbeddedStore:
         if self._address is not None:
             self._listener.close()
 
+    def counts(self) -> dict[str, int]:
+        """Return what the process has counted since its start; empty: it does not answer now."""
+        answered = self._ask(COUNTS_PATH, b"", COUNTS_S) if self.healthy else None
+        counts: dict[str, int] = json.loads(answered[1]) if answered else {}
+        return counts
+
     def __enter__(self) -> "EmbeddedStore":
         """Start the store."""
         self.start()
@@ -208,25 +222,33 @@ class EmbeddedStore:
         Raises:
             StoreFailedToStart: If the answer is an error.
         """
-        address = urlsplit(url_of(self._listener))
-        connection = http.client.HTTPConnection(
-            address.hostname or "", address.port, timeout=timeout_s
-        )
-        headers = {"X-ClickHouse-User": USER, "X-ClickHouse-Key": self._password}
-        try:
-            connection.request("POST", "/", b"SELECT 1", headers)
-            answer = connection.getresponse()
-            body = answer.read()
-        except (OSError, http.client.HTTPException):
+        answered = self._ask("/", b"SELECT 1", timeout_s)
+        if answered is None:
             return None
-        finally:
-            connection.close()
+        answer, body = answered
         if body != b"1\n":
             raise StoreFailedToStart(
                 f"The embedded store in {self._directory.path} answers {answer.status} to its "
                 f"first query: {body.decode(errors='replace').strip()}"
             )
         return answer.getheader(SANDBOXED_HEADER) == "1"
+
+    def _ask(
+        self, path: str, content: bytes, timeout_s: float
+    ) -> tuple[http.client.HTTPResponse, bytes] | None:
+        address = urlsplit(url_of(self._listener))
+        connection = http.client.HTTPConnection(
+            address.hostname or "", address.port, timeout=timeout_s
+        )
+        headers = {"X-ClickHouse-User": USER, "X-ClickHouse-Key": self._password}
+        try:
+            connection.request("POST", path, content, headers)
+            answer = connection.getresponse()
+            return answer, answer.read()
+        except (OSError, http.client.HTTPException):
+            return None
+        finally:
+            connection.close()
 
     def _watch(self) -> None:
         """Start the process again whenever it ends, until `stop`."""
