@@ -3,10 +3,12 @@
 The command line, REST and the page ask through here, so there is one query for one question.
 """
 
+import functools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from typing import Any, Final, Protocol
 
 from tollbook_collector.store import dimensions, sql
@@ -26,7 +28,8 @@ TIMES: Final = {"hour": Time(3600, "%Y-%m-%dT%H:00Z"), "day": Time(86_400, "%Y-%
 EVER_S: Final = 2**32 - 1
 DIMENSIONS: Final = (*TIMES, *dimensions.DIMENSIONS)
 ROWS_MAX: Final = 10_000
-# Where the numbers of a row of queries/spend begin: after its time and the dimensions.
+# Where the numbers of a row of queries/spend begin, which are those of a Spend: after its time and
+# the dimensions.
 NUMBERS: Final = 1 + len(dimensions.DIMENSIONS)
 UNITS: Final = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
@@ -170,18 +173,17 @@ def spend(store: Answerer, tenant: str, period: Period, by: Sequence[str]) -> li
     parameters = {**period.parameters(tenant), **dimensions.identifiers(by), "bucket_s": seconds}
     # Sums of all customers are kept: so few rows are read sooner by one thread.
     settings = {} if "customer" in by else {"max_threads": 1}
-    columns = [1 + dimensions.DIMENSIONS.index(name) for name in by if name not in TIMES]
-    named = [name for name in by if name not in TIMES]
-    # A day is written once, and not for each of its rows.
-    written: dict[datetime, dict[str, str]] = {}
+    # A time is written once, and not for each of its rows.
+    places = [
+        (name, 0, functools.cache(partial(_written, TIMES[name].form)))
+        if name in TIMES
+        else (name, 1 + dimensions.DIMENSIONS.index(name), str)
+        for name in by
+    ]
     found = []
     for row in store.rows(sql.read("queries/spend"), parameters, settings):
-        times = written.get(row[0])
-        if times is None:
-            times = {name: row[0].strftime(time.form) for name, time in TIMES.items()}
-            written[row[0]] = times
-        known = times | dict(zip(named, (str(row[column]) for column in columns), strict=True))
-        found.append(_spend({name: known[name] for name in by}, row[NUMBERS:]))
+        known = {name: written(row[place]) for name, place, written in places}
+        found.append(Spend(known, *row[NUMBERS:]))
     return found
 
 
@@ -202,7 +204,7 @@ def summed(rows: Sequence[Spend]) -> Spend:
 def spend_total(store: Answerer, tenant: str, period: Period) -> Spend:
     """Return the spend of a period as one sum."""
     (numbers,) = store.rows(sql.read("queries/spend_total"), period.parameters(tenant))
-    return _spend({}, numbers)
+    return Spend({}, *numbers)
 
 
 def latency(store: Answerer, tenant: str, period: Period) -> list[Latency]:
@@ -231,15 +233,5 @@ def known_usd(cost_usd: Decimal, unpriced_calls: int) -> Decimal | None:
     return None if unpriced_calls and not cost_usd else cost_usd
 
 
-def _spend(dimensions: dict[str, str], numbers: Sequence[Any]) -> Spend:
-    calls, errors, unpriced_calls, input_tokens, cache_read_tokens, output_tokens, cost = numbers
-    return Spend(
-        dimensions=dimensions,
-        calls=int(calls),
-        errors=int(errors),
-        unpriced_calls=int(unpriced_calls),
-        input_tokens=int(input_tokens),
-        cache_read_tokens=int(cache_read_tokens),
-        output_tokens=int(output_tokens),
-        cost_usd=Decimal(cost),
-    )
+def _written(form: str, at: datetime) -> str:
+    return at.strftime(form)
