@@ -1,6 +1,7 @@
 """The cost of a call at its time."""
 
 import json
+import tracemalloc
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -323,3 +324,15 @@ def test_a_provider_without_prices_is_looked_up_once_and_is_no_loss(tmp_path: Pa
 
     assert (first, second) == (None, None)
     assert losses.values()["rates_unreadable"] == 0
+
+
+def test_a_price_that_was_looked_up_keeps_less_than_half_a_megabyte() -> None:
+    book = PriceBook(RATES_PATH, Losses())
+    tracemalloc.start()
+
+    found = book.cost(call(model="gpt-4o-2024-08-06"))
+    kept, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert found is not None
+    assert kept < 2**19
