@@ -5,6 +5,8 @@ import queue
 import signal
 import socket
 import ssl
+import subprocess
+import sys
 import urllib.error
 import urllib.request
 from collections.abc import Callable
@@ -23,6 +25,20 @@ from tollbook_collector.store import client
 from tollbook_collector.store.client import StoreUnavailable
 
 EXPORT = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
+# Says how many objects are looked through once the collector is ready, and how many are not.
+COUNTING = """
+import asyncio, gc, os, signal, sys
+from tollbook_collector.serve import serve
+from tollbook_collector.settings import Settings
+
+def ready(addresses):
+    print(len(gc.get_objects()), gc.get_freeze_count())
+    os.kill(os.getpid(), signal.SIGTERM)
+
+free = "127.0.0.1:0"
+given = {"data": sys.argv[1], "clickhouse_url": sys.argv[2]}
+asyncio.run(serve(Settings(**given, otlp_http=free, otlp_grpc=free, api=free), ready))
+"""
 
 
 def test_senders_need_a_certificate_and_people_need_none(
@@ -119,6 +135,17 @@ def test_a_collector_whose_store_is_away_takes_spans_and_leaves_them_on_its_disk
     assert (status, collector.stop()) == (200, 0)
     assert "1 spans in 1 segments of traces wait in the spool" in collector.log.read_text()
     assert len(list(tmp_path.rglob("*.segment"))) == 1
+
+
+def test_garbage_collection_does_not_look_through_what_a_start_made(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        away = f"http://127.0.0.1:{taken.getsockname()[1]}"
+    arguments = [sys.executable, "-c", COUNTING, str(tmp_path), away]
+
+    said = subprocess.run(arguments, capture_output=True, text=True, timeout=120, check=True)
+    looked_through, left_out = map(int, said.stdout.split())
+
+    assert looked_through < left_out / 100
 
 
 def test_a_store_that_takes_connections_and_says_nothing_counts_as_away(
