@@ -3842,7 +3842,7 @@ CREATE TABLE spans
 ENGINE = MergeTree
 PARTITION BY toYYYYMM(started_at)
 ORDER BY (tenant, service, toStartOfHour(started_at), trace_id)
-SETTINGS non_replicated_deduplication_window = 10000, fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8192, min_bytes_for_wide_part = 134217728, auto_statistics_types = '', min_parts_to_merge_at_once = 30;
+SETTINGS non_replicated_deduplication_window = 10000, fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8192, min_bytes_for_wide_part = 134217728, auto_statistics_types = '', min_parts_to_merge_at_once = 30, merge_selector_base = 20;
 
 CREATE VIEW spend
 (
